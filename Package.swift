@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every Swift target is built the same way: strict memory safety, warnings as errors.
+// `-cross-module-optimization` lets generic code specialise across modules in release builds.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+  .treatAllWarnings(as: .error),
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+// Tests may use Foundation and raw memory freely; they are not part of the product.
+let testing: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+func module(_ name: String, _ dependencies: [String] = []) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .target(name: $0) }, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies.map { .target(name: $0) }, exclude: exclude,
+    swiftSettings: testing)
+}
+
+let package = Package(
+  name: "danube-gateway",
+  products: [
+    .executable(name: "danube-gateway", targets: ["danube-gateway"])
+  ],
+  targets: [
+    // C doors: one library each, no logic.
+    .systemLibrary(name: "CLinux", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+    .systemLibrary(
+      name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
+    .target(name: "CTOML", cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])]),
+
+    module("Bytes"),
+    module("Rings"),
+    module("Metrics"),
+    module("Settings", ["CTOML"]),
+    module("IOPort", ["Bytes"]),
+    module("DanubeProtocol", ["Bytes"]),
+    module("Records", ["Bytes", "DanubeProtocol"]),
+    module("MQTT", ["Bytes"]),
+    module("HTTP1", ["Bytes"]),
+    module("GRPC", ["Bytes", "CNGHTTP2"]),
+    module("Logs", ["Bytes", "Rings"]),
+    module("DanubeUplink", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
+    module("DanubeConsumer", ["GRPC", "DanubeProtocol", "IOPort", "Metrics", "Bytes"]),
+    module(
+      "LocalBroker", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
+    module(
+      "Ingest", ["MQTT", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
+    module(
+      "Delivery", ["Records", "DanubeUplink", "LocalBroker", "IOPort", "Metrics", "Bytes"]),
+    module("Admin", ["HTTP1", "Metrics", "Settings", "IOPort", "Bytes"]),
+    module("Uring", ["CLinux", "IOPort", "Bytes"]),
+    module(
+      "Gateway",
+      [
+        "Admin", "Bytes", "DanubeConsumer", "DanubeProtocol", "DanubeUplink", "Delivery", "GRPC",
+        "HTTP1", "IOPort", "Ingest", "LocalBroker", "Logs", "MQTT", "Metrics", "Records", "Rings",
+        "Settings",
+      ]),
+    .executableTarget(
+      name: "danube-gateway",
+      dependencies: [
+        "Gateway", "Uring", "Settings", "IOPort", "Bytes", "Logs", "DanubeConsumer", "Admin",
+        "Metrics", "Rings", "CLinux",
+      ],
+      swiftSettings: strict),
+
+    .target(
+      name: "Simulator", dependencies: ["IOPort", "Bytes"], path: "Tests/Simulator",
+      swiftSettings: testing),
+
+    tests("BytesTests", ["Bytes"]),
+    tests("RingsTests", ["Rings"]),
+    tests("MetricsTests", ["Metrics"]),
+    tests("SettingsTests", ["Settings"]),
+    tests("IOPortTests", ["IOPort", "Bytes"]),
+    tests("DanubeProtocolTests", ["DanubeProtocol", "Bytes"]),
+    tests("RecordsTests", ["Records", "Bytes", "DanubeProtocol"]),
+    tests("MQTTTests", ["MQTT", "Bytes"]),
+    tests("HTTP1Tests", ["HTTP1", "Bytes"]),
+    tests("GRPCTests", ["GRPC", "Bytes"]),
+    tests("LogsTests", ["Logs"]),
+    tests("UringTests", ["Uring", "IOPort", "Bytes"]),
+    tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
+    tests(
+      "DanubeUplinkTests",
+      ["DanubeUplink", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes", "Simulator"]),
+    tests(
+      "LocalBrokerTests",
+      ["LocalBroker", "DanubeConsumer", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes",
+       "Simulator"]),
+    tests(
+      "IngestTests", ["Ingest", "MQTT", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
+    tests(
+      "SimulationTests",
+      ["Simulator", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC", "DanubeProtocol",
+       "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
+       "Metrics"]),
+    tests("EndToEndTests", ["CGRPC", "DanubeProtocol", "Bytes"]),
+    tests("HouseRulesTests", []),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)
