@@ -105,7 +105,9 @@ public struct GrowableBytes: ~Copyable {
   /// Appends one byte.
   public mutating func append(_ byte: UInt8) {
     reserve(1)
-    if let base = unsafe base { unsafe base.storeBytes(of: byte, toByteOffset: tail, as: UInt8.self) }
+    if let base = unsafe base {
+      unsafe base.storeBytes(of: byte, toByteOffset: tail, as: UInt8.self)
+    }
     tail += 1
   }
 

@@ -39,25 +39,25 @@ extension BatchStore {
   }
 
   /// Delivery's own mark on a record, 0 at first.
-  public func deliveryMark(of record: RecordRef) -> UInt8 {
+  public func deliveryMark(of record: RecordRef) -> UInt32 {
     unsafe entry(of: record).pointee.deliveryMark
   }
 
   /// Sets delivery's own mark.
-  public func setDeliveryMark(_ mark: UInt8, of record: RecordRef) {
+  public func setDeliveryMark(_ mark: UInt32, of record: RecordRef) {
     unsafe entry(of: record).pointee.deliveryMark = mark
   }
 
   /// Counts one more record of the batch as settled and tells how many are not yet.
   public func settleOne(of batch: BatchID) -> Int {
     let slot = unsafe slots + Int(batch.rawValue)
-    unsafe slot.pointee.acceptedRecords += 1
-    return unsafe Int(slot.pointee.recordCount) - Int(slot.pointee.acceptedRecords)
+    unsafe slot.pointee.settledRecords += 1
+    return unsafe Int(slot.pointee.recordCount) - Int(slot.pointee.settledRecords)
   }
 
   /// Records of the batch that are not settled.
   public func unsettledCount(of batch: BatchID) -> Int {
     let slot = unsafe slots + Int(batch.rawValue)
-    return unsafe Int(slot.pointee.recordCount) - Int(slot.pointee.acceptedRecords)
+    return unsafe Int(slot.pointee.recordCount) - Int(slot.pointee.settledRecords)
   }
 }

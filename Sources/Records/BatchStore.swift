@@ -27,7 +27,7 @@ public struct BatchLimits: Sendable, Equatable {
 ///
 /// A batch lies in one block of memory. Records grow from its start, each as one element of
 /// `ReplicateBatch.messages`: `0x12`, the length as a varint, and a `StreamMessage` body with
-/// `msg_id{topic_name}` but no request id and no producer id. An index of 32-byte entries grows from
+/// `msg_id{topic_name}` but no request id and no producer id. An index of 40-byte entries grows from
 /// its end:
 ///
 /// | bytes | entry field | written by |
@@ -36,9 +36,8 @@ public struct BatchLimits: Sendable, Equatable {
 /// | 4–7 | length of the body | ingest, before the seal |
 /// | 8–15 | hash of the key; equal hashes of one lane keep their order | ingest, before the seal |
 /// | 16–19 | next record behind the same key (`RecordRef.packed`) | delivery |
-/// | 20–27 | slot and generation of the connection that waits | ingest, before the seal |
-/// | 28 | ingest's own mark | ingest |
-/// | 29 | delivery's own mark | delivery |
+/// | 20–31 | slot, generation and answer number of who waits | ingest, before the seal |
+/// | 32–35 | delivery's own mark | delivery |
 ///
 /// Two threads use a store: *ingest* opens, appends, seals and releases; *delivery* reads between the
 /// seal and the `complete` that it sends back. The rings between them order the accesses; the store
@@ -57,9 +56,8 @@ public final class BatchStore: @unchecked Sendable {
     var next: UInt32
     var sourceIndex: UInt32
     var sourceGeneration: UInt32
-    var ingestMark: UInt8
-    var deliveryMark: UInt8
-    var padding: UInt16 = 0
+    var sourceSequence: UInt32
+    var deliveryMark: UInt32
   }
 
   @safe
@@ -68,8 +66,7 @@ public final class BatchStore: @unchecked Sendable {
     var lane: UInt32 = 0
     var byteCount: UInt32 = 0
     var recordCount: UInt32 = 0
-    var unsafeRecords: UInt32 = 0
-    var acceptedRecords: UInt32 = 0
+    var settledRecords: UInt32 = 0
     var nextFree: UInt32 = .max
     var isSealed = false
   }
@@ -172,10 +169,10 @@ public final class BatchStore: @unchecked Sendable {
       to: Entry(
         offset: UInt32(bodyOffset), length: UInt32(bodyBytes), keyHash: record.keyHash,
         next: .max, sourceIndex: record.source.index,
-        sourceGeneration: record.source.generation, ingestMark: 0, deliveryMark: 0))
+        sourceGeneration: record.source.generation, sourceSequence: record.source.sequence,
+        deliveryMark: 0))
     unsafe slot.pointee.byteCount = UInt32(cursor.offset)
     unsafe slot.pointee.recordCount = index + 1
-    unsafe slot.pointee.unsafeRecords = index + 1
     return RecordRef(batch: batch, index: index)
   }
 
@@ -204,17 +201,8 @@ public final class BatchStore: @unchecked Sendable {
   public func source(of record: RecordRef) -> RecordSource {
     let entry = unsafe entry(of: record)
     return unsafe RecordSource(
-      index: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration)
-  }
-
-  /// Ingest's own mark on a record, 0 at first.
-  public func ingestMark(of record: RecordRef) -> UInt8 {
-    unsafe entry(of: record).pointee.ingestMark
-  }
-
-  /// Sets ingest's own mark.
-  public func setIngestMark(_ mark: UInt8, of record: RecordRef) {
-    unsafe entry(of: record).pointee.ingestMark = mark
+      index: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration,
+      sequence: entry.pointee.sourceSequence)
   }
 
   // MARK: Both sides

@@ -39,22 +39,26 @@ public struct RecordRef: BitwiseCopyable, Hashable, Sendable {
   }
 }
 
-/// Who waits for a record's answer: a connection's slot, in ingest's own numbering.
+/// Who waits for a record's answer: a connection's slot and the place in its queue of answers, in
+/// ingest's own numbering.
 public struct RecordSource: BitwiseCopyable, Hashable, Sendable {
   /// Slot index; `.max` when nobody waits.
   public let index: UInt32
   /// Generation of the slot.
   public let generation: UInt32
+  /// Number of the answer in the connection's queue.
+  public let sequence: UInt32
 
-  /// The connection in a slot.
+  /// Answer `sequence` of the connection in a slot.
   @inlinable
-  public init(index: UInt32, generation: UInt32) {
+  public init(index: UInt32, generation: UInt32, sequence: UInt32) {
     self.index = index
     self.generation = generation
+    self.sequence = sequence
   }
 
   /// Nobody waits for an answer (MQTT QoS 0).
-  public static var none: RecordSource { RecordSource(index: .max, generation: 0) }
+  public static var none: RecordSource { RecordSource(index: .max, generation: 0, sequence: 0) }
 }
 
 /// What the delivery side tells the ingest side about a batch. Travels through a ring.
