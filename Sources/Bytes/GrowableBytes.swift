@@ -41,8 +41,8 @@ public struct GrowableBytes: ~Copyable {
     }
   }
 
-  /// The bytes at `offset` ..< `offset + length`, as memory to name in an operation. Valid until the
-  /// next append or removal of everything.
+  /// The bytes at `offset` ..< `offset + length`, as memory to name in an operation. Valid until
+  /// the next append or removal of everything.
   @unsafe
   public func slice(at offset: Int, length: Int) -> MemorySlice {
     precondition(offset >= 0 && length >= 0 && offset + length <= count)

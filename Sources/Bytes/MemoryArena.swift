@@ -22,8 +22,8 @@ public struct MemoryBlock: BitwiseCopyable, @unchecked Sendable {
 
 /// Hands out power-of-two blocks of 4 KiB to 8 MiB within one byte budget.
 ///
-/// Freed blocks are kept for the next request of the same size, so that steady state asks the C heap
-/// for nothing; when the budget is reached, kept blocks of other sizes are given back first.
+/// Freed blocks are kept for the next request of the same size, so that steady state asks the C
+/// heap for nothing; when the budget is reached, kept blocks of other sizes are given back first.
 @safe
 public struct MemoryArena: ~Copyable {
   static let smallestLog2 = 12

@@ -1,7 +1,8 @@
 /// A region of memory that somebody else owns: an address and a byte count.
 ///
-/// It carries no lifetime: whoever names one in an operation keeps the owner alive and unmoved until
-/// that operation completed. Making one and reading through one are therefore marked `unsafe`.
+/// It carries no lifetime: whoever names one in an operation keeps the owner alive and unmoved
+/// until that operation completed. Making one and reading through one are therefore marked
+/// `unsafe`.
 @safe
 public struct MemorySlice: BitwiseCopyable, @unchecked Sendable {
   /// The address of the first byte; nil only when `count` is 0.

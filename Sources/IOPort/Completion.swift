@@ -23,8 +23,8 @@ public struct Completion: ~Copyable {
     case connected(Descriptor)
     /// Our connection did not come about; there is nothing to close.
     case connectFailed(IOError)
-    /// Bytes arrived (at least one); give the buffer back through `OperationQueue.recycle`. More may
-    /// follow with the same token.
+    /// Bytes arrived (at least one); give the buffer back through `OperationQueue.recycle`. More
+    /// may follow with the same token.
     case received(ReceivedBytes)
     /// Receiving ended: nil when the peer ended its direction. On `resourcesExhausted` ask again.
     case receiveEnded(IOError?)

@@ -30,9 +30,9 @@ public enum Operation: BitwiseCopyable, Sendable {
   /// End the operation that has this token. No completion of its own; the operation's last
   /// completion comes as usual, with the error `cancelled` if it was still waiting.
   case cancel(Token)
-  /// Send the slices `first` ..< `first + count` of the queue: `sent` with the bytes taken (possibly
-  /// fewer than given) or `sendFailed`. At most one send a descriptor may be under way. The memory
-  /// stays untouched until the completion.
+  /// Send the slices `first` ..< `first + count` of the queue: `sent` with the bytes taken
+  /// (possibly fewer than given) or `sendFailed`. At most one send a descriptor may be under way.
+  /// The memory stays untouched until the completion.
   case send(Descriptor, first: Int32, count: Int32)
   /// End our direction of a connection after what was sent. No completion.
   case shutdownWrites(Descriptor)
@@ -68,7 +68,8 @@ public struct OperationQueue: ~Copyable {
     entries.append((Token(rawValue: 0), .recycle(bufferIndex: received.bufferIndex)))
   }
 
-  /// Starts the list of slices of a send; ``appendSlice(_:)`` and ``endSend(on:from:token:)`` follow.
+  /// Starts the list of slices of a send; ``appendSlice(_:)`` and ``endSend(on:from:token:)``
+  /// follow.
   public mutating func beginSend() -> Int { slices.count }
 
   /// Names memory of the send that was begun.

@@ -3,8 +3,8 @@ public import Bytes
 /// Bytes on their way out of one connection: small ones copied in, large ones by reference, sent in
 /// gathered writes of which one is under way at a time, with short writes continued.
 ///
-/// A reference carries a tag. When its last byte was taken, or the outbox is reset, the tag comes out
-/// of ``takeReleasedTag()``: until then the memory must stay untouched.
+/// A reference carries a tag. When its last byte was taken, or the outbox is reset, the tag comes
+/// out of ``takeReleasedTag()``: until then the memory must stay untouched.
 public struct Outbox: ~Copyable {
   private enum Part: BitwiseCopyable {
     case copied(Int)

@@ -1,4 +1,4 @@
-/// A table of a fixed number of places, each empty or holding one value, with O(1) insert and remove.
+/// A table of a fixed number of places, each empty or holding one value; O(1) insert and remove.
 ///
 /// Memory for all places is reserved at once but touched only when used.
 @safe

@@ -7,8 +7,8 @@ extension BatchStore {
     unsafe entry(of: record).pointee.keyHash
   }
 
-  /// The record's `StreamMessage` bytes, without the tag and length before them. They stay where they
-  /// are until the batch is released.
+  /// The record's `StreamMessage` bytes, without the tag and length before them. They stay where
+  /// they are until the batch is released.
   public func messageBody(of record: RecordRef) -> MemorySlice {
     let entry = unsafe entry(of: record)
     guard let block = unsafe slots[Int(record.batch.rawValue)].block else {

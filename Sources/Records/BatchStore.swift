@@ -27,8 +27,8 @@ public struct BatchLimits: Sendable, Equatable {
 ///
 /// A batch lies in one block of memory. Records grow from its start, each as one element of
 /// `ReplicateBatch.messages`: `0x12`, the length as a varint, and a `StreamMessage` body with
-/// `msg_id{topic_name}` but no request id and no producer id. An index of 40-byte entries grows from
-/// its end:
+/// `msg_id{topic_name}` but no request id and no producer id. An index of 40-byte entries grows
+/// from its end:
 ///
 /// | bytes | entry field | written by |
 /// |---|---|---|
@@ -39,9 +39,9 @@ public struct BatchLimits: Sendable, Equatable {
 /// | 20–31 | slot, generation and answer number of who waits | ingest, before the seal |
 /// | 32–35 | delivery's own mark | delivery |
 ///
-/// Two threads use a store: *ingest* opens, appends, seals and releases; *delivery* reads between the
-/// seal and the `complete` that it sends back. The rings between them order the accesses; the store
-/// itself has no locks.
+/// Two threads use a store: *ingest* opens, appends, seals and releases; *delivery* reads between
+/// the seal and the `complete` that it sends back. The rings between them order the accesses; the
+/// store itself has no locks.
 @safe
 public final class BatchStore: @unchecked Sendable {
   /// The most batches a store can have.

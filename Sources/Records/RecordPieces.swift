@@ -4,8 +4,8 @@ import Bytes
 ///
 /// The body they become is a Danube `StreamMessage`: `prefix` (fields that are the same for every
 /// record of a route, already encoded: `msg_id{topic_name}`, `producer_name`, constant attributes),
-/// `attributes` (already encoded map entries), `routing_key` (10), `publish_time` (4) and `payload` (3)
-/// last, so that a large payload can be sent from where it lies.
+/// `attributes` (already encoded map entries), `routing_key` (10), `publish_time` (4) and `payload`
+/// (3) last, so that a large payload can be sent from where it lies.
 public struct RecordPieces: ~Copyable, ~Escapable {
   let prefix: RawSpan
   let attributes: RawSpan
