@@ -1,1 +1,27 @@
-// Filled in by the first change to this module.
+/// The one place where the gateway meets the world: the kernel (`Uring`) or a seeded simulator.
+///
+/// Deciders never see a port: they fill an ``OperationQueue`` and are fed with ``Completion``s and
+/// the time. A loop owns one port and belongs to one thread.
+public protocol IOPort: ~Copyable {
+  /// The monotonic clock, as of the last `wait`.
+  var now: Instant { get }
+  /// The time of day, Unix milliseconds, as of the last `wait`.
+  var unixMilliseconds: UInt64 { get }
+  /// What other ports ring to wake this one.
+  var doorbell: Doorbell { get }
+
+  /// Opens a listening TCP socket. Port 0 takes a free one; the bound address is returned.
+  mutating func listen(
+    on address: SocketAddress
+  ) throws(IOError) -> (descriptor: Descriptor, bound: SocketAddress)
+
+  /// Takes every operation of the queue and empties it.
+  mutating func submit(_ operations: inout OperationQueue)
+
+  /// Hands submitted work over and waits until there is a completion or `deadline` has passed.
+  /// With a deadline in the past it only looks.
+  mutating func wait(until deadline: Instant)
+
+  /// The next completion, nil when there is none now.
+  mutating func next() -> Completion?
+}

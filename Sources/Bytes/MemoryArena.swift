@@ -1,0 +1,107 @@
+/// A block of memory out of a ``MemoryArena``: its size is a power of two.
+@safe
+public struct MemoryBlock: BitwiseCopyable, @unchecked Sendable {
+  /// The first byte. The block is valid from `allocate` until `free`.
+  @usableFromInline let base: UnsafeMutableRawPointer
+  /// The exponent of the size.
+  @usableFromInline let sizeLog2: UInt8
+
+  init(base: UnsafeMutableRawPointer, sizeLog2: UInt8) {
+    unsafe self.base = unsafe base
+    self.sizeLog2 = sizeLog2
+  }
+
+  /// Size in bytes.
+  @inlinable public var byteCount: Int { 1 << Int(sizeLog2) }
+
+  /// The raw address; using it after `free` is an error.
+  @inlinable
+  @unsafe
+  public var address: UnsafeMutableRawPointer { unsafe base }
+}
+
+/// Hands out power-of-two blocks of 4 KiB to 8 MiB within one byte budget.
+///
+/// Freed blocks are kept for the next request of the same size, so that steady state asks the C
+/// heap for nothing; when the budget is reached, kept blocks of other sizes are given back first.
+@safe
+public struct MemoryArena: ~Copyable {
+  static let smallestLog2 = 12
+  static let largestLog2 = 23
+  /// The most bytes ever held, used and kept together.
+  public let budgetBytes: Int
+  /// Bytes in blocks that are handed out.
+  public private(set) var usedBytes = 0
+  /// Bytes in blocks that wait for the next request.
+  public private(set) var keptBytes = 0
+  /// Heads of the lists of kept blocks, one a size; a kept block's first word is the next one.
+  private var kept: [UnsafeMutableRawPointer?]
+
+  /// The largest block there is, in bytes.
+  public static var largestBlockBytes: Int { 1 << largestLog2 }
+
+  /// An arena that never holds more than `budgetBytes`.
+  public init(budgetBytes: Int) {
+    self.budgetBytes = budgetBytes
+    unsafe kept = Array(repeating: nil, count: Self.largestLog2 - Self.smallestLog2 + 1)
+  }
+
+  deinit {
+    for index in unsafe kept.indices {
+      var next = unsafe kept[index]
+      while let block = unsafe next {
+        unsafe next = block.load(as: UnsafeMutableRawPointer?.self)
+        unsafe block.deallocate()
+      }
+    }
+  }
+
+  /// A block of at least `byteCount` bytes; nil when the budget does not allow it or when it is
+  /// larger than the largest block.
+  public mutating func allocate(byteCount: Int) -> MemoryBlock? {
+    precondition(byteCount >= 0)
+    guard byteCount <= Self.largestBlockBytes else { return nil }
+    var log2 = Self.smallestLog2
+    while (1 << log2) < byteCount { log2 += 1 }
+    let size = 1 << log2
+    let index = log2 - Self.smallestLog2
+    if let block = unsafe kept[index] {
+      unsafe kept[index] = block.load(as: UnsafeMutableRawPointer?.self)
+      keptBytes -= size
+      usedBytes += size
+      return unsafe MemoryBlock(base: block, sizeLog2: UInt8(log2))
+    }
+    guard usedBytes + size <= budgetBytes else { return nil }
+    giveBack(untilFree: size)
+    usedBytes += size
+    let fresh = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+    return unsafe MemoryBlock(base: fresh, sizeLog2: UInt8(log2))
+  }
+
+  /// Takes a block back.
+  public mutating func free(_ block: MemoryBlock) {
+    let index = Int(block.sizeLog2) - Self.smallestLog2
+    usedBytes -= block.byteCount
+    unsafe block.base.storeBytes(of: kept[index], as: UnsafeMutableRawPointer?.self)
+    unsafe kept[index] = block.base
+    keptBytes += block.byteCount
+  }
+
+  /// Gives every kept block back to the C heap.
+  public mutating func trim() {
+    giveBack(untilFree: budgetBytes)
+  }
+
+  private mutating func giveBack(untilFree size: Int) {
+    var index = unsafe kept.count - 1
+    while index >= 0 && usedBytes + keptBytes + size > budgetBytes {
+      if let block = unsafe kept[index] {
+        unsafe kept[index] = block.load(as: UnsafeMutableRawPointer?.self)
+        keptBytes -= 1 << (index + Self.smallestLog2)
+        unsafe block.deallocate()
+      } else {
+        index -= 1
+      }
+    }
+  }
+}

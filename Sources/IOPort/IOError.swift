@@ -1,0 +1,39 @@
+/// Why an operation failed. Details beyond the kind stay in `code`.
+public struct IOError: Error, BitwiseCopyable, Sendable, Equatable {
+  /// What a caller can decide on.
+  public enum Kind: UInt8, BitwiseCopyable, Sendable {
+    /// The owner cancelled the operation, or closed its descriptor.
+    case cancelled
+    /// The peer reset the connection, or it broke.
+    case connectionReset
+    /// Nobody listens there.
+    case connectionRefused
+    /// No route, host or network down.
+    case unreachable
+    /// The kernel gave up waiting.
+    case timedOut
+    /// The address is taken.
+    case addressInUse
+    /// The address is not one of this machine's.
+    case addressNotAvailable
+    /// Not allowed (a port below 1024, a sandbox).
+    case notPermitted
+    /// No descriptors, buffers or memory left; passes when some are free again.
+    case resourcesExhausted
+    /// The kernel lacks something the port needs.
+    case notSupported
+    /// Anything else.
+    case other
+  }
+
+  /// What kind of failure it is.
+  public let kind: Kind
+  /// The system's error number, 0 when there is none.
+  public let code: Int32
+
+  /// An error of a kind, with the system's error number for the log.
+  public init(_ kind: Kind, code: Int32 = 0) {
+    self.kind = kind
+    self.code = code
+  }
+}

@@ -1,0 +1,250 @@
+import Bytes
+
+/// How much the gateway keeps in memory on the way from devices to Danube.
+public struct BatchLimits: Sendable, Equatable {
+  /// Batches open or under way, 1 ... ``BatchStore/maximumBatches``.
+  public var batches: Int
+  /// Bytes of records in memory.
+  public var memoryBytes: Int
+  /// Bytes at which a batch is full; a larger record has a batch of its own.
+  public var batchBytes: Int
+  /// Records at which a batch is full, 1 ... ``BatchStore/maximumRecordsPerBatch``.
+  public var recordsPerBatch: Int
+
+  /// Limits; values beyond the store's own are refused by a precondition in `BatchStore.init`.
+  public init(
+    batches: Int = 4096, memoryBytes: Int = 64 << 20, batchBytes: Int = 256 << 10,
+    recordsPerBatch: Int = 1024
+  ) {
+    self.batches = batches
+    self.memoryBytes = memoryBytes
+    self.batchBytes = batchBytes
+    self.recordsPerBatch = recordsPerBatch
+  }
+}
+
+/// The batches of the gateway: encoded once at ingest, read in place until Danube has them.
+///
+/// A batch lies in one block of memory. Records grow from its start, each as one element of
+/// `ReplicateBatch.messages`: `0x12`, the length as a varint, and a `StreamMessage` body with
+/// `msg_id{topic_name}` but no request id and no producer id. An index of 40-byte entries grows
+/// from its end:
+///
+/// | bytes | entry field | written by |
+/// |---|---|---|
+/// | 0–3 | offset of the body in the block | ingest, before the seal |
+/// | 4–7 | length of the body | ingest, before the seal |
+/// | 8–15 | hash of the key; equal hashes of one lane keep their order | ingest, before the seal |
+/// | 16–19 | next record behind the same key (`RecordRef.packed`) | delivery |
+/// | 20–31 | slot, generation and answer number of who waits | ingest, before the seal |
+/// | 32–35 | delivery's own mark | delivery |
+///
+/// Two threads use a store: *ingest* opens, appends, seals and releases; *delivery* reads between
+/// the seal and the `complete` that it sends back. The rings between them order the accesses; the
+/// store itself has no locks.
+@safe
+public final class BatchStore: @unchecked Sendable {
+  /// The most batches a store can have.
+  public static let maximumBatches = 1 << 20
+  /// The most records a batch can have.
+  public static let maximumRecordsPerBatch = 1 << 12
+
+  struct Entry: BitwiseCopyable {
+    var offset: UInt32
+    var length: UInt32
+    var keyHash: UInt64
+    var next: UInt32
+    var sourceIndex: UInt32
+    var sourceGeneration: UInt32
+    var sourceSequence: UInt32
+    var deliveryMark: UInt32
+  }
+
+  @safe
+  struct Slot: BitwiseCopyable {
+    var block: MemoryBlock?
+    var lane: UInt32 = 0
+    var byteCount: UInt32 = 0
+    var recordCount: UInt32 = 0
+    var settledRecords: UInt32 = 0
+    var nextFree: UInt32 = .max
+    var isSealed = false
+  }
+
+  /// The limits it was made with.
+  public let limits: BatchLimits
+  let slots: UnsafeMutablePointer<Slot>
+  private let ingest: UnsafeMutablePointer<IngestState>
+
+  private struct IngestState: ~Copyable {
+    var arena: MemoryArena
+    var freeHead: UInt32 = .max
+    var touched = 0
+    var inUse = 0
+  }
+
+  /// A store with room for `limits`.
+  public init(limits: BatchLimits) {
+    precondition((1...Self.maximumBatches).contains(limits.batches))
+    precondition((1...Self.maximumRecordsPerBatch).contains(limits.recordsPerBatch))
+    self.limits = limits
+    unsafe slots = .allocate(capacity: limits.batches)
+    unsafe ingest = .allocate(capacity: 1)
+    unsafe ingest.initialize(
+      to: IngestState(arena: MemoryArena(budgetBytes: limits.memoryBytes)))
+  }
+
+  deinit {
+    for index in 0..<(unsafe ingest.pointee.touched) {
+      if let block = unsafe slots[index].block { unsafe ingest.pointee.arena.free(block) }
+    }
+    unsafe ingest.deinitialize(count: 1)
+    unsafe ingest.deallocate()
+    unsafe slots.deallocate()
+  }
+
+  /// The largest body a record can have, in bytes: what fits a batch of its own and, with the
+  /// uplink's fields around it, the broker's limit of 4 MiB for one message.
+  public static let maximumBodyBytes = (4 << 20) - 512
+
+  // MARK: Ingest side
+
+  /// Batches open or under way.
+  public var batchesInUse: Int { unsafe ingest.pointee.inUse }
+  /// Bytes of blocks in use.
+  public var bytesInUse: Int { unsafe ingest.pointee.arena.usedBytes }
+
+  /// Opens a batch for `lane` with room for at least one record of `bodyBytes`, and for about
+  /// `expectedBytes` in all. Nil when batches or memory are used up: that is the backpressure.
+  public func open(lane: LaneID, bodyBytes: Int, expectedBytes: Int) -> BatchID? {
+    let needed = Self.encodedBytes(bodyBytes) + MemoryLayout<Entry>.stride
+    let wanted = max(needed, min(expectedBytes, limits.batchBytes))
+    let haveSlot = unsafe ingest.pointee.freeHead != .max || ingest.pointee.touched < limits.batches
+    guard haveSlot else { return nil }
+    // Under pressure a batch that just fits is better than none.
+    guard
+      let block = unsafe ingest.pointee.arena.allocate(byteCount: wanted)
+        ?? ingest.pointee.arena.allocate(byteCount: needed)
+    else { return nil }
+    let index: UInt32
+    if unsafe ingest.pointee.freeHead != .max {
+      index = unsafe ingest.pointee.freeHead
+      unsafe ingest.pointee.freeHead = unsafe slots[Int(index)].nextFree
+    } else {
+      index = UInt32(unsafe ingest.pointee.touched)
+      unsafe ingest.pointee.touched += 1
+    }
+    unsafe (slots + Int(index)).initialize(to: Slot(block: block, lane: lane.rawValue))
+    unsafe ingest.pointee.inUse += 1
+    return BatchID(rawValue: index)
+  }
+
+  /// Whether the batch has room for one more record with a body of `bodyBytes`.
+  public func hasRoom(_ batch: BatchID, bodyBytes: Int) -> Bool {
+    let slot = unsafe slots[Int(batch.rawValue)]
+    guard let block = slot.block, Int(slot.recordCount) < limits.recordsPerBatch else {
+      return false
+    }
+    let used = Int(slot.byteCount) + (Int(slot.recordCount) + 1) * MemoryLayout<Entry>.stride
+    return used + Self.encodedBytes(bodyBytes) <= block.byteCount
+  }
+
+  /// Appends a record to an open batch that has room for it; the only copy of the payload.
+  public func append(_ record: borrowing RecordPieces, to batch: BatchID) -> RecordRef {
+    let bodyBytes = record.bodyBytes
+    precondition(hasRoom(batch, bodyBytes: bodyBytes))
+    let slot = unsafe slots + Int(batch.rawValue)
+    guard let block = unsafe slot.pointee.block, !(unsafe slot.pointee.isSealed) else {
+      preconditionFailure("append to a batch that is not open")
+    }
+    let start = Int(unsafe slot.pointee.byteCount)
+    var cursor = unsafe BlockCursor(block: block, offset: start)
+    cursor.put(0x12)
+    cursor.putVarint(UInt64(bodyBytes))
+    let bodyOffset = cursor.offset
+    record.write(to: &cursor)
+    precondition(cursor.offset == bodyOffset + bodyBytes)
+    let index = unsafe slot.pointee.recordCount
+    unsafe entries(of: block, at: Int(index)).initialize(
+      to: Entry(
+        offset: UInt32(bodyOffset), length: UInt32(bodyBytes), keyHash: record.keyHash,
+        next: .max, sourceIndex: record.source.index,
+        sourceGeneration: record.source.generation, sourceSequence: record.source.sequence,
+        deliveryMark: 0))
+    unsafe slot.pointee.byteCount = UInt32(cursor.offset)
+    unsafe slot.pointee.recordCount = index + 1
+    return RecordRef(batch: batch, index: index)
+  }
+
+  /// Closes the batch to appends; delivery may read it from the moment it comes out of the ring.
+  public func seal(_ batch: BatchID) {
+    unsafe slots[Int(batch.rawValue)].isSealed = true
+  }
+
+  /// Gives the batch's memory and place back. Only after delivery's `complete`.
+  public func release(_ batch: BatchID) {
+    let slot = unsafe slots + Int(batch.rawValue)
+    guard let block = unsafe slot.pointee.block else {
+      preconditionFailure("batch released twice")
+    }
+    unsafe ingest.pointee.arena.free(block)
+    unsafe slot.pointee.block = nil
+    unsafe slot.pointee.nextFree = unsafe ingest.pointee.freeHead
+    unsafe ingest.pointee.freeHead = batch.rawValue
+    unsafe ingest.pointee.inUse -= 1
+  }
+
+  /// Gives kept memory back to the C heap, when it has been quiet.
+  public func trim() { unsafe ingest.pointee.arena.trim() }
+
+  /// Who waits for a record's answer.
+  public func source(of record: RecordRef) -> RecordSource {
+    let entry = unsafe entry(of: record)
+    return unsafe RecordSource(
+      index: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration,
+      sequence: entry.pointee.sourceSequence)
+  }
+
+  // MARK: Both sides
+
+  /// The lane of a batch.
+  public func lane(of batch: BatchID) -> LaneID {
+    LaneID(rawValue: unsafe slots[Int(batch.rawValue)].lane)
+  }
+
+  /// Records in a batch.
+  public func recordCount(of batch: BatchID) -> Int {
+    Int(unsafe slots[Int(batch.rawValue)].recordCount)
+  }
+
+  /// Bytes of encoded records in a batch.
+  public func byteCount(of batch: BatchID) -> Int {
+    Int(unsafe slots[Int(batch.rawValue)].byteCount)
+  }
+
+  /// Bytes that a body of `bodyBytes` takes with its tag and length.
+  static func encodedBytes(_ bodyBytes: Int) -> Int {
+    var size = 2
+    var rest = bodyBytes >> 7
+    while rest > 0 {
+      size += 1
+      rest >>= 7
+    }
+    return size + bodyBytes
+  }
+
+  @unsafe
+  func entries(of block: MemoryBlock, at index: Int) -> UnsafeMutablePointer<Entry> {
+    let stride = MemoryLayout<Entry>.stride
+    let offset = block.byteCount - (index + 1) * stride
+    return unsafe (block.address + offset).assumingMemoryBound(to: Entry.self)
+  }
+
+  @unsafe
+  func entry(of record: RecordRef) -> UnsafeMutablePointer<Entry> {
+    let slot = unsafe slots + Int(record.batch.rawValue)
+    precondition(unsafe record.index < slot.pointee.recordCount, "no such record")
+    guard let block = unsafe slot.pointee.block else { preconditionFailure("batch is released") }
+    return unsafe entries(of: block, at: Int(record.index))
+  }
+}
