@@ -1,0 +1,62 @@
+/// The section `[broker]`: the broker inside the gateway.
+public struct BrokerConfiguration: Sendable, Equatable {
+  /// Where Danube clients reach it.
+  public var address = HostPort(host: "", port: 0)
+  /// Where a subscription begins that the broker does not know.
+  public var newSubscription = NewSubscription.latest
+  /// The memory for records that are kept for subscriptions, in bytes.
+  public var retainBytes = 0
+  /// The records that a consumer may hold without having acknowledged them.
+  public var maxUnacked = 0
+  /// How long a consumer may take to acknowledge before a record is sent again, in milliseconds.
+  public var ackTimeoutMilliseconds = 0
+
+  /// Where a new subscription begins.
+  public enum NewSubscription: String, CaseIterable, Sendable {
+    /// With the first record after it was made, as Danube does.
+    case latest
+    /// With the oldest record kept.
+    case earliest
+  }
+
+  /// The defaults.
+  public init() {
+    self = Self.defaults()
+  }
+}
+
+extension BrokerConfiguration: ConfigurationSection {
+  init(unset: Void) {}
+
+  static let sectionName = "broker"
+  static let sectionDocumentation = """
+    The broker inside the gateway, used when url = "embedded": ordinary Danube clients connect to
+    it. It keeps records in memory: what it has acknowledged does not survive a crash yet.
+    """
+
+  static let keys: [ConfigurationKey<BrokerConfiguration>] = [
+    .init(
+      "address", .address, default: "\"127.0.0.1:6650\"", isActive: true,
+      "Where Danube clients reach the broker. Port 0 takes any free port."
+    ) { $0.address = $1 },
+    .init(
+      "new_subscription", .choice, default: "\"latest\"",
+      """
+      Where a subscription begins that the broker does not know. "latest": with the first record
+      after it was made, as Danube does. "earliest": with the oldest record kept.
+      """
+    ) { $0.newSubscription = $1 },
+    .init(
+      "retain_bytes", .byteSize(65_536...(1 << 40)), default: "\"64MiB\"",
+      "The memory for records that the broker keeps for its subscriptions."
+    ) { $0.retainBytes = $1 },
+    .init(
+      "max_unacked", .integer(10...10_000, of: "records"), default: "1000",
+      "How many records a consumer may hold without having acknowledged them."
+    ) { $0.maxUnacked = $1 },
+    .init(
+      "ack_timeout_ms", .milliseconds(100...86_400_000), default: "30000",
+      "How long a consumer may take to acknowledge a record before it is sent again."
+    ) { $0.ackTimeoutMilliseconds = $1 },
+  ]
+}

@@ -1,0 +1,162 @@
+extension GatewayConfiguration {
+  /// Reads and checks a configuration file.
+  ///
+  /// - Parameters:
+  ///   - path: the file's name for errors; nothing is read from it.
+  ///   - contents: what is in the file.
+  ///   - defaultName: the name of the gateway when the file has none. Other characters than
+  ///     `[A-Za-z0-9_-]` become `-`, and only the last 64 are used (a hash stands at the end).
+  /// - Throws: everything that is wrong in the file; only the first error when it is not TOML.
+  public static func load(
+    path: String, contents: [UInt8], defaultName: String
+  ) throws(SettingsErrors) -> GatewayConfiguration {
+    let root = try SettingsTree(parsing: contents, file: path).root
+    var report = SettingsReport(file: path)
+    let known = ConfigurationReference.sections.map(\.name)
+    for entry in root.entries ?? [] where !known.contains(entry.key) {
+      report.addUnknownSection(entry, known: known)
+    }
+
+    var configuration = GatewayConfiguration()
+    configuration.gateway = report.single(ProcessConfiguration.self, in: root)
+    if root["gateway"]?["name"] == nil {
+      configuration.gateway.name = validName(defaultName)
+    }
+    configuration.danube = report.single(DanubeConfiguration.self, in: root)
+    configuration.broker = report.single(BrokerConfiguration.self, in: root)
+    configuration.admin = report.single(AdminConfiguration.self, in: root)
+    configuration.limits = report.single(LimitsConfiguration.self, in: root)
+    let listeners = report.repeated(ListenerConfiguration.self, in: root)
+    if root["listen"] != nil { configuration.listeners = listeners }
+    configuration.routes = report.repeated(RouteConfiguration.self, in: root)
+    if root["route"] == nil {
+      report.add(
+        SettingsProblem("there is no route, so every message would be dropped"), path: "route",
+        at: .start, remedy: routeRemedy)
+    }
+    // Relations between sections say nothing while a section is wrong.
+    if report.errors.isEmpty { configuration.check(root, report: &report) }
+    if !report.errors.isEmpty { throw report.result }
+    return configuration
+  }
+
+  private static let routeRemedy =
+    "Add for example:\n[[route]]\nmqtt = \"sensors/+/temperature\"\nto = \"/default/temperature\""
+
+  private static func validName(_ name: String) -> String {
+    let bytes = name.utf8.map { isNameByte($0) ? $0 : UInt8(ascii: "-") }
+    return bytes.isEmpty ? "gateway" : String(decoding: bytes.suffix(64), as: UTF8.self)
+  }
+}
+
+extension GatewayConfiguration {
+  /// Reports what is wrong between sections.
+  fileprivate func check(_ root: SettingsNode, report: inout SettingsReport) {
+    checkAddresses(root, report: &report)
+    checkRoutes(root, report: &report)
+    let largestPacketBytes = listeners.map(\.maxPacketBytes).max() ?? 0
+    let neededBytes = 2 * max(largestPacketBytes, limits.maxBatchBytes)
+    if limits.memoryBytes < neededBytes {
+      let isPacket = largestPacketBytes >= limits.maxBatchBytes
+      report.add(
+        SettingsProblem(
+          "\(ByteSize.text(limits.memoryBytes)) is less than twice "
+            + (isPacket ? "the largest listen.max_packet" : "limits.max_batch"),
+          remedy: "Write at least \"\(ByteSize.text(neededBytes))\", or make that smaller."),
+        path: "limits.memory", at: root["limits"]?["memory"]?.position ?? .start)
+    }
+  }
+
+  /// Two sockets on one address: the second would only fail when the gateway starts.
+  private func checkAddresses(_ root: SettingsNode, report: inout SettingsReport) {
+    var used: [(path: String, address: HostPort)] = []
+    func use(
+      _ address: HostPort, path: String, in section: SettingsNode?, report: inout SettingsReport
+    ) {
+      if let other = used.first(where: { $0.address.collides(with: address) }) {
+        report.add(
+          SettingsProblem(
+            "\(quoted(address.description)) is in the way of \(other.path) = "
+              + quoted(other.address.description), remedy: "Give each its own port."),
+          path: path,
+          at: section?["address"]?.position ?? section?.position ?? .start)
+      }
+      used.append((path, address))
+    }
+    if danube.target == .embedded {
+      use(broker.address, path: "broker.address", in: root["broker"], report: &report)
+    }
+    use(admin.address, path: "admin.address", in: root["admin"], report: &report)
+    for (index, listener) in listeners.enumerated() {
+      let section = root["listen"]?.elements?[index]
+      use(
+        listener.address, path: "listen[\(index)].address", in: section, report: &report)
+    }
+  }
+
+  /// A route behind one that takes all its messages is a mistake that nobody would notice.
+  private func checkRoutes(_ root: SettingsNode, report: inout SettingsReport) {
+    let nodes = root["route"]?.elements ?? []
+    let levels = routes.map { RouteFilter.levels(of: $0.filter.text) }
+    for (index, route) in routes.enumerated() where index < nodes.count {
+      let earlier = levels[..<index].firstIndex { RouteFilter.covers($0, levels[index]) }
+      guard let earlier else { continue }
+      report.add(
+        SettingsProblem(
+          "\(quoted(route.filter.text)) never matches, because route[\(earlier)] takes "
+            + "\(quoted(routes[earlier].filter.text)) first",
+          remedy: "Put it before that route, or remove it."),
+        path: "route[\(index)].mqtt", at: nodes[index]["mqtt"]?.position ?? nodes[index].position)
+    }
+  }
+}
+
+extension SettingsReport {
+  /// Reads `[section]`, or takes its defaults when the file has none.
+  fileprivate mutating func single<Section: ConfigurationSection>(
+    _ type: Section.Type, in root: SettingsNode
+  ) -> Section {
+    guard let node = root[Section.sectionName] else { return Section.defaults() }
+    return section(type, from: node, path: Section.sectionName)
+  }
+
+  /// Reads every `[[section]]`.
+  fileprivate mutating func repeated<Section: ConfigurationSection>(
+    _ type: Section.Type, in root: SettingsNode
+  ) -> [Section] {
+    let name = Section.sectionName
+    guard let node = root[name] else { return [] }
+    guard let elements = node.elements, !elements.isEmpty else {
+      add(
+        SettingsProblem(node.elements == nil ? "\(node.shown) is not a list" : "the list is empty"),
+        path: name, at: node.position, remedy: "Write [[\(name)]], with two brackets.")
+      return []
+    }
+    if elements.count > Section.maxCount {
+      add(
+        SettingsProblem("\(elements.count) sections are more than \(Section.maxCount)"),
+        path: name, at: elements[Section.maxCount].position, remedy: "Remove some.")
+      return []
+    }
+    return elements.enumerated().map { index, element in
+      section(type, from: element, path: "\(name)[\(index)]")
+    }
+  }
+
+  fileprivate mutating func addUnknownSection(_ entry: SettingsEntry, known: [String]) {
+    if cut() { return }
+    let isSection = entry.node.entries != nil || entry.node.elements != nil
+    var problem = SettingsProblem(isSection ? "unknown section" : "unknown key")
+    problem.suggestion = nearest(to: entry.key, among: known)
+    let elsewhere = ConfigurationReference.entries.filter { $0.name == entry.key }
+    if !isSection {
+      problem.message = "this key stands before every section"
+      problem.suggestion = elsewhere.first.map { "\($0.section).\($0.name)" }
+    }
+    let remedy =
+      problem.suggestion == nil
+      ? "Remove it; there are the sections \(known.joined(separator: ", "))."
+      : "Remove it or see edge.toml for all keys."
+    add(problem, path: shownKey(entry.key), at: entry.keyPosition, remedy: remedy)
+  }
+}

@@ -1,0 +1,42 @@
+/// The section `[limits]`: what the gateway may use.
+public struct LimitsConfiguration: Sendable, Equatable {
+  /// The memory for records on their way, in bytes.
+  public var memoryBytes = 0
+  /// How long a record may wait for others of its batch, in milliseconds.
+  public var batchLingerMilliseconds = 0
+  /// The size at which a batch goes on without waiting, in bytes.
+  public var maxBatchBytes = 0
+
+  /// The defaults.
+  public init() {
+    self = Self.defaults()
+  }
+}
+
+extension LimitsConfiguration: ConfigurationSection {
+  init(unset: Void) {}
+
+  static let sectionName = "limits"
+  static let sectionDocumentation = """
+    What the gateway may use. At a limit it stops reading from devices; it drops nothing.
+    """
+
+  static let keys: [ConfigurationKey<LimitsConfiguration>] = [
+    .init(
+      "memory", .byteSize((1 << 20)...(1 << 40)), default: "\"64MiB\"",
+      """
+      The memory for records on their way to the broker. At least twice the largest max_packet and
+      twice max_batch.
+      """
+    ) { $0.memoryBytes = $1 },
+    .init(
+      "batch_linger_ms", .milliseconds(0...1000), default: "5",
+      "How long a record may wait for others to travel with. 0: not at all."
+    ) { $0.batchLingerMilliseconds = $1 },
+    .init(
+      "max_batch", .byteSize(4096...ListenerConfiguration.maxPacketLimitBytes),
+      default: "\"256KiB\"",
+      "The size at which a batch goes on without waiting. A larger record is a batch of its own."
+    ) { $0.maxBatchBytes = $1 },
+  ]
+}

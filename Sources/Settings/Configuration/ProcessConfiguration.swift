@@ -1,0 +1,82 @@
+/// The section `[gateway]`: who this gateway is, and how its process behaves.
+public struct ProcessConfiguration: Sendable, Equatable {
+  /// The gateway's name; the names of its producers come from it. 1 to 64 of `[A-Za-z0-9_-]`.
+  public var name = ""
+  /// The directory of the gateway's own files; relative to the working directory.
+  public var dataDirectory = ""
+  /// What a device hears whose topic no route matches.
+  public var unrouted = Unrouted.accept
+  /// The longest that stopping may take, in seconds.
+  public var shutdownSeconds = 0
+  /// Log lines below this level are not written.
+  public var logLevel = LogLevel.info
+
+  /// What becomes of a message that no route matches.
+  public enum Unrouted: String, CaseIterable, Sendable {
+    /// It is acknowledged, counted and dropped (MQTT 5.0: PUBACK with reason 0x10).
+    case accept
+    /// It is refused (MQTT 5.0: PUBACK with reason 0x90; MQTT 3.1.1: the connection is closed).
+    case reject
+  }
+
+  /// The severity of a log line.
+  public enum LogLevel: String, CaseIterable, Sendable {
+    /// Something does not work and needs a person.
+    case error
+    /// Something is wrong that the gateway copes with.
+    case warning
+    /// What an operator wants to know of a gateway that works.
+    case info
+    /// What helps to find a fault.
+    case debug
+  }
+
+  /// The defaults; the name, which depends on the machine, is `gateway`.
+  public init() {
+    self = Self.defaults()
+    name = "gateway"
+  }
+}
+
+extension ProcessConfiguration: ConfigurationSection {
+  init(unset: Void) {}
+
+  static let sectionName = "gateway"
+  static let sectionDocumentation = "Who this gateway is, and how its process behaves."
+
+  static let keys: [ConfigurationKey<ProcessConfiguration>] = [
+    .init(
+      "name", .name(limit: 64),
+      computedDefault: "the host name and a short hash of the machine id",
+      sample: "\"edge-1\"",
+      """
+      The name of this gateway, unique among those that share a broker: the names of its producers
+      come from it.
+      """
+    ) { $0.name = $1 },
+    .init(
+      "data_dir", .text, default: "\"data\"", isActive: true,
+      """
+      The directory of the gateway's own files, made when missing; relative to the directory in
+      which the gateway is started. A second gateway cannot use it at the same time.
+      """
+    ) { $0.dataDirectory = $1 },
+    .init(
+      "unrouted", .choice, default: "\"accept\"",
+      """
+      What a device hears whose topic no [[route]] matches. "accept": acknowledged as MQTT means it
+      (no subscriber is no error), counted and dropped. "reject": refused; MQTT 5 devices get
+      reason 0x90, MQTT 3.1.1 devices are disconnected.
+      """
+    ) { $0.unrouted = $1 },
+    .init(
+      "shutdown_s", .seconds(1...300), default: "5",
+      """
+      The longest that stopping may take: flushing, answering and disconnecting devices.
+      """
+    ) { $0.shutdownSeconds = $1 },
+    .init(
+      "log_level", .choice, default: "\"info\"", "Log lines of this level and above are written."
+    ) { $0.logLevel = $1 },
+  ]
+}

@@ -1,0 +1,293 @@
+import Settings
+import Testing
+
+/// A key, values it accepts and values it refuses, as they are written in a file.
+struct KeyCase: Sendable, CustomTestStringConvertible {
+  var section: String
+  var key: String
+  var good: [String]
+  var bad: [String]
+
+  init(_ section: String, _ key: String, good: [String], bad: [String]) {
+    self.section = section
+    self.key = key
+    self.good = good
+    self.bad = bad
+  }
+
+  var testDescription: String { "\(section).\(key)" }
+
+  /// A file that sets the key, and is otherwise acceptable.
+  func file(_ value: String) -> String {
+    switch section {
+    case "listen": "[[listen]]\n\(key) = \(value)\n[limits]\nmemory = \"1GiB\"\n\(anyRoute)"
+    case "route":
+      "[[route]]\n\(key) = \(value)\n"
+        + (key == "mqtt" ? "" : "mqtt = \"+/x/#\"\n") + (key == "to" ? "" : "to = \"/d/t\"\n")
+    case "limits" where key == "memory":
+      "[limits]\nmemory = \(value)\nmax_batch = \"4KiB\"\n"
+        + "[[listen]]\nmax_packet = 1024\n\(anyRoute)"
+    default: "[\(section)]\n\(key) = \(value)\n\(anyRoute)"
+    }
+  }
+}
+
+private let notStrings = ["1", "1.5", "true", "[]", "{}", "2024-01-01"]
+private let notIntegers = [
+  "\"5\"", "1.0", "1e3", "true", "[1]", "{}", "inf", "-9223372036854775808",
+]
+private let longName = String(repeating: "n", count: 64)
+
+private func integers(_ section: String, _ key: String, _ range: ClosedRange<Int>) -> KeyCase {
+  KeyCase(
+    section, key, good: ["\(range.lowerBound)", "\(range.upperBound)"],
+    bad: notIntegers + ["\(range.lowerBound - 1)", "\(range.upperBound + 1)"])
+}
+
+private func words(_ section: String, _ key: String, _ words: [String]) -> KeyCase {
+  KeyCase(
+    section, key, good: words.map { "\"\($0)\"" },
+    bad: notStrings + ["\"\"", "\"\(words[0].uppercased())\"", "\"nothing\""])
+}
+
+private func sizes(_ section: String, _ key: String, good: [String], bad: [String]) -> KeyCase {
+  KeyCase(
+    section, key, good: good,
+    bad: bad + [
+      "1.5", "true", "[]", "-1", "\"\"", "\"1\"", "\"MiB\"", "\"1.5MiB\"", "\"2mib\"", "\"2  MiB\"",
+      "\"-2MiB\"", "\"99999999999GiB\"", "\"99999999999999999999\"", "\"2MiBB\"", "\"2TiB\"",
+      "\"٢MiB\"",
+    ])
+}
+
+private func addresses(_ section: String) -> KeyCase {
+  KeyCase(
+    section, "address",
+    good: ["\"0.0.0.0:0\"", "\"[::1]:7000\"", "\"localhost:7000\"", "\"edge.local:65535\""],
+    bad: notStrings + ["\"\"", "\"127.0.0.1\"", "\":7000\"", "\"*:7000\"", "\"h:70000\""])
+}
+
+let keyCases: [KeyCase] = [
+  KeyCase(
+    "gateway", "name", good: ["\"edge-1\"", "\"_\"", "'\(longName)'"],
+    bad: notStrings + ["\"\"", "\"a b\"", "\"a.b\"", "\"é\"", "'\(longName)n'", "\"a/b\""]),
+  KeyCase(
+    "gateway", "data_dir", good: ["\"data\"", "\"/var/lib/x y\""],
+    bad: notStrings + ["\"\"", "\"a\\u0000\""]),
+  words("gateway", "unrouted", ["accept", "reject"]),
+  integers("gateway", "shutdown_s", 1...300),
+  words("gateway", "log_level", ["error", "warning", "info", "debug"]),
+  KeyCase(
+    "danube", "url",
+    good: [
+      "\"embedded\"", "\"http://10.0.0.1:6650\"", "\"http://broker\"", "\"http://broker/\"",
+      "\"HTTP://[::1]:1\"", "[\"http://a\", \"http://b:2\"]", "[\"http://a\"]",
+    ],
+    bad: [
+      "1", "true", "{}", "[]", "\"\"", "\"Embedded\"", "\"https://a\"", "\"http://\"",
+      "\"http://a:0\"", "\"http://a:x\"", "\"http://a/b\"", "\"http://a?b\"", "\"http://u@a\"",
+      "\"a:6650\"", "\"tcp://a\"", "[\"embedded\"]", "[\"http://a\", 1]", "[[\"http://a\"]]",
+    ]),
+  integers("danube", "call_deadline_ms", 100...600_000),
+  integers("danube", "max_in_flight", 1...65_536),
+  KeyCase("danube", "backoff_min_ms", good: ["1", "5000"], bad: notIntegers + ["0", "5001"]),
+  KeyCase(
+    "danube", "backoff_max_ms", good: ["100", "600000"], bad: notIntegers + ["99", "600001"]),
+  integers("danube", "connect_timeout_ms", 10...600_000),
+  addresses("broker"),
+  words("broker", "new_subscription", ["latest", "earliest"]),
+  sizes(
+    "broker", "retain_bytes", good: ["65536", "\"64KiB\"", "\"1 GiB\"", "\"100kB\"", "\"1GB\""],
+    bad: ["65535", "\"63KiB\"", "\"1025GiB\""]),
+  integers("broker", "max_unacked", 10...10_000),
+  integers("broker", "ack_timeout_ms", 100...86_400_000),
+  addresses("admin"),
+  words("listen", "kind", ["mqtt"]),
+  addresses("listen"),
+  integers("listen", "max_connections", 1...1_000_000),
+  sizes(
+    "listen", "max_packet", good: ["1024", "\"1KiB\"", "\"4MB\"", "\"4032KiB\"", "\"2048B\""],
+    bad: ["1023", "\"4033KiB\"", "\"4MiB\""]),
+  integers("listen", "connect_timeout_s", 1...3600),
+  integers("listen", "max_keep_alive_s", 0...65_535),
+  integers("listen", "receive_maximum", 1...65_535),
+  integers("listen", "max_pause_s", 1...86_400),
+  KeyCase(
+    "route", "mqtt", good: ["\"#\"", "\"+\"", "\"a/b\"", "\"$SYS/#\""],
+    bad: notStrings + ["\"\"", "\"a#\"", "\"#/a\"", "\"a\\u0000\"", "\"$share/g/#\""]),
+  KeyCase(
+    "route", "to", good: ["\"/default/temperature\"", "\"/a-1/b_2\"", "\"/a/-part\""],
+    bad: notStrings + [
+      "\"\"", "\"/\"", "\"/a\"", "\"/a/\"", "\"//b\"", "\"a/b\"", "\"/a/b/c\"", "\"/a/b \"",
+      "\"/a/é\"", "\"/a/b-part-0\"", "\"/a-part-/b\"", "\"/a.b/c\"",
+    ]),
+  KeyCase(
+    "route", "key", good: ["\"{client_id}\"", "\"all\"", "\"{1}/{2}\"", "\"{{\""],
+    bad: notStrings + ["\"\"", "\"{3}\"", "\"{\"", "\"}\"", "\"{x}\""]),
+  KeyCase(
+    "route", "attributes",
+    good: [
+      "{}", "{ room = \"{1}\" }", "{ a = \"\", \"b c\" = \"{topic}\" }",
+      "{ \"mqtt.topics\" = \"x\" }",
+    ],
+    bad: [
+      "1", "\"x\"", "[]", "[\"x\"]", "{ a = 1 }", "{ a = { b = \"x\" } }", "{ a = \"{3}\" }",
+      "{ a = \"{\" }", "{ source = \"x\" }", "{ \"mqtt.topic\" = \"x\" }", "{ \"\" = \"x\" }",
+      "{ \"mqtt.qos\" = \"\" }", "{ \"mqtt.retain\" = \"\" }", "{ \"mqtt.dup\" = \"\" }",
+      "{ \"mqtt.client_id\" = \"\" }", "{ \"a\\u0000\" = \"\" }",
+      "{ " + (0...32).map { "a\($0) = \"\"" }.joined(separator: ", ") + " }",
+    ]),
+  sizes(
+    "limits", "memory", good: ["1048576", "\"1MiB\"", "\"2GiB\""], bad: ["1048575", "\"1023KiB\""]),
+  integers("limits", "batch_linger_ms", 0...1000),
+  sizes(
+    "limits", "max_batch", good: ["4096", "\"4KiB\"", "\"4032KiB\""], bad: ["4095", "\"4MiB\""]),
+]
+
+@Suite("Every key")
+struct ConfigurationKeyTests {
+  @Test("Good values are accepted and bad values are errors of their key", arguments: keyCases)
+  func values(_ item: KeyCase) {
+    let path = ["listen", "route"].contains(item.section) ? "\(item.section)[0]" : item.section
+    for value in item.good {
+      #expect(errors(item.file(value)) == [], "\(value)")
+    }
+    for value in item.bad {
+      let found = errors(item.file(value))
+      #expect(!found.isEmpty, "\(value)")
+      #expect(
+        found.allSatisfy {
+          $0.hasPrefix("edge.toml:2:") && $0.contains(": \(path).\(item.key)")
+        }, "\(value): \(found)")
+    }
+  }
+
+  @Test("No key is without good and bad values")
+  func everyKeyIsTested() {
+    let tested = Set(keyCases.map { "\($0.section).\($0.key)" })
+    let known = Set(ConfigurationReference.entries.map { "\($0.section).\($0.name)" })
+    #expect(tested == known)
+  }
+
+  @Test("Values reach the configuration")
+  func valuesArrive() throws {
+    let loaded = try load(
+      """
+      [gateway]
+      name = "g"
+      data_dir = "d"
+      unrouted = "reject"
+      shutdown_s = 9
+      log_level = "debug"
+      [danube]
+      url = ["http://a", "http://[::1]:7"]
+      call_deadline_ms = 101
+      max_in_flight = 102
+      backoff_min_ms = 103
+      backoff_max_ms = 104
+      connect_timeout_ms = 105
+      [broker]
+      address = "b:1"
+      new_subscription = "earliest"
+      retain_bytes = "1MB"
+      max_unacked = 106
+      ack_timeout_ms = 107
+      [admin]
+      address = "c:2"
+      [limits]
+      memory = "9MiB"
+      batch_linger_ms = 108
+      max_batch = 4097
+      [[listen]]
+      address = "d:3"
+      max_connections = 109
+      max_packet = 1025
+      connect_timeout_s = 110
+      max_keep_alive_s = 111
+      receive_maximum = 112
+      max_pause_s = 113
+      [[listen]]
+      address = "d:4"
+      [[route]]
+      mqtt = "a/+"
+      to = "/n/t"
+      key = "k{1}"
+      attributes = { z = "{topic}", a = "1" }
+      """)
+    #expect(loaded.gateway.name == "g")
+    #expect(loaded.gateway.dataDirectory == "d")
+    #expect(loaded.gateway.unrouted == .reject)
+    #expect(loaded.gateway.shutdownSeconds == 9)
+    #expect(loaded.gateway.logLevel == .debug)
+    #expect(
+      loaded.danube.target
+        == .brokers([HostPort(host: "a", port: 6650), HostPort(host: "::1", port: 7)]))
+    #expect(loaded.danube.callDeadlineMilliseconds == 101)
+    #expect(loaded.danube.maxInFlight == 102)
+    #expect(loaded.danube.backoffMinMilliseconds == 103)
+    #expect(loaded.danube.backoffMaxMilliseconds == 104)
+    #expect(loaded.danube.connectTimeoutMilliseconds == 105)
+    #expect(loaded.broker.address == HostPort(host: "b", port: 1))
+    #expect(loaded.broker.newSubscription == .earliest)
+    #expect(loaded.broker.retainBytes == 1_000_000)
+    #expect(loaded.broker.maxUnacked == 106)
+    #expect(loaded.broker.ackTimeoutMilliseconds == 107)
+    #expect(loaded.admin.address == HostPort(host: "c", port: 2))
+    #expect(loaded.limits.memoryBytes == 9 << 20)
+    #expect(loaded.limits.batchLingerMilliseconds == 108)
+    #expect(loaded.limits.maxBatchBytes == 4097)
+    #expect(loaded.listeners.count == 2)
+    let listener = loaded.listeners[0]
+    #expect(listener.kind == .mqtt)
+    #expect(listener.address == HostPort(host: "d", port: 3))
+    #expect(listener.maxConnections == 109)
+    #expect(listener.maxPacketBytes == 1025)
+    #expect(listener.connectTimeoutSeconds == 110)
+    #expect(listener.maxKeepAliveSeconds == 111)
+    #expect(listener.receiveMaximum == 112)
+    #expect(listener.maxPauseSeconds == 113)
+    #expect(loaded.listeners[1].maxConnections == 1000)
+    let route = try #require(loaded.routes.first)
+    #expect(route.filter.text == "a/+")
+    #expect(route.topic == "/n/t")
+    #expect(route.key.parts == [.literal([0x6B]), .wildcard(1)])
+    #expect(route.attributes.map(\.name) == ["z", "a"])
+    #expect(route.attributes[0].value.parts == [.topic])
+  }
+
+  @Test("The defaults are those of the documentation")
+  func defaults() throws {
+    let loaded = try load(anyRoute)
+    #expect(loaded.gateway.name == "host-1a2b")
+    #expect(loaded.gateway.dataDirectory == "data")
+    #expect(loaded.gateway.unrouted == .accept)
+    #expect(loaded.gateway.shutdownSeconds == 5)
+    #expect(loaded.gateway.logLevel == .info)
+    #expect(loaded.danube.target == .embedded)
+    #expect(loaded.danube.callDeadlineMilliseconds == 10_000)
+    #expect(loaded.danube.maxInFlight == 1024)
+    #expect(loaded.danube.backoffMinMilliseconds == 100)
+    #expect(loaded.danube.backoffMaxMilliseconds == 5000)
+    #expect(loaded.danube.connectTimeoutMilliseconds == 5000)
+    #expect(loaded.broker.address == HostPort(host: "127.0.0.1", port: 6650))
+    #expect(loaded.broker.newSubscription == .latest)
+    #expect(loaded.broker.retainBytes == 64 << 20)
+    #expect(loaded.broker.maxUnacked == 1000)
+    #expect(loaded.broker.ackTimeoutMilliseconds == 30_000)
+    #expect(loaded.admin.address == HostPort(host: "127.0.0.1", port: 9090))
+    #expect(loaded.limits.memoryBytes == 64 << 20)
+    #expect(loaded.limits.batchLingerMilliseconds == 5)
+    #expect(loaded.limits.maxBatchBytes == 256 << 10)
+    #expect(loaded.listeners == [ListenerConfiguration()])
+    let listener = ListenerConfiguration()
+    #expect(listener.address == HostPort(host: "127.0.0.1", port: 1883))
+    #expect(listener.maxConnections == 1000)
+    #expect(listener.maxPacketBytes == 1 << 20)
+    #expect(listener.connectTimeoutSeconds == 10)
+    #expect(listener.maxKeepAliveSeconds == 0)
+    #expect(listener.receiveMaximum == 256)
+    #expect(listener.maxPauseSeconds == 60)
+    #expect(loaded.routes[0].key.parts == [.clientID])
+    #expect(loaded.routes[0].attributes == [])
+  }
+}
