@@ -85,7 +85,7 @@ let package = Package(
       swiftSettings: testing),
 
     tests("BytesTests", ["Bytes"]),
-    tests("RingsTests", ["Rings"]),
+    tests("RingsTests", ["Rings", "CLinux"]),
     tests("MetricsTests", ["Metrics"]),
     tests("SettingsTests", ["Settings"]),
     tests("IOPortTests", ["IOPort", "Bytes"]),
