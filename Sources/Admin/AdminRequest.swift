@@ -15,7 +15,8 @@ public struct AdminConnection: BitwiseCopyable, Sendable, Hashable {
   let slot: SlotID
 }
 
-/// A request that the server's owner answers, through ``AdminServer/respond(_:statusCode:contentType:body:)``.
+/// A request that the server's owner answers, through
+/// ``AdminServer/respond(_:statusCode:contentType:body:)``.
 public struct AdminRequest: BitwiseCopyable, Sendable {
   /// Who asked.
   public let connection: AdminConnection

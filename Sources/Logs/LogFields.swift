@@ -7,10 +7,7 @@ public struct LogFields: ~Copyable {
 
   /// Adds a text.
   public mutating func add(_ key: StaticString, _ value: String) {
-    var value = value
-    value.withUTF8 { buffer in
-      unsafe record.append(key: key, kind: .text, value: buffer.span.bytes)
-    }
+    value.withBytes { record.append(key: key, kind: .text, value: $0) }
   }
 
   /// Adds bytes that are a text, such as a topic; what is no UTF-8 is replaced when written.
@@ -29,9 +26,6 @@ public struct LogFields: ~Copyable {
   }
 
   private mutating func add(_ key: StaticString, literal: String) {
-    var literal = literal
-    literal.withUTF8 { buffer in
-      unsafe record.append(key: key, kind: .literal, value: buffer.span.bytes)
-    }
+    literal.withBytes { record.append(key: key, kind: .literal, value: $0) }
   }
 }

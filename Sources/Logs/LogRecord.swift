@@ -1,8 +1,8 @@
 /// One line on its way from a loop to the writer: everything inline, so that it can be copied
 /// through a ring.
 ///
-/// Fields in `bytes`, one after the other: length of the key (1 byte), the key, the kind (1), length
-/// of the value (1), the value.
+/// Fields in `bytes`, one after the other: length of the key (1 byte), the key, the kind (1),
+/// length of the value (1), the value.
 struct LogRecord: BitwiseCopyable, Sendable {
   static let capacity = 448
   /// The longest key and value; longer ones are cut.

@@ -18,6 +18,14 @@ extension StaticString {
   }
 }
 
+extension String {
+  /// Calls `body` with the UTF-8 of the text.
+  func withBytes(_ body: (RawSpan) -> Void) {
+    var text = self
+    text.withUTF8 { buffer in unsafe body(buffer.span.bytes) }
+  }
+}
+
 extension RawSpan {
   /// The byte at `offset`; traps outside the span.
   func byte(at offset: Int) -> UInt8 {
