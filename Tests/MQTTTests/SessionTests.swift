@@ -203,6 +203,8 @@ struct SessionTests {
     var server = Server(connected: .v5)
     server.session.writePuback(0xABCD, .noMatchingSubscribers, into: &server.output)
     #expect(server.takeOutput() == hex("40 03 ABCD 10"))
+    server.session.writePuback(0xABCD, .packetTooLarge, into: &server.output)
+    #expect(server.takeOutput() == hex("40 03 ABCD 83"))
     var older = Server(connected: .v3_1_1)
     older.session.writePuback(0xABCD, .noMatchingSubscribers, into: &older.output)
     #expect(older.takeOutput() == hex("40 02 ABCD"))
