@@ -3,9 +3,10 @@ import Records
 
 /// Gathers records into one open batch a lane and decides when a batch is sealed.
 ///
-/// While few batches of a lane are under way, the open one is sealed at the end of every turn: a lone
-/// message waits for nobody, and a busy loop fills batches by itself. When delivery falls behind,
-/// batches wait longer to be filled, so that an outage does not use up memory with small ones.
+/// While few batches of a lane are under way, the open one is sealed at the end of every turn: a
+/// lone message waits for nobody, and a busy loop fills batches by itself. When delivery falls
+/// behind, batches wait longer to be filled, so that an outage does not use up memory with small
+/// ones.
 struct Batcher: ~Copyable {
   private struct Lane {
     var open: BatchID?

@@ -21,7 +21,8 @@ struct Connection: ~Copyable {
   let listener: Int
   var session: ServerSession
   var outbox = Outbox()
-  /// Bytes received and not processed: a packet that is not complete, or all while reading is withheld.
+  /// Bytes received and not processed: a packet that is not complete, or all while reading is
+  /// withheld.
   var input = GrowableBytes()
   var answers: AnswerQueue
   var clientID: [UInt8] = []

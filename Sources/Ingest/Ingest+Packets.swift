@@ -16,8 +16,8 @@ extension Ingest {
     case stopAfter
   }
 
-  /// Takes the complete packets at the front of `bytes`, as far as there is room for what they carry,
-  /// and returns how many bytes they were.
+  /// Takes the complete packets at the front of `bytes`, as far as there is room for what they
+  /// carry, and returns how many bytes they were.
   mutating func process(
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) -> Int {

@@ -57,7 +57,8 @@ extension Ingest {
       schedule(id, at: limit)
       return
     }
-    // [MQTT-3.1.2-22] Nothing for one and a half times the keep alive: as if the network had failed.
+    // [MQTT-3.1.2-22] Nothing for one and a half times the keep alive: as if the network had
+    // failed.
     metrics.disconnects(.keepAliveTimeout).add(1)
     note(
       .limitReached, "nothing came for 1.5 times the keep alive", peer: connections[id].peer,

@@ -7,8 +7,8 @@ public import Settings
 
 /// The ingest side of the gateway: listeners and devices in front, sealed batches behind.
 ///
-/// A decider: it is fed completions, progress and the time, and fills an ``OperationQueue``. A device
-/// gets its answer when the record is safe, in the order of its publishes.
+/// A decider: it is fed completions, progress and the time, and fills an ``OperationQueue``. A
+/// device gets its answer when the record is safe, in the order of its publishes.
 public struct Ingest: ~Copyable {
   struct Listener {
     let descriptor: Descriptor

@@ -1,6 +1,7 @@
 public import IOPort
 
-/// Something an operator may want to read in the log. Gathered by ingest, written by the loop's owner.
+/// Something an operator may want to read in the log. Gathered by ingest, written by the loop's
+/// owner.
 public struct IngestNotice: Sendable {
   /// What happened.
   public enum Kind: UInt8, Sendable, CaseIterable {
