@@ -210,6 +210,22 @@ struct SessionTests {
     #expect(older.takeOutput() == hex("40 02 ABCD"))
   }
 
+  @Test("A PUBLISH that is taken back counts for the receive maximum once")
+  func takeBack() throws {
+    var limits = ServerLimits()
+    limits.receiveMaximum = 1
+    var server = Server(connected: .v5, limits)
+    let bytes = packet(0x32, "0001'a' 0001 00")
+    for _ in 0..<3 {
+      try server.read(bytes)
+      server.session.takeBackPublish(.atLeastOnce)
+    }
+    server.session.takeBackPublish(.atMostOnce)
+    expectEqual(server.session.unansweredPublishes, 0)
+    try server.read(bytes)
+    expectEqual(server.session.unansweredPublishes, 1)
+  }
+
   @Test("PINGREQ is answered [MQTT-3.12.4-1]", arguments: ProtocolVersion.allCases)
   func ping(version: ProtocolVersion) throws {
     var server = Server(connected: version)
