@@ -1,14 +1,14 @@
 /// A time of day in the proleptic Gregorian calendar, UTC.
-struct UTCTime: BitwiseCopyable, Sendable {
+public struct UTCTime: BitwiseCopyable, Sendable {
   private let unixMilliseconds: UInt64
 
   /// A time; what is after the year 9999 is shown as its last millisecond.
-  init(unixMilliseconds: UInt64) {
+  public init(unixMilliseconds: UInt64) {
     self.unixMilliseconds = min(unixMilliseconds, 253_402_300_799_999)
   }
 
   /// `2026-11-21T10:00:00.123Z`, RFC 3339.
-  var text: String {
+  public var text: String {
     let (year, month, day) = Self.date(daysSince1970: Int(unixMilliseconds / 86_400_000))
     let time = Int(unixMilliseconds % 86_400_000)
     return Self.padded(year, 4) + "-" + Self.padded(month, 2) + "-" + Self.padded(day, 2) + "T"

@@ -3,8 +3,8 @@ import IOPort
 import Synchronization
 import Uring
 
-/// Resolves host names in a thread of its own, started when there are any: resolving blocks, most of
-/// all when the uplink is down, and main has to answer for the gateway's health meanwhile.
+/// Resolves host names in a thread of its own, started when there are any: resolving blocks, most
+/// of all when the uplink is down, and main has to answer for the gateway's health meanwhile.
 enum ResolverThread {
   private static let isRunning = Atomic<Bool>(false)
 

@@ -46,7 +46,8 @@ enum RunCommand {
     do throws(IOError) {
       try port.watchSignals(token: MainLoop<Uring>.stopToken)
     } catch {
-      StandardStreams.writeStandardError("danube-gateway: cannot watch for signals (error \(error.code))\n")
+      StandardStreams.writeStandardError(
+        "danube-gateway: cannot watch for signals (error \(error.code))\n")
       return ExitCode.unavailable
     }
     let gateway = Gateway(

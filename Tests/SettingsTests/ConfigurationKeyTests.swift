@@ -169,51 +169,52 @@ struct ConfigurationKeyTests {
     #expect(tested == known)
   }
 
+  private static let everyValue = """
+    [gateway]
+    name = "g"
+    data_dir = "d"
+    unrouted = "reject"
+    shutdown_s = 9
+    log_level = "debug"
+    [danube]
+    url = ["http://a", "http://[::1]:7"]
+    call_deadline_ms = 101
+    max_in_flight = 102
+    backoff_min_ms = 103
+    backoff_max_ms = 104
+    connect_timeout_ms = 105
+    [broker]
+    address = "b:1"
+    new_subscription = "earliest"
+    retain_bytes = "1MB"
+    max_unacked = 106
+    ack_timeout_ms = 107
+    [admin]
+    address = "c:2"
+    [limits]
+    memory = "9MiB"
+    batch_linger_ms = 108
+    max_batch = 4097
+    [[listen]]
+    address = "d:3"
+    max_connections = 109
+    max_packet = 1025
+    connect_timeout_s = 110
+    max_keep_alive_s = 111
+    receive_maximum = 112
+    max_pause_s = 113
+    [[listen]]
+    address = "d:4"
+    [[route]]
+    mqtt = "a/+"
+    to = "/n/t"
+    key = "k{1}"
+    attributes = { z = "{topic}", a = "1" }
+    """
+
   @Test("Values reach the configuration")
   func valuesArrive() throws {
-    let loaded = try load(
-      """
-      [gateway]
-      name = "g"
-      data_dir = "d"
-      unrouted = "reject"
-      shutdown_s = 9
-      log_level = "debug"
-      [danube]
-      url = ["http://a", "http://[::1]:7"]
-      call_deadline_ms = 101
-      max_in_flight = 102
-      backoff_min_ms = 103
-      backoff_max_ms = 104
-      connect_timeout_ms = 105
-      [broker]
-      address = "b:1"
-      new_subscription = "earliest"
-      retain_bytes = "1MB"
-      max_unacked = 106
-      ack_timeout_ms = 107
-      [admin]
-      address = "c:2"
-      [limits]
-      memory = "9MiB"
-      batch_linger_ms = 108
-      max_batch = 4097
-      [[listen]]
-      address = "d:3"
-      max_connections = 109
-      max_packet = 1025
-      connect_timeout_s = 110
-      max_keep_alive_s = 111
-      receive_maximum = 112
-      max_pause_s = 113
-      [[listen]]
-      address = "d:4"
-      [[route]]
-      mqtt = "a/+"
-      to = "/n/t"
-      key = "k{1}"
-      attributes = { z = "{topic}", a = "1" }
-      """)
+    let loaded = try load(Self.everyValue)
     #expect(loaded.gateway.name == "g")
     #expect(loaded.gateway.dataDirectory == "d")
     #expect(loaded.gateway.unrouted == .reject)

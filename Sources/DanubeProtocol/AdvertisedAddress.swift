@@ -1,13 +1,15 @@
 /// A broker's address as it gives it in answers: `http://host:port`.
-struct AdvertisedAddress: Equatable {
-  let isTLS: Bool
+public struct AdvertisedAddress: Equatable, Sendable {
+  /// Whether the scheme is `https`.
+  public let isTLS: Bool
   /// A name or an address, without brackets.
-  let host: String
-  let port: UInt16
+  public let host: String
+  /// The port.
+  public let port: UInt16
 
   /// Parses a URL; nil for anything that is not `http` or `https` with a host and a port. A missing
   /// scheme means `http`, a missing port 6650.
-  init?(_ url: [UInt8]) {
+  public init?(_ url: [UInt8]) {
     guard url.count <= 1024 else { return nil }
     var rest = url[...]
     var isTLS = false

@@ -1,0 +1,124 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+
+/// One connection to a broker: its HTTP/2 session and its bytes on the way out.
+struct ConsumerConnection: ~Copyable {
+  enum Phase: BitwiseCopyable {
+    /// A connect is under way.
+    case connecting(deadline: Instant)
+    /// The connect was given up; its last completion is still to come.
+    case abandoned
+    case open(Descriptor)
+    /// The descriptor is being closed.
+    case closing
+  }
+
+  /// What the port's receive does.
+  enum Receiving: BitwiseCopyable {
+    case active
+    /// It was cancelled; its last completion is still to come.
+    case pausing
+    case paused
+  }
+
+  private static let statusTextLimit = 512
+
+  let broker: Int
+  let address: SocketAddress
+  var phase: Phase
+  var receiving = Receiving.active
+  var session: ClientSession
+  var outbox = Outbox()
+  /// Nothing was heard since then.
+  var quietSince: Instant
+  /// A ping waits for its answer since then.
+  var pingedAt: Instant?
+
+  init(broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant) {
+    self.broker = broker
+    self.address = address
+    self.session = session
+    phase = .connecting(deadline: deadline)
+    quietSince = deadline
+  }
+
+  /// The descriptor while the connection is open.
+  var descriptor: Descriptor? {
+    if case .open(let descriptor) = phase { descriptor } else { nil }
+  }
+
+  var isOpen: Bool { descriptor != nil }
+
+  var isConnecting: Bool {
+    if case .connecting = phase { true } else { false }
+  }
+
+  /// Whether its silence means something: it is not we who do not listen.
+  var isListening: Bool {
+    if case .active = receiving { isOpen } else { false }
+  }
+
+  /// When it has to be looked at next; nil when only a completion changes it.
+  func nextDeadline(pingIntervalMilliseconds: Int) -> Instant? {
+    if case .connecting(let deadline) = phase { return deadline }
+    guard isListening, session.callsInFlight > 0 else { return nil }
+    return (pingedAt ?? quietSince).advanced(milliseconds: pingIntervalMilliseconds)
+  }
+
+  /// Starts a call with one message; false when the session takes none now.
+  mutating func startCall(
+    _ method: DanubeMethod, tag: UInt64, timeoutMilliseconds: Int?,
+    message: borrowing GrowableBytes, at now: Instant
+  ) -> Bool {
+    if session.callsInFlight == 0 { quietSince = now }
+    return session.startCall(
+      MethodID(rawValue: method.rawValue), tag: tag, timeoutMilliseconds: timeoutMilliseconds,
+      message: message.bytes)
+  }
+
+  /// Frames what is ready and asks for a send.
+  mutating func flush(token: Token, operations: inout OperationQueue) {
+    guard let descriptor else { return }
+    session.writeOutput(to: &outbox)
+    outbox.flush(to: descriptor, token: token, operations: &operations)
+  }
+
+  /// The last response message, read as the answer to a call.
+  func answer(to kind: ConsumerCall.Kind) -> ConsumerCall.Answer {
+    do throws(DanubeProtocolError) {
+      let message = session.currentMessage
+      switch kind {
+      case .partitions: return .partitions(try TopicPartitionsResponse(decoding: message))
+      case .lookup: return .lookup(try TopicLookupResponse(decoding: message))
+      case .subscribe: return .consumer(try ConsumerResponse(decoding: message))
+      case .health: return .health(try HealthCheckResponse(decoding: message).status)
+      case .receive, .settle: return .other
+      }
+    } catch {
+      return .malformed
+    }
+  }
+
+  /// Hands the last response message, which came on a partition's stream, over.
+  func deliver(
+    to messages: inout HeldMessages, partition: Int, session number: UInt32, mayRepeat: Bool
+  ) -> HeldMessages.Arrival {
+    messages.receive(
+      session.currentMessage, partition: partition, session: number, mayRepeat: mayRepeat)
+  }
+
+  /// What the broker said with the last status; for people.
+  var statusText: String {
+    let text = session.currentStatusMessage
+    let shown = text.extracting(0..<min(text.byteCount, Self.statusTextLimit))
+    return String(decoding: Array(copying: shown), as: UTF8.self)
+  }
+
+  /// The descriptor is closed: nothing is read or written any more.
+  mutating func abandon() {
+    session.abandonAllCalls()
+    outbox.reset()
+  }
+}

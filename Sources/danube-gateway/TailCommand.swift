@@ -1,0 +1,88 @@
+import Bytes
+import DanubeConsumer
+import DanubeProtocol
+import Gateway
+import Glibc
+import IOPort
+import Settings
+import Uring
+
+/// `danube-gateway tail`: prints the records of a topic until it is interrupted.
+enum TailCommand {
+  static func run(_ options: TailOptions) -> Int32 {
+    guard TopicName.isValid(Array(options.topic.utf8)) else {
+      StandardStreams.writeStandardError(
+        "danube-gateway: \(options.topic) is not a Danube topic; "
+          + "it is /namespace/name, of letters, digits, - and _\n")
+      return ExitCode.usage
+    }
+    guard let broker = broker(options.url) else {
+      StandardStreams.writeStandardError(
+        "danube-gateway: \(options.url) is not the URL of a broker, such as http://127.0.0.1:6650\n"
+      )
+      return ExitCode.usage
+    }
+    do throws(UringError) {
+      var limits = UringLimits()
+      limits.submissionEntries = 64
+      return follow(try Uring(limits: limits), options, broker)
+    } catch {
+      StandardStreams.writeStandardError("danube-gateway: \(error.description)\n")
+      return ExitCode.unavailable
+    }
+  }
+
+  private static func follow(
+    _ port: consuming Uring, _ options: TailOptions, _ broker: HostPort
+  ) -> Int32 {
+    // A name of this run's own: two people who look on do not take records from each other.
+    let name = "tail-\(MachineIdentity.hostName)-\(getpid())"
+    let subscription = options.subscription.isEmpty ? name : options.subscription
+    let seed = ConsumerSeed(
+      host: broker.host, port: broker.port,
+      addresses: addresses(of: broker.host, port: broker.port))
+    var loop = TailLoop(
+      port: port,
+      options: TailLoopOptions(
+        topic: options.topic, subscription: subscription, consumerName: name, seeds: [seed],
+        format: options.printsJSON ? .json : .text, recordLimit: options.count,
+        seed: UInt64.random(in: 0 ... .max)))
+    while !loop.isFinished {
+      loop.turn()
+      for notice in loop.takeNotices() {
+        StandardStreams.writeStandardError("danube-gateway tail: \(notice)\n")
+      }
+      if !write(loop.takeOutput()) { return 0 }
+      for host in loop.hostsToResolve {
+        loop.resolved(host, addresses: addresses(of: host.name, port: host.port))
+      }
+    }
+    return 0
+  }
+
+  /// Writes to the standard output; false when nobody reads it any more.
+  private static func write(_ output: borrowing GrowableBytes) -> Bool {
+    if output.isEmpty { return true }
+    return unsafe output.bytes.withUnsafeBytes { bytes in
+      unsafe StandardStreams.writeStandardOutput(Array(bytes))
+    }
+  }
+
+  private static func broker(_ url: String) -> HostPort? {
+    let scheme = "http://"
+    guard url.hasPrefix(scheme) else { return nil }
+    do throws(SettingsProblem) {
+      return try HostPort(parsing: String(url.dropFirst(scheme.count)), defaultPort: 6650)
+    } catch {
+      return nil
+    }
+  }
+
+  private static func addresses(of host: String, port: UInt16) -> [SocketAddress] {
+    do throws(HostResolver.Failure) {
+      return try HostResolver.resolve(host: host, port: port)
+    } catch {
+      return []
+    }
+  }
+}
