@@ -42,31 +42,6 @@ struct NamesTests {
     #expect(DanubeMethod(path: [UInt8]().rawBytes) == nil)
   }
 
-  @Test(
-    "A status of SendMessage tells what to do next",
-    arguments: [
-      (3, "bad name", PublishStatus.invalidRequest),
-      (5, "producer not found", .createAgain),
-      (7, "Topic is Draining or closed; retry lookup/moved", .lookUpAgain),
-      (7, "topic /default/t not found", .lookUpAgain),
-      (7, "Schema validation failed: not found", .invalidPayload),
-      (7, "no role", .configuration), (7, "", .configuration),
-      (9, "strategy", .configuration), (11, "too large", .tooLarge),
-      (14, "served by another broker", .lookUpAgain), (16, "token", .configuration),
-      (4, "", .retry), (8, "", .retry), (13, "", .retry), (2, "", .retry), (1, "", .retry),
-    ] as [(UInt8, String, PublishStatus)])
-  func sendStatus(_ code: UInt8, _ text: String, _ meaning: PublishStatus) {
-    #expect(PublishStatus(send: code, text: utf8(text).rawBytes) == meaning)
-  }
-
-  @Test("A missing topic or owner at creation is looked up again; a mismatch is the operator's")
-  func createStatus() {
-    #expect(PublishStatus(create: 14) == .lookUpAgain)
-    #expect(PublishStatus(create: 5) == .lookUpAgain)
-    #expect(PublishStatus(create: 9) == .configuration)
-    #expect(PublishStatus(create: 13) == .retry)
-  }
-
   @Test("The size of a varint is the number of bytes it takes")
   func varintSizes() throws {
     for shift in 0..<64 {

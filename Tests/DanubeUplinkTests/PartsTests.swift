@@ -4,6 +4,7 @@ import IOPort
 import Records
 import Testing
 
+import DanubeProtocol
 @testable import DanubeUplink
 
 @Suite("Parts of the uplink")
