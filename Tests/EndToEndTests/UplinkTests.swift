@@ -148,7 +148,7 @@ extension EndToEnd {
         }
         broker.forgetProducers()
       }
-      for _ in clients { #expect(try devices.peer.expect("flooded").out_of_order == 0) }
+      for _ in clients { #expect(try devices.peer.expect("flooded").outOfOrder == 0) }
       let seen = broker.seen
       expectOrder(of: seen.accepted.map { ($0.routingKey!, $0.text) }, keys: clients, count: 200)
       #expect(seen.producersCreated >= 2)

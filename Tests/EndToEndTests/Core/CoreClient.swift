@@ -94,7 +94,8 @@ final class CoreClient {
       throw EndToEndError("waited in vain for an answer by gRPC")
     }
     let tag = UInt(bitPattern: event.tag)
-    guard let call = calls.removeValue(forKey: tag), let batch = call.batches.removeValue(forKey: tag)
+    guard let call = calls.removeValue(forKey: tag),
+      let batch = call.batches.removeValue(forKey: tag)
     else { return }
     switch batch {
     case .begun: break

@@ -186,10 +186,12 @@ final class CoreServerCall: @unchecked Sendable {
   }
 
   private func finish(_ status: grpc_status_code, _ text: String, _ message: [UInt8]?) {
-    guard isAnswered.withLock({ answered in
-      defer { answered = true }
-      return !answered
-    }) else { return }
+    guard
+      isAnswered.withLock({ answered in
+        defer { answered = true }
+        return !answered
+      })
+    else { return }
     let buffer = message.map { CoreLibrary.buffer($0) }
     defer { if let buffer { grpc_byte_buffer_destroy(buffer) } }
     var details = CoreLibrary.slice(text)

@@ -148,10 +148,9 @@ final class PlayedBroker: @unchecked Sendable {
       guard case .fail = verdict else {
         record.outstanding += 1
         record.mostOutstanding = max(record.mostOutstanding, record.outstanding)
-        record.outstandingByKey[key, default: 0] += 1
-        if record.outstandingByKey[key] != 1 {
-          record.complaints.append("\(record.outstandingByKey[key]!) messages of key \(key) at once")
-        }
+        let ofKey = record.outstandingByKey[key, default: 0] + 1
+        record.outstandingByKey[key] = ofKey
+        if ofKey > 1 { record.complaints.append("\(ofKey) messages of key \(key) at once") }
         if case .hold = verdict { record.held.append((call, message)) }
         return verdict
       }

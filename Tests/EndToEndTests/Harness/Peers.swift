@@ -37,7 +37,7 @@ struct MQTTPeer {
     try peer.send(["do": "flood", "clients": clients, "count": count, "topic": topic])
     for _ in clients {
       let event = try peer.expect("flooded", Deadline(seconds: 60))
-      #expect(event.out_of_order == 0, "PUBACKs of \(event.client ?? "") came out of order")
+      #expect(event.outOfOrder == 0, "PUBACKs of \(event.client ?? "") came out of order")
     }
   }
 }
@@ -112,9 +112,9 @@ struct ReceivedMessage {
     topic = event.topic ?? ""
     offset = event.offset ?? 0
     attributes = event.attributes ?? [:]
-    routingKey = event.routing_key
-    publishTime = event.publish_time ?? 0
-    receivedTime = event.received_time ?? 0
+    routingKey = event.routingKey
+    publishTime = event.publishTime ?? 0
+    receivedTime = event.receivedTime ?? 0
     producer = event.producer ?? ""
     subscription = event.subscription ?? ""
   }

@@ -9,19 +9,19 @@ final class PythonPeer {
     var reason: Int?
     var reasons: [Int]?
     var payload: String?
-    var from_server: Bool?
+    var fromServer: Bool?
     var sent: Int?
     var acknowledged: [String]?
-    var out_of_order: Int?
+    var outOfOrder: Int?
     var properties: [String: JSONValue]?
     var code: String?
     var details: String?
     var topic: String?
     var offset: UInt64?
     var attributes: [String: String]?
-    var routing_key: String?
-    var publish_time: Int64?
-    var received_time: Int64?
+    var routingKey: String?
+    var publishTime: Int64?
+    var receivedTime: Int64?
     var producer: String?
     var subscription: String?
   }
@@ -79,7 +79,9 @@ final class PythonPeer {
 
   private static func decode(_ line: String) throws -> Event {
     do {
-      return try JSONDecoder().decode(Event.self, from: Data(line.utf8))
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      return try decoder.decode(Event.self, from: Data(line.utf8))
     } catch {
       throw EndToEndError("not an event: \(line)")
     }

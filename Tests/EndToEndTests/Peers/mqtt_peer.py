@@ -81,6 +81,7 @@ class Device:
         elif self.quiet:
             self.flood_left -= 1
             if self.flood_left == 0:
+                self.quiet = False
                 emit("flooded", client=self.name, out_of_order=self.out_of_order)
         else:
             emit("published", client=self.name, payload=payload, reason=reason_value(reason))
