@@ -59,7 +59,8 @@ final class CoreServer: @unchecked Sendable {
       guard let tag = event.tag else { continue }
       let batch = Unmanaged<CoreServerCall.Batch>.fromOpaque(tag).takeRetainedValue()
       batch.completed(success: event.success != 0)
-      if batch.kind == .request { handle(batch.call) }
+      // A call that ended before its message was there is nothing to answer.
+      if batch.kind == .request, batch.call.isComplete { handle(batch.call) }
     }
     grpc_server_destroy(server)
     grpc_completion_queue_shutdown(queue)
@@ -144,6 +145,7 @@ final class CoreServerCall: @unchecked Sendable {
     fileprivate func completed(success: Bool) {
       guard kind == .request, success, let buffer = message.pointee else { return }
       call.request = CoreLibrary.bytes(buffer)
+      call.isComplete = true
     }
   }
 
@@ -152,6 +154,7 @@ final class CoreServerCall: @unchecked Sendable {
   let headers: [String: String]
   /// The bytes of the request message. Written before the call is handed out.
   fileprivate(set) var request: [UInt8] = []
+  fileprivate var isComplete = false
   fileprivate let call: OpaquePointer
   private let isAnswered = Mutex(false)
 

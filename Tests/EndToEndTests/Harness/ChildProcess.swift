@@ -45,7 +45,9 @@ final class ChildProcess {
     var envp = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { (argv + envp).forEach { free($0) } }
     var started = pid_t(0)
-    let failure = posix_spawn(&started, arguments[0], &actions, nil, &argv, &envp)
+    var attributes = Self.ordinarySignals()
+    defer { posix_spawnattr_destroy(&attributes) }
+    let failure = posix_spawn(&started, arguments[0], &actions, &attributes, &argv, &envp)
     close(pipeEnds[0])
     pid = started
     guard failure == 0 else {
@@ -63,6 +65,21 @@ final class ChildProcess {
     close(input)
     Transcript.keep(title: "\(title): standard output", output: read("stdout"))
     Transcript.keep(title: "\(title): standard error", output: read("stderr"))
+  }
+
+  /// Threads that run tests may block or ignore signals; a child would inherit that.
+  private static func ordinarySignals() -> posix_spawnattr_t {
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    var all = sigset_t()
+    sigfillset(&all)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    return attributes
   }
 
   /// Whatever else the test run has open, such as a taken port, is no business of a child.
