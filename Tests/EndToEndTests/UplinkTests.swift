@@ -244,6 +244,42 @@ extension EndToEnd {
       #expect(broker.seen.complaints == [])
     }
 
+    @Test("With the broker away devices are slowed down, memory stays bounded, nothing is dropped")
+    func backpressure() throws {
+      let broker = try PlayedBroker()
+      var configuration = GatewayProcess.Configuration()
+      configuration.brokerURL = broker.url
+      configuration.danube = "backoff_min_ms = 20\nbackoff_max_ms = 200"
+      configuration.listen = "max_packet = \"64KiB\"\nreceive_maximum = 1000"
+      configuration.limits = "memory = \"1MiB\"\nmax_batch = \"64KiB\""
+      let gateway = try GatewayProcess(configuration)
+      try Deadline().wait(for: "a producer") { broker.seen.producers.isEmpty ? nil : () }
+      let before = try gateway.process.residentKibibytes()
+      broker.stop()
+      // 16 MiB for a gateway that may keep one.
+      let clients = (0..<20).map { "device-\($0)" }
+      let devices = try MQTTPeer(port: gateway.mqttPort)
+      try devices.connect(clients, inflight: 1000)
+      let padding = String(repeating: ".", count: 8192)
+      try devices.peer.send([
+        "do": "flood", "clients": clients, "count": 100, "topic": "sensors/a/temperature",
+        "padding": padding,
+      ])
+      sleep(2)
+      #expect(try devices.peer.takeEvents().isEmpty)
+      let grown = try gateway.process.residentKibibytes() - before
+      #expect(grown < 10_000, "\(grown) KiB more than before, with 1 MiB for records")
+      try broker.start()
+      let deadline = Deadline(seconds: 60)
+      for _ in clients { #expect(try devices.peer.expect("flooded", deadline).outOfOrder == 0) }
+      let accepted = broker.seen.accepted
+      #expect(accepted.allSatisfy { $0.text.hasSuffix(padding) })
+      expectOrder(
+        of: accepted.map { ($0.routingKey!, String($0.text.dropLast(8192))) }, keys: clients,
+        count: 100)
+      #expect(broker.seen.complaints == [])
+    }
+
     @Test("The next seed is asked when the first one is not there")
     func seeds() throws {
       let broker = try PlayedBroker()

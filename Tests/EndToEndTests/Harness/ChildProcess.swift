@@ -113,6 +113,16 @@ final class ChildProcess {
     if poll() == nil { kill(pid, number) }
   }
 
+  /// The memory of the process that is in RAM.
+  func residentKibibytes() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    guard let number = line?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+      throw EndToEndError("the memory of \(title) cannot be read")
+    }
+    return number
+  }
+
   /// Ends the process now: what it did not write down is lost.
   func killNow() throws {
     signal(SIGKILL)

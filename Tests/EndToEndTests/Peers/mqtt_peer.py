@@ -151,14 +151,14 @@ class Peer:
         for topic in topics:
             self.devices[client].publish(topic, f"{payload} {topic}", qos, False)
 
-    def do_flood(self, clients, count, topic, qos=1):
+    def do_flood(self, clients, count, topic, qos=1, padding=""):
         for name in clients:
             self.devices[name].quiet = True
             self.devices[name].flood_left = count
         for number in range(count):
             for name in clients:
                 self.devices[name].publish(
-                    topic.replace("CLIENT", name), f"{name} {number}", qos, False)
+                    topic.replace("CLIENT", name), f"{name} {number}{padding}", qos, False)
 
     def do_stream(self, client, topic, window=50):
         device = self.devices[client]
