@@ -85,7 +85,7 @@ let package = Package(
       swiftSettings: testing),
 
     tests("BytesTests", ["Bytes"]),
-    tests("RingsTests", ["Rings"]),
+    tests("RingsTests", ["Rings", "CLinux"]),
     tests("MetricsTests", ["Metrics"]),
     tests("SettingsTests", ["Settings"]),
     tests("IOPortTests", ["IOPort", "Bytes"]),
@@ -94,7 +94,7 @@ let package = Package(
     tests("MQTTTests", ["MQTT", "Bytes"]),
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
-    tests("LogsTests", ["Logs"]),
+    tests("LogsTests", ["Logs", "Bytes"]),
     tests("UringTests", ["Uring", "IOPort", "Bytes"]),
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
     tests(

@@ -3,3 +3,4 @@
 #pragma once
 #include <features.h>
 #include <liburing.h>
+#include <malloc.h>

@@ -1,6 +1,7 @@
 public import Bytes
 
 /// What became of an operation.
+@frozen
 public struct Completion: ~Copyable {
   /// The token of the operation.
   public let token: Token
@@ -14,6 +15,7 @@ public struct Completion: ~Copyable {
   }
 
   /// What happened.
+  @frozen
   public enum Event: ~Copyable {
     /// A peer connected; more may follow with the same token.
     case accepted(Descriptor, peer: SocketAddress)

@@ -1,8 +1,9 @@
-/// The answers one connection owes, oldest first: each waits for its record or is ready with a reason.
+/// The answers one connection owes, oldest first: each waits for its record or is ready with a
+/// reason.
 ///
-/// Answers leave in the order of their publishes [MQTT-4.6.0-2]: only the head may go, and only when
-/// it is ready. Numbers count up from 0 and wrap; the queue never holds more than its capacity, so a
-/// number is unambiguous.
+/// Answers leave in the order of their publishes [MQTT-4.6.0-2]: only the head may go, and only
+/// when it is ready. Numbers count up from 0 and wrap; the queue never holds more than its
+/// capacity, so a number is unambiguous.
 struct AnswerQueue: ~Copyable {
   private struct Answer: BitwiseCopyable {
     var packetID: UInt16

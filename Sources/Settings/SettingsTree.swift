@@ -26,7 +26,8 @@ public struct SettingsTree: Sendable, Equatable {
   }
 }
 
-/// The C document: owns it, and reads it into Swift values. Every unsafe call of the module is here.
+/// The C document: owns it, and reads it into Swift values. Every unsafe call of the module is
+/// here.
 @safe
 private struct ParsedDocument: ~Copyable {
   private let document: OpaquePointer

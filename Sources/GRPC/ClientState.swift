@@ -1,0 +1,239 @@
+internal import Bytes
+internal import CNGHTTP2
+
+/// What a ``ClientSession`` knows, reached by the library's callbacks through a pointer.
+struct ClientState: ~Copyable {
+  static let maximumHeaderBytes = 16 * 1024
+
+  let connection: HTTP2Connection
+  let slab: Slab
+  let options: ClientSession.Options
+  private var calls: [ClientCall] = []
+  /// The tag of each slot, apart from the calls: cancelling looks through them.
+  private var tags: [UInt64] = []
+  private var freeSlots: [Int] = []
+  private(set) var liveCount = 0
+  var events = EventQueue<ClientEvent>()
+  private var budget: MessageReader.Budget
+  private var abandonedTags: [UInt32] = []
+  /// Tags of bodies of which the outbox may still name a part.
+  private var partlyFramedTags: [UInt32] = []
+  private(set) var nextStreamID: Int64 = 1
+  private(set) var peerConcurrentLimit = 100
+  private(set) var hasGoAway = false
+
+  init(connection: HTTP2Connection, options: ClientSession.Options) {
+    self.connection = connection
+    slab = connection.slab
+    self.options = options
+    budget = MessageReader.Budget(
+      maximumMessageBytes: options.maximumMessageBytes,
+      maximumBufferedBytes: max(options.maximumBufferedBytes, options.maximumMessageBytes))
+  }
+
+  // MARK: Calls
+
+  var streamIDsLeft: Int {
+    max(0, Int((Int64(options.lastStreamID) - nextStreamID + 2) / 2))
+  }
+
+  var isDraining: Bool { hasGoAway || streamIDsLeft == 0 || connection.failure != nil }
+
+  var canStartCall: Bool {
+    calls.count - freeSlots.count < min(options.maximumConcurrentCalls, peerConcurrentLimit)
+      && !isDraining
+  }
+
+  /// A slot for a call with the message that was queued; the stream follows.
+  mutating func takeSlot(tag: UInt64, request: SendQueue) -> Int {
+    let slot: Int
+    if let free = freeSlots.popLast() {
+      slot = free
+    } else {
+      slot = calls.count
+      calls.append(ClientCall())
+      tags.append(0)
+    }
+    calls[slot].isLive = true
+    calls[slot].request = request
+    tags[slot] = tag
+    liveCount += 1
+    return slot
+  }
+
+  /// The library opened a stream for the slot.
+  mutating func opened(_ slot: Int, stream: Int32) {
+    calls[slot].streamID = stream
+    nextStreamID = Int64(stream) + 2
+  }
+
+  /// The slot of a call that its caller waits for.
+  func slot(ofTag tag: UInt64) -> Int? {
+    for slot in tags.indices where tags[slot] == tag && calls[slot].isLive { return slot }
+    return nil
+  }
+
+  mutating func cancel(tag: UInt64) {
+    events.withdraw(in: slab) { event in
+      switch event {
+      case .message(let other), .completed(let other, _): other == tag
+      default: false
+      }
+    }
+    guard let slot = slot(ofTag: tag) else { return }
+    connection.reset(calls[slot].streamID, code: NGHTTP2_CANCEL)
+    release(slot)
+  }
+
+  /// The call is over for its caller: what it holds is given back. The slot stays until the stream
+  /// is closed.
+  private mutating func release(_ slot: Int) {
+    guard calls[slot].isLive else { return }
+    calls[slot].isLive = false
+    liveCount -= 1
+    calls[slot].reader.removeAll(budget: &budget, in: slab)
+    calls[slot].statusMessage.free(in: slab)
+    calls[slot].statusMessage = .empty
+    guard let abandoned = calls[slot].request.removeAll(in: slab) else { return }
+    if abandoned.isPartlyFramed {
+      partlyFramedTags.append(abandoned.tag)
+    } else {
+      abandonedTags.append(abandoned.tag)
+    }
+  }
+
+  private mutating func complete(_ slot: Int, _ status: StatusCode) {
+    guard calls[slot].isLive else { return }
+    let text = calls[slot].statusMessage
+    calls[slot].statusMessage = .empty
+    events.append(.init(event: .completed(tag: tags[slot], status: status), message: text))
+    release(slot)
+  }
+
+  /// Ends a call whose response cannot be used.
+  private mutating func giveUp(_ slot: Int, _ status: StatusCode) {
+    connection.reset(calls[slot].streamID, code: NGHTTP2_CANCEL)
+    complete(slot, status)
+  }
+
+  /// The connection is gone: every call completes.
+  mutating func abandonAll() {
+    connection.abandon()
+    for slot in calls.indices { complete(slot, .unavailable) }
+    movePartlyFramedTags()
+  }
+
+  // MARK: Tags of bodies
+
+  mutating func takeAbandonedTag() -> UInt32? { abandonedTags.popLast() }
+
+  var hasPartlyFramedTags: Bool { !partlyFramedTags.isEmpty }
+
+  mutating func takePartlyFramedTag() -> UInt32? { partlyFramedTags.popLast() }
+
+  /// The outbox names none of their memory any more.
+  mutating func movePartlyFramedTags() {
+    abandonedTags.append(contentsOf: partlyFramedTags)
+    partlyFramedTags.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: What the callbacks tell
+
+  mutating func headersBegan(_ slot: Int) {
+    calls[slot].headerBytes = 0
+  }
+
+  /// A header field or trailer. False when the list is too long: the stream is then reset.
+  mutating func headerReceived(_ slot: Int, name: RawSpan, value: RawSpan) -> Bool {
+    calls[slot].headerBytes += name.byteCount + value.byteCount + 32
+    guard calls[slot].headerBytes <= Self.maximumHeaderBytes else { return false }
+    guard calls[slot].isLive else { return true }
+    if name.equals(":status") {
+      calls[slot].httpStatus = value.decimalNumber(digits: 3) ?? 0
+    } else if name.equals("grpc-status") {
+      // What is no number is no status that anybody can act on.
+      calls[slot].status = StatusCode(decimal: value) ?? .unknown
+    } else if name.equals("grpc-message") {
+      let block = SlabBlock(byteCount: value.byteCount, in: slab)
+      calls[slot].statusMessage.free(in: slab)
+      calls[slot].statusMessage = ReceivedMessage(
+        block: block, count: PercentCoding.decode(value, into: block))
+    } else if name.equals("content-type") {
+      calls[slot].isGRPC = value.starts(with: "application/grpc")
+    }
+    return true
+  }
+
+  /// A header block is complete.
+  mutating func headersEnded(_ slot: Int) {
+    // An informational response (RFC 9110 §15.2) is no response yet.
+    guard calls[slot].httpStatus >= 200 else { return }
+    calls[slot].isDiscarding = calls[slot].httpStatus != 200 || !calls[slot].isGRPC
+  }
+
+  mutating func dataReceived(_ slot: Int, _ bytes: RawSpan) {
+    var reader = ByteReader(bytes)
+    while calls[slot].isLive, !calls[slot].isDiscarding, !reader.isAtEnd {
+      switch calls[slot].reader.read(&reader, budget: &budget, in: slab) {
+      case .needMore: return
+      case .message(let message):
+        events.append(.init(event: .message(tag: tags[slot]), message: message))
+      case .compressed, .malformed: giveUp(slot, .internalError)
+      case .tooLarge, .overBudget: giveUp(slot, .resourceExhausted)
+      }
+    }
+  }
+
+  /// The server ended its direction.
+  mutating func streamEnded(_ slot: Int) {
+    guard calls[slot].isLive else { return }
+    // The server answered without reading all: there is nothing to send the rest for.
+    if calls[slot].request.byteCount > 0 {
+      connection.reset(calls[slot].streamID, code: NGHTTP2_CANCEL)
+    }
+    complete(slot, calls[slot].finalStatus)
+  }
+
+  /// The stream is closed in both directions.
+  mutating func streamClosed(_ slot: Int, code: UInt32) {
+    complete(slot, StatusCode(resetCode: code))
+    calls[slot] = ClientCall()
+    freeSlots.append(slot)
+  }
+
+  mutating func settingsReceived(concurrentLimit: UInt32) {
+    peerConcurrentLimit = Int(concurrentLimit)
+    events.append(.init(event: .settings))
+  }
+
+  mutating func pongReceived() { events.append(.init(event: .pong)) }
+
+  /// Streams above `last` were not and will not be looked at (RFC 9113 §6.8), and the library sends
+  /// no request from now on.
+  mutating func goAwayReceived(last: Int32, isSent: (Int32) -> Bool) {
+    hasGoAway = true
+    for slot in calls.indices where calls[slot].isLive {
+      let stream = calls[slot].streamID
+      if stream > last || !isSent(stream) { complete(slot, .unavailable) }
+    }
+    events.append(.init(event: .goAway))
+  }
+
+  // MARK: Sending
+
+  /// Bytes of a call's request that are not yet framed; nil when the call is over.
+  func requestBytes(_ slot: Int, stream: Int32) -> Int? {
+    guard slot < calls.count, calls[slot].streamID == stream, calls[slot].isLive else { return nil }
+    return calls[slot].request.byteCount
+  }
+
+  /// Runs `body` with the queue of a call's request.
+  mutating func withRequest(_ slot: Int, _ body: (inout SendQueue) -> Void) {
+    body(&calls[slot].request)
+  }
+
+  mutating func removeAll() {
+    for slot in calls.indices { release(slot) }
+    events.removeAll(in: slab)
+  }
+}

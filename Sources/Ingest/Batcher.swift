@@ -1,0 +1,123 @@
+import IOPort
+import Records
+
+/// Gathers records into one open batch a lane and decides when a batch is sealed.
+///
+/// While few batches of a lane are under way, the open one is sealed at the end of every turn: a
+/// lone message waits for nobody, and a busy loop fills batches by itself. When delivery falls
+/// behind, batches wait longer to be filled, so that an outage does not use up memory with small
+/// ones.
+struct Batcher: ~Copyable {
+  private struct Lane {
+    var open: BatchID?
+    var openedAt = Instant(nanoseconds: 0)
+    /// Batches sealed and not complete.
+    var underWay = 0
+    /// What the last batch held: a guess for the next one.
+    var lastByteCount = 0
+  }
+
+  /// Batches under way up to which a lane seals at the end of each turn.
+  private static let promptBatches = 4
+  /// The linger is stretched at most so many times.
+  private static let longestStretch = 20
+
+  let store: BatchStore
+  let lingerMilliseconds: Int
+  private var lanes: [Lane]
+  private var dirty: [Int] = []
+  /// Sealed batches on their way to delivery, oldest first.
+  private(set) var sealed: [BatchID] = []
+  private var sealedHead = 0
+
+  init(store: BatchStore, laneCount: Int, lingerMilliseconds: Int) {
+    self.store = store
+    self.lingerMilliseconds = lingerMilliseconds
+    lanes = Array(repeating: Lane(), count: laneCount)
+  }
+
+  /// Appends a record; nil when there is no memory for it now.
+  mutating func append(
+    _ record: borrowing RecordPieces, to lane: LaneID, at now: Instant
+  ) -> RecordRef? {
+    let index = Int(lane.rawValue)
+    let bodyBytes = record.bodyBytes
+    if let open = lanes[index].open {
+      if store.hasRoom(open, bodyBytes: bodyBytes) { return store.append(record, to: open) }
+      seal(index)
+    }
+    let guess = max(4096, lanes[index].lastByteCount * 2)
+    guard let batch = store.open(lane: lane, bodyBytes: bodyBytes, expectedBytes: guess) else {
+      return nil
+    }
+    if !dirty.contains(index) { dirty.append(index) }
+    lanes[index].open = batch
+    lanes[index].openedAt = now
+    return store.append(record, to: batch)
+  }
+
+  private mutating func seal(_ index: Int) {
+    guard let batch = lanes[index].open else { return }
+    lanes[index].open = nil
+    lanes[index].underWay += 1
+    lanes[index].lastByteCount = store.byteCount(of: batch)
+    store.seal(batch)
+    sealed.append(batch)
+  }
+
+  /// When the open batch of a lane is due; at once while few are under way.
+  private func due(_ index: Int) -> Instant {
+    let lane = lanes[index]
+    if lane.underWay < Self.promptBatches { return lane.openedAt }
+    let stretch = min(lane.underWay / Self.promptBatches, Self.longestStretch)
+    return lane.openedAt.advanced(milliseconds: lingerMilliseconds * stretch)
+  }
+
+  /// Seals what is due. Call it at the end of every turn.
+  mutating func sealDue(at now: Instant) {
+    var kept = 0
+    for position in dirty.indices {
+      let index = dirty[position]
+      if lanes[index].open != nil, due(index) <= now { seal(index) }
+      if lanes[index].open != nil {
+        dirty[kept] = index
+        kept += 1
+      }
+    }
+    dirty.removeSubrange(kept...)
+  }
+
+  /// Seals every open batch, due or not.
+  mutating func sealAll() {
+    for index in lanes.indices { seal(index) }
+    dirty.removeAll(keepingCapacity: true)
+  }
+
+  /// When `sealDue` has something to do next.
+  var nextDeadline: Instant {
+    var next = Instant.distantFuture
+    for index in dirty { next = min(next, due(index)) }
+    return next
+  }
+
+  /// The oldest sealed batch that was not taken, without taking it.
+  var nextSealed: BatchID? { sealedHead < sealed.count ? sealed[sealedHead] : nil }
+
+  /// Takes the batch that `nextSealed` told.
+  mutating func removeNextSealed() {
+    sealedHead += 1
+    if sealedHead == sealed.count {
+      sealed.removeAll(keepingCapacity: true)
+      sealedHead = 0
+    }
+  }
+
+  /// Delivery has done with the batch: its memory is free again.
+  mutating func release(_ batch: BatchID) {
+    lanes[Int(store.lane(of: batch).rawValue)].underWay -= 1
+    store.release(batch)
+  }
+
+  /// Whether no batch is open or under way.
+  var isIdle: Bool { store.batchesInUse == 0 }
+}

@@ -1,0 +1,66 @@
+import Bytes
+import IOPort
+import MQTT
+
+/// One device's connection.
+struct Connection: ~Copyable {
+  /// Where a connection is in its life.
+  enum Phase: UInt8, BitwiseCopyable {
+    /// Waiting for CONNECT.
+    case connecting
+    /// Publishing.
+    case open
+    /// The last packet is on its way out; what still comes in is ignored.
+    case lingering
+    /// Closed; the port has yet to say so.
+    case closing
+  }
+
+  let descriptor: Descriptor
+  let peer: SocketAddress
+  let listener: Int
+  var session: ServerSession
+  var outbox = Outbox()
+  /// Bytes received and not processed: a packet that is not complete, or all while reading is
+  /// withheld.
+  var input = GrowableBytes()
+  var answers: AnswerQueue
+  var clientID: [UInt8] = []
+  /// The attribute `mqtt.client_id`, encoded.
+  var clientAttribute: [UInt8] = []
+  var phase = Phase.connecting
+  /// Whether a receive is armed.
+  var isReceiving = true
+  /// Since when reading is withheld.
+  var pausedSince: Instant?
+  /// Whether a packet was taken since reading was last withheld.
+  var madeProgress = false
+  /// Whether the connection stands in the queue for memory.
+  var waitsForMemory = false
+  /// Whether the peer ended its direction while its bytes were still waiting.
+  var peerEnded = false
+  /// Whether it stands in the list of connections with something to send.
+  var isDirty = false
+  var lastReceived: Instant
+  /// Times 1.5 already; 0 for none.
+  var keepAliveMilliseconds = 0
+  /// The next instant at which limits are looked at; timers for another instant are stale.
+  var timer = Instant.distantFuture
+
+  init(
+    descriptor: Descriptor, peer: SocketAddress, listener: Int, session: consuming ServerSession,
+    answerLimit: Int, now: Instant
+  ) {
+    self.descriptor = descriptor
+    self.peer = peer
+    self.listener = listener
+    self.session = session
+    answers = AnswerQueue(capacity: answerLimit)
+    lastReceived = now
+  }
+
+  /// Lets the session write to the outbox.
+  mutating func write(_ body: (inout ServerSession, inout GrowableBytes) -> Void) {
+    outbox.write { output in body(&session, &output) }
+  }
+}

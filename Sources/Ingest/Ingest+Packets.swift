@@ -1,0 +1,159 @@
+import Bytes
+import IOPort
+import MQTT
+import Metrics
+import Settings
+
+// What the packets of a device mean.
+extension Ingest {
+  /// What to do after a packet.
+  enum Next {
+    /// Take the next packet.
+    case goOn
+    /// Nothing more can be taken from these bytes now; the packet at hand was not.
+    case stopBefore
+    /// Nothing more will be taken; the packet at hand was.
+    case stopAfter
+  }
+
+  /// Takes the complete packets at the front of `bytes`, as far as there is room for what they
+  /// carry, and returns how many bytes they were.
+  mutating func process(
+    _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
+  ) -> Int {
+    var used = 0
+    while used < bytes.byteCount {
+      if mustWait(id) {
+        pause(id, at: now, operations: &operations)
+        return used
+      }
+      var packetBytes = 0
+      let next = take(
+        id, bytes.extracting(droppingFirst: used), packetBytes: &packetBytes, at: now,
+        operations: &operations)
+      switch next {
+      case .stopBefore: return used
+      case .stopAfter: return used + packetBytes
+      case .goOn: used += packetBytes
+      }
+      connections[id].madeProgress = true
+    }
+    return used
+  }
+
+  /// An MQTT 3.1.1 device has no receive maximum; its socket is the limit instead.
+  private func mustWait(_ id: SlotID) -> Bool {
+    connections[id].answers.isFull && connections[id].session.version == .v3_1_1
+  }
+
+  private mutating func take(
+    _ id: SlotID, _ bytes: RawSpan, packetBytes: inout Int, at now: Instant,
+    operations: inout OperationQueue
+  ) -> Next {
+    do throws(MQTTError) {
+      let event = try connections[id].session.next(in: bytes, consumed: &packetBytes)
+      switch event {
+      case .needMore:
+        return .stopBefore
+      case .connect(let view):
+        return connect(id, view, at: now, operations: &operations)
+      case .publish(let view):
+        return publish(id, view, at: now, operations: &operations)
+      case .pingRequest:
+        connections[id].write { session, output in session.writePingresp(into: &output) }
+        markDirty(id)
+        return .goOn
+      case .subscribe(let packetID, let filterCount):
+        refuseSubscription(id, packetID, filterCount: filterCount)
+        return .goOn
+      case .unsubscribe(let packetID, let filterCount):
+        connections[id].write { session, output in
+          session.writeUnsuback(packetID, filterCount: filterCount, into: &output)
+        }
+        markDirty(id)
+        return .goOn
+      case .unexpectedAcknowledgement(let type, let packetID):
+        connections[id].write { session, output in
+          session.writeAnswer(toUnexpected: type, packetID, into: &output)
+        }
+        markDirty(id)
+        return .goOn
+      case .disconnect:
+        close(id, operations: &operations)
+        return .stopAfter
+      }
+    } catch {
+      violation(id, error, at: now, operations: &operations)
+      return .stopAfter
+    }
+  }
+
+  private mutating func refuseSubscription(
+    _ id: SlotID, _ packetID: UInt16, filterCount: Int
+  ) {
+    connections[id].write { session, output in
+      session.writeSuback(packetID, filterCount: filterCount, into: &output)
+    }
+    markDirty(id)
+    note(
+      .protocolError, "SUBSCRIBE refused: this gateway only takes messages in",
+      peer: connections[id].peer, subject: clientText(id))
+  }
+
+  /// Accepts a device.
+  private mutating func connect(
+    _ id: SlotID, _ view: borrowing ConnectView, at now: Instant,
+    operations: inout OperationQueue
+  ) -> Next {
+    var assigned: [UInt8]?
+    if view.needsClientID {
+      assigned = assignedClientID()
+      connections[id].clientID = assigned ?? []
+    } else {
+      connections[id].clientID = RecordFields.array(view.clientID)
+    }
+    var attribute = GrowableBytes()
+    RecordFields.appendAttribute(
+      "mqtt.client_id", connections[id].clientID, to: &attribute)
+    connections[id].clientAttribute = RecordFields.array(attribute.bytes)
+    connections[id].write { session, output in
+      if let assigned {
+        unsafe session.writeConnack(assignedClientID: assigned.span.bytes, into: &output)
+      } else {
+        session.writeConnack(into: &output)
+      }
+    }
+    markDirty(id)
+    connections[id].phase = .open
+    connections[id].timer = .distantFuture
+    let keepAlive = Int(connections[id].session.keepAliveSeconds)
+    connections[id].keepAliveMilliseconds = keepAlive * 1_500
+    if keepAlive > 0 { schedule(id, at: now.advanced(milliseconds: keepAlive * 1_500)) }
+    return .goOn
+  }
+
+  /// `gw-` and 16 hexadecimal digits.
+  private mutating func assignedClientID() -> [UInt8] {
+    let digits = String(random.next(), radix: 16)
+    return Array("gw-\(String(repeating: "0", count: 16 - digits.utf8.count))\(digits)".utf8)
+  }
+
+  /// A packet that is not accepted ends the connection, with the reason where there is a way.
+  private mutating func violation(
+    _ id: SlotID, _ error: MQTTError, at now: Instant, operations: inout OperationQueue
+  ) {
+    metrics.disconnects(.protocolError).add(1)
+    note(
+      .protocolError, error.text, peer: connections[id].peer, subject: clientText(id))
+    connections[id].write { session, output in session.writeRejection(error, into: &output) }
+    linger(id, at: now, operations: &operations)
+  }
+
+  /// Ends a connection with a reason.
+  mutating func disconnect(
+    _ id: SlotID, reason: ReasonCode, at now: Instant, operations: inout OperationQueue
+  ) {
+    connections[id].write { session, output in session.writeDisconnect(reason, into: &output) }
+    linger(id, at: now, operations: &operations)
+  }
+}

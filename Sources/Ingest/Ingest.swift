@@ -1,0 +1,183 @@
+import Bytes
+public import IOPort
+import MQTT
+import Metrics
+public import Records
+public import Settings
+
+/// The ingest side of the gateway: listeners and devices in front, sealed batches behind.
+///
+/// A decider: it is fed completions, progress and the time, and fills an ``OperationQueue``. A
+/// device gets its answer when the record is safe, in the order of its publishes.
+public struct Ingest: ~Copyable {
+  struct Listener {
+    let descriptor: Descriptor
+    let configuration: ListenerConfiguration
+    var connectionCount = 0
+    var isAccepting = false
+  }
+
+  enum Verb {
+    static let accept: UInt8 = 1
+    static let receive: UInt8 = 2
+    static let send: UInt8 = 3
+    static let close: UInt8 = 4
+    static let timer: UInt8 = 5
+    static let acceptAgain: UInt8 = 6
+    static let ignored: UInt8 = 7
+  }
+
+  /// What a route adds to the record at hand.
+  struct RouteFields: ~Copyable {
+    var attributes = GrowableBytes()
+    var key = GrowableBytes()
+  }
+
+  let owner: UInt8
+  let limits: IngestLimits
+  let metrics: IngestMetrics
+  let unroutedPolicy: ProcessConfiguration.Unrouted
+  var listeners: [Listener] = []
+  var connections: SlotTable<Connection>
+  var batcher: Batcher
+  var router: Router
+  var timers = TimerQueue()
+  var dirty: [SlotID] = []
+  var waiting = SlotQueue()
+  var notices: [IngestNotice] = []
+  var unrouted: UnroutedSampler
+  var random: SplitMix64
+  /// The time of day as of this turn, Unix milliseconds.
+  var unixMilliseconds: UInt64 = 0
+  /// Bytes in the input buffers of all connections.
+  var inputBytes = 0
+  var isShuttingDown = false
+  /// Reused for the attributes and the key of the record at hand.
+  var routeFields = RouteFields()
+  let flags = FlagAttributes()
+
+  /// An ingest side without listeners yet.
+  public init(
+    owner: UInt8, configuration: GatewayConfiguration, limits: IngestLimits, store: BatchStore,
+    metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
+  ) {
+    self.owner = owner
+    self.limits = limits
+    self.metrics = metrics
+    unroutedPolicy = configuration.gateway.unrouted
+    let lanes = LaneDescription.lanes(of: configuration)
+    connections = SlotTable(capacity: limits.connections)
+    batcher = Batcher(
+      store: store, laneCount: lanes.count,
+      lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
+    router = Router(configuration: configuration, lanes: lanes)
+    unrouted = UnroutedSampler(topics: unroutedTopics)
+    random = SplitMix64(seed: seed)
+  }
+
+  /// Starts to accept devices on a socket that listens.
+  public mutating func start(
+    listener descriptor: Descriptor, configuration: ListenerConfiguration,
+    operations: inout OperationQueue
+  ) {
+    listeners.append(Listener(descriptor: descriptor, configuration: configuration))
+    accept(listeners.count - 1, operations: &operations)
+  }
+
+  /// Tells the time of day for the records of this turn, Unix milliseconds.
+  public mutating func setTimeOfDay(unixMilliseconds: UInt64) {
+    self.unixMilliseconds = unixMilliseconds
+  }
+
+  func token(_ verb: UInt8, _ id: SlotID) -> Token { Token(owner: owner, verb: verb, slot: id) }
+
+  /// Takes a completion whose token has this part's owner.
+  public mutating func handle(
+    _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
+  ) {
+    let token = completion.token
+    let id = token.slot
+    switch consume completion.event {
+    case .accepted(let descriptor, let peer):
+      accepted(descriptor, peer: peer, on: Int(id.index), at: now, operations: &operations)
+    case .acceptEnded(let error):
+      acceptEnded(Int(id.index), error, at: now)
+    case .received(let received):
+      take(received, of: id, at: now, operations: &operations)
+    case .receiveEnded(let error):
+      receiveEnded(id, error, at: now, operations: &operations)
+    case .sent(let count):
+      sent(id, count, at: now, operations: &operations)
+    case .sendFailed:
+      close(id, operations: &operations)
+    case .closed:
+      closed(id)
+    case .connected: break
+    case .connectFailed: break
+    case .rung: break
+    }
+  }
+
+  private mutating func take(
+    _ received: consuming ReceivedBytes, of id: SlotID, at now: Instant,
+    operations: inout OperationQueue
+  ) {
+    receivedBytes(id, received.bytes, at: now, operations: &operations)
+    operations.recycle(received)
+  }
+
+  /// Fires the timers that are due.
+  public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    while let token = timers.popDue(at: now) {
+      if token.verb == Verb.acceptAgain {
+        accept(Int(token.slot.index), operations: &operations)
+      } else if connections.contains(token.slot) {
+        checkLimits(token.slot, at: now, operations: &operations)
+      }
+    }
+  }
+
+  /// When `advance` or `flush` has something to do next.
+  public var nextDeadline: Instant { min(timers.nextDeadline, batcher.nextDeadline) }
+
+  /// Ends a turn: seals batches that are due and sends what devices are to get.
+  public mutating func flush(at now: Instant, operations: inout OperationQueue) {
+    if isShuttingDown { batcher.sealAll() } else { batcher.sealDue(at: now) }
+    for id in dirty where connections.contains(id) {
+      connections[id].isDirty = false
+      if connections[id].phase == .closing { continue }
+      let descriptor = connections[id].descriptor
+      connections[id].outbox.flush(
+        to: descriptor, token: token(Verb.send, id), operations: &operations)
+    }
+    dirty.removeAll(keepingCapacity: true)
+    metrics.batchBytes.set(batcher.store.bytesInUse)
+    metrics.batches.set(batcher.store.batchesInUse)
+  }
+
+  /// The oldest sealed batch that delivery has not got yet.
+  public var nextSealedBatch: BatchID? { batcher.nextSealed }
+
+  /// Delivery has got the batch that `nextSealedBatch` told.
+  public mutating func removeNextSealedBatch() { batcher.removeNextSealed() }
+
+  /// Something for the log; nil when there is nothing.
+  public mutating func nextNotice() -> IngestNotice? { notices.popLast() }
+
+  /// Connections that exist, closing ones included.
+  public var connectionCount: Int { connections.count }
+
+  mutating func markDirty(_ id: SlotID) {
+    guard !connections[id].isDirty else { return }
+    connections[id].isDirty = true
+    dirty.append(id)
+  }
+
+  /// Keeps a notice for the log. Few are kept a turn: the log's own limit counts the rest.
+  mutating func note(
+    _ kind: IngestNotice.Kind, _ text: StaticString, peer: SocketAddress?, subject: String
+  ) {
+    guard notices.count < 64 else { return }
+    notices.append(IngestNotice(kind: kind, peer: peer, text: text, subject: subject))
+  }
+}

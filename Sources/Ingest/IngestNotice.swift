@@ -1,0 +1,30 @@
+public import IOPort
+
+/// Something an operator may want to read in the log. Gathered by ingest, written by the loop's
+/// owner.
+public struct IngestNotice: Sendable {
+  /// What happened.
+  public enum Kind: UInt8, Sendable, CaseIterable {
+    /// A device broke the protocol and was disconnected.
+    case protocolError
+    /// A connection was refused because all places are taken.
+    case connectionLimit
+    /// A message matched no route.
+    case unrouted
+    /// A device was disconnected for a limit of ours (time, size, memory).
+    case limitReached
+    /// Danube refused a record for good.
+    case recordRefused
+    /// Accepting connections stopped for lack of descriptors and is tried again.
+    case acceptFailed
+  }
+
+  /// What happened.
+  public let kind: Kind
+  /// The device's address, where there is one.
+  public let peer: SocketAddress?
+  /// Why, in a few words.
+  public let text: StaticString
+  /// The client identifier or the topic that it is about, cut to 64 bytes.
+  public let subject: String
+}

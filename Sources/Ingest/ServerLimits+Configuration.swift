@@ -1,0 +1,12 @@
+import MQTT
+import Settings
+
+extension ServerLimits {
+  /// What a listener's configuration allows its clients.
+  init(configuration: ListenerConfiguration) {
+    self.init()
+    maximumPacketBytes = configuration.maxPacketBytes
+    receiveMaximum = UInt16(clamping: configuration.receiveMaximum)
+    maximumKeepAliveSeconds = UInt16(clamping: configuration.maxKeepAliveSeconds)
+  }
+}

@@ -1,0 +1,78 @@
+/// A topic filter (MQTT 5.0 §4.7): what it matches, and the text that its wildcards stand for.
+public struct TopicFilter: Sendable, Hashable {
+  /// The filter as it was given.
+  public let bytes: [UInt8]
+  /// The number of `+` and `#` in it.
+  public let wildcardCount: Int
+  /// Whether it begins with a wildcard, and so matches no topic that begins with `$`.
+  private let beginsWithWildcard: Bool
+
+  private static let slash = UInt8(ascii: "/")
+  private static let plus = UInt8(ascii: "+")
+  private static let hash = UInt8(ascii: "#")
+  private static let dollar = UInt8(ascii: "$")
+
+  /// Nil unless it is 1 to 65,535 bytes of UTF-8 without U+0000 [MQTT-4.7.3-1] [MQTT-4.7.3-2]
+  /// [MQTT-4.7.3-3], with `+` and `#` alone in their level, and `#` in the last one
+  /// [MQTT-4.7.1-1] [MQTT-4.7.1-2].
+  public init?(_ bytes: [UInt8]) {
+    guard !bytes.isEmpty, bytes.count <= 65_535, !bytes.contains(0),
+      String(validating: bytes, as: UTF8.self) != nil
+    else { return nil }
+    var wildcards = 0
+    for index in bytes.indices where bytes[index] == Self.plus || bytes[index] == Self.hash {
+      guard index == 0 || bytes[index - 1] == Self.slash else { return nil }
+      let isLast = index == bytes.count - 1
+      guard isLast || (bytes[index] == Self.plus && bytes[index + 1] == Self.slash)
+      else { return nil }
+      wildcards += 1
+    }
+    self.bytes = bytes
+    wildcardCount = wildcards
+    beginsWithWildcard = bytes[0] == Self.plus || bytes[0] == Self.hash
+  }
+
+  /// Whether the filter matches a topic name. Linear in the length of the topic.
+  public func matches(_ topic: RawSpan) -> Bool { match(topic) != nil }
+
+  /// What the wildcards stand for where the filter matches a topic name; nil where it does not.
+  /// Linear in the length of the topic; nothing is allocated.
+  public func match(_ topic: RawSpan) -> Captures? {
+    let end = topic.byteCount
+    guard end > 0, end <= 65_535 else { return nil }
+    // [MQTT-4.7.2-1]
+    if beginsWithWildcard, topic.byte(at: 0) == Self.dollar { return nil }
+    var captures = Captures()
+    var position = 0
+    var index = 0
+    // A turn of the loop is a level: `index` and `position` are at the beginning of one.
+    while true {
+      if index < bytes.count, bytes[index] == Self.hash {
+        captures.append(position..<end)
+        return captures
+      }
+      if index < bytes.count, bytes[index] == Self.plus {
+        let start = position
+        while position < end, topic.byte(at: position) != Self.slash { position += 1 }
+        captures.append(start..<position)
+        index += 1
+      } else {
+        while index < bytes.count, bytes[index] != Self.slash {
+          guard position < end, topic.byte(at: position) == bytes[index] else { return nil }
+          index += 1
+          position += 1
+        }
+        guard position == end || topic.byte(at: position) == Self.slash else { return nil }
+      }
+      if index == bytes.count { return position == end ? captures : nil }
+      if position == end {
+        // `a/#` matches `a` too (§4.7.1.2).
+        guard index == bytes.count - 2, bytes[index + 1] == Self.hash else { return nil }
+        captures.append(end..<end)
+        return captures
+      }
+      index += 1
+      position += 1
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/// The will of a CONNECT, borrowed (MQTT 5.0 §3.1.3.2 to §3.1.3.4).
+public struct WillView: ~Escapable {
+  /// Where it goes: UTF-8 without NUL and wildcards, 1 to 65,535 bytes.
+  public let topic: RawSpan
+  /// The message, up to 65,535 bytes.
+  public let payload: RawSpan
+  /// How it is to be published.
+  public let qos: QoS
+  /// Whether it is to be retained.
+  public let isRetained: Bool
+  /// Will delay and what PUBLISH has too; none in MQTT 3.1.1.
+  public let properties: PropertiesView
+
+  @_lifetime(copy topic, copy payload, copy properties)
+  init(
+    topic: RawSpan, payload: RawSpan, qos: QoS, isRetained: Bool, properties: PropertiesView
+  ) throws(MQTTError) {
+    guard !topic.isEmpty, topic.textContent() == .plain else { throw .invalidWillTopic }
+    self.topic = topic
+    self.payload = payload
+    self.qos = qos
+    self.isRetained = isRetained
+    self.properties = properties
+  }
+
+  /// How long after the connection's end it is to be published, in seconds.
+  public var delaySeconds: UInt32 { properties.number(.willDelayInterval) ?? 0 }
+}
