@@ -47,6 +47,7 @@ extension EndToEnd {
       #expect(properties["ReceiveMaximum"] == .number(17))
       #expect(properties["MaximumPacketSize"] == .number(65_536))
       #expect(properties["ServerKeepAlive"] == .number(30))
+      #expect(properties["RetainAvailable"] == .number(0))
       #expect(properties["WildcardSubscriptionAvailable"] == .number(0))
       #expect(properties["SubscriptionIdentifierAvailable"] == .number(0))
       #expect(properties["SharedSubscriptionAvailable"] == .number(0))
