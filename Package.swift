@@ -104,7 +104,7 @@ let package = Package(
       "LocalBrokerTests",
       [
         "LocalBroker", "DanubeConsumer", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes",
-        "Simulator",
+        "Metrics", "Simulator",
       ]),
     tests(
       "IngestTests", ["Ingest", "MQTT", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),

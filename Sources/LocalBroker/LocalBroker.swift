@@ -1,1 +1,317 @@
-// Filled in by the first change to this module.
+import Bytes
+import DanubeProtocol
+import GRPC
+public import IOPort
+import Metrics
+
+/// The broker inside the gateway, which ordinary Danube clients use as they use Danube: look-ups,
+/// producers, Exclusive and Shared subscriptions with acks and nacks, health checks.
+///
+/// A decider: it is fed with completions and the time and answers with operations. Records are kept
+/// in memory, the oldest of all topics leaving first. What differs from Danube 0.15, on purpose:
+/// producers never wait for consumers, a consumer that lags misses nothing that is still kept, an
+/// Exclusive subscription whose consumer is gone takes another one, a record that is refused again
+/// and again comes again and again, at growing intervals. Failover and KeyShared subscriptions and
+/// the schema registry are `UNIMPLEMENTED`.
+public struct LocalBroker: ~Copyable {
+  enum Verb: UInt8 {
+    case accept
+    case receive
+    case send
+    case close
+    case closeRefused
+  }
+
+  /// How long a connection that is to be closed may take to send what it has, milliseconds.
+  private static let closingMilliseconds = 1_000
+  /// How long accepting rests after it failed, milliseconds.
+  private static let acceptPauseMilliseconds = 100
+
+  let owner: UInt8
+  var state: BrokerState
+  var connections: SlotTable<BrokerConnection>
+  /// Connections with something to write at the end of the turn.
+  private var touched: [SlotID] = []
+  private var listener: Descriptor?
+  private var acceptAgainAt = Instant.distantFuture
+  /// No connection is to be closed for being late before this.
+  private var closeDue = Instant.distantFuture
+  private var isStopping = false
+  var answer = GrowableBytes()
+  private var tail = GrowableBytes()
+
+  /// A broker with the topics of the configuration; it listens after
+  /// ``start(listener:bound:operations:)``. All its tokens have `owner`. Ids that clients get
+  /// follow from `seed`, which is to differ from run to run.
+  public init(
+    owner: UInt8, limits: LocalBrokerLimits, configuration: LocalBrokerConfiguration,
+    metrics: LocalBrokerMetrics, seed: UInt64
+  ) {
+    self.owner = owner
+    state = BrokerState(
+      configuration: configuration, limits: limits, metrics: metrics, seed: seed)
+    connections = SlotTable(capacity: limits.connections)
+  }
+
+  /// Begins to accept clients on `listener`; `bound` is what look-ups tell. An unspecified address
+  /// is told as it is: clients take it for the host they reached.
+  public mutating func start(
+    listener: Descriptor, bound: SocketAddress, operations: inout OperationQueue
+  ) {
+    self.listener = listener
+    state.advertisedURL = Array("http://\(bound)".utf8)
+    operations.append(.accept(listener), token: token(.accept))
+  }
+
+  private func token(_ verb: Verb) -> Token { Token(owner: owner, verb: verb.rawValue) }
+
+  func token(_ verb: Verb, _ id: SlotID) -> Token {
+    Token(owner: owner, verb: verb.rawValue, slot: id)
+  }
+
+  // MARK: The turn
+
+  /// Takes a completion whose token has this broker's owner.
+  public mutating func handle(
+    _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
+  ) {
+    let id = completion.token.slot
+    switch consume completion.event {
+    case .accepted(let descriptor, _): accepted(descriptor, operations: &operations)
+    case .acceptEnded:
+      if !isStopping { acceptAgainAt = now.advanced(milliseconds: Self.acceptPauseMilliseconds) }
+    case .received(let received):
+      take(received, from: id, at: now, operations: &operations)
+    case .receiveEnded(let error):
+      guard connections.contains(id), !connections[id].isClosing else { return }
+      if error?.kind == .resourcesExhausted {
+        operations.append(.receive(connections[id].descriptor), token: token(.receive, id))
+      } else {
+        close(id, at: now, operations: &operations)
+      }
+    case .sent(let count):
+      guard connections.contains(id) else { return }
+      connections[id].outbox.sent(count)
+      if !connections[id].isClosing { sent(id, at: now, operations: &operations) }
+    case .sendFailed:
+      if connections.contains(id) { close(id, at: now, operations: &operations) }
+    case .closed:
+      guard connections.contains(id), connections[id].isClosing else { return }
+      connections[id].outbox.reset()
+      _ = connections.remove(id)
+      state.metrics.connections.set(connections.count)
+    case .connected: return
+    case .connectFailed: return
+    case .rung: return
+    }
+  }
+
+  /// Fires what is due.
+  public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    if acceptAgainAt <= now, let listener, !isStopping {
+      acceptAgainAt = .distantFuture
+      operations.append(.accept(listener), token: token(.accept))
+    }
+    if closeDue <= now { closeLate(at: now, operations: &operations) }
+    state.advance(to: now)
+  }
+
+  /// When `advance` or `flush` has something to do next.
+  public var nextDeadline: Instant {
+    if !touched.isEmpty || !state.queued.isEmpty { return Instant(nanoseconds: 0) }
+    return min(acceptAgainAt, closeDue, state.nextDue)
+  }
+
+  /// Ends a turn: delivers to consumers and sends what connections have.
+  public mutating func flush(at now: Instant, operations: inout OperationQueue) {
+    // What flow control let go makes room for more.
+    for id in touched where connections.contains(id) && !connections[id].isClosing {
+      connections[id].writeOutput()
+    }
+    while let subscription = state.nextQueued() { deliver(subscription, at: now) }
+    var index = 0
+    while index < touched.count {
+      let id = touched[index]
+      index += 1
+      guard connections.contains(id) else { continue }
+      connections[id].isTouched = false
+      if connections[id].isClosing { continue }
+      connections[id].writeOutput()
+      takeEvents(id, at: now)
+      connections[id].outbox.flush(
+        to: connections[id].descriptor, token: token(.send, id), operations: &operations)
+      if connections[id].closeAt != nil, isSentEntirely(id) {
+        close(id, at: now, operations: &operations)
+      }
+    }
+    touched.removeAll(keepingCapacity: true)
+  }
+
+  func isSentEntirely(_ id: SlotID) -> Bool {
+    connections[id].outbox.isEmpty && connections[id].session.callsOpen == 0
+  }
+
+  /// Lets the end of the turn look at a connection.
+  mutating func touch(_ id: SlotID) {
+    guard !connections[id].isTouched else { return }
+    connections[id].isTouched = true
+    touched.append(id)
+  }
+
+  // MARK: Connections
+
+  private mutating func accepted(_ descriptor: Descriptor, operations: inout OperationQueue) {
+    guard !connections.isFull, !isStopping else {
+      state.metrics.connectionsRefused.add()
+      operations.append(.close(descriptor), token: token(.closeRefused))
+      return
+    }
+    let id = connections.insert(
+      BrokerConnection(descriptor: descriptor, limits: state.limits))
+    state.metrics.connections.set(connections.count)
+    operations.append(.receive(descriptor), token: token(.receive, id))
+    touch(id)
+  }
+
+  private mutating func take(
+    _ received: consuming ReceivedBytes, from id: SlotID, at now: Instant,
+    operations: inout OperationQueue
+  ) {
+    if connections.contains(id), !connections[id].isClosing {
+      self.received(id, received.bytes, at: now)
+    }
+    operations.recycle(received)
+  }
+
+  private mutating func received(_ id: SlotID, _ bytes: RawSpan, at now: Instant) {
+    touch(id)
+    do throws(GRPCError) {
+      try connections[id].session.receive(bytes)
+    } catch {
+      state.metrics.protocolErrors.add()
+      takeEvents(id, at: now)
+      closeSoon(id, at: now)
+      return
+    }
+    takeEvents(id, at: now)
+    // The client may have opened its flow-control window.
+    if !connections[id].consumerStreams.isEmpty { state.queueSubscriptions(ofConnection: id) }
+  }
+
+  private mutating func sent(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
+    if connections[id].closeAt != nil, isSentEntirely(id) {
+      close(id, at: now, operations: &operations)
+      return
+    }
+    let hasMore = connections[id].session.hasOutput || !connections[id].outbox.isEmpty
+    if hasMore { touch(id) }
+    if !connections[id].consumerStreams.isEmpty { state.queueSubscriptions(ofConnection: id) }
+  }
+
+  /// Closes a connection when what it has was sent, at the latest after a second.
+  private mutating func closeSoon(_ id: SlotID, at now: Instant) {
+    guard connections[id].closeAt == nil else { return }
+    let latest = now.advanced(milliseconds: Self.closingMilliseconds)
+    connections[id].closeAt = latest
+    closeDue = min(closeDue, latest)
+    touch(id)
+  }
+
+  private mutating func closeLate(at now: Instant, operations: inout OperationQueue) {
+    closeDue = .distantFuture
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index), !connections[id].isClosing,
+        let latest = connections[id].closeAt
+      else { continue }
+      if latest <= now {
+        close(id, at: now, operations: &operations)
+      } else {
+        closeDue = min(closeDue, latest)
+      }
+    }
+  }
+
+  private mutating func close(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
+    guard !connections[id].isClosing else { return }
+    connections[id].isClosing = true
+    connections[id].session.abandonAllCalls()
+    state.connectionClosed(id, at: now)
+    operations.append(.close(connections[id].descriptor), token: token(.close, id))
+  }
+
+  // MARK: The end
+
+  /// Stops: no more clients, streams end as `unavailable`, connections close when what they have
+  /// was sent, at the latest after a second.
+  public mutating func beginStop(at now: Instant, operations: inout OperationQueue) {
+    guard !isStopping else { return }
+    isStopping = true
+    if let listener { operations.append(.close(listener), token: token(.closeRefused)) }
+    listener = nil
+    acceptAgainAt = .distantFuture
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index), !connections[id].isClosing else { continue }
+      for stream in connections[id].consumerStreams {
+        connections[id].session.endStream(
+          stream, status: .unavailable, message: "the broker is shutting down")
+      }
+      connections[id].session.shutDown()
+      closeSoon(id, at: now)
+    }
+  }
+
+  /// Whether it was stopped and every connection is closed.
+  public var isStopped: Bool { isStopping && connections.count == 0 }
+
+  // MARK: Delivery
+
+  private mutating func deliver(_ subscription: SlotID, at now: Instant) {
+    while let offset = state.nextToDeliver(subscription) {
+      guard let consumer = nextConsumer(of: subscription),
+        let stream = state.consumers[consumer].stream
+      else {
+        let hasConsumer = state.subscriptions[subscription].consumers.contains {
+          state.consumers[$0].stream != nil
+        }
+        state.blocked(subscription, hasConsumer: hasConsumer)
+        return
+      }
+      Self.send(
+        offset, of: subscription, to: stream, state: state, connections: &connections, tail: &tail)
+      state.delivered(offset, of: subscription, to: consumer, at: now)
+      touch(stream.connection)
+    }
+  }
+
+  /// The next consumer in turn that can take a record now.
+  private mutating func nextConsumer(of subscription: SlotID) -> SlotID? {
+    let count = state.subscriptions[subscription].consumers.count
+    for step in 0..<count {
+      let index = (state.subscriptions[subscription].turn + step) % count
+      let consumer = state.subscriptions[subscription].consumers[index]
+      guard let stream = state.consumers[consumer].stream, canTake(stream) else { continue }
+      state.subscriptions[subscription].turn = (index + 1) % count
+      return consumer
+    }
+    return nil
+  }
+
+  private func canTake(_ stream: ConsumerStream) -> Bool {
+    let id = stream.connection
+    guard connections.contains(id), !connections[id].isClosing, connections[id].closeAt == nil
+    else { return false }
+    return connections[id].outbox.pendingBytes < state.limits.queuedBytesPerConnection
+      && connections[id].session.queuedBytes(stream.stream) < state.limits.queuedBytesPerStream
+  }
+
+  private static func send(
+    _ offset: UInt64, of subscription: SlotID, to stream: ConsumerStream,
+    state: borrowing BrokerState, connections: inout SlotTable<BrokerConnection>,
+    tail: inout GrowableBytes
+  ) {
+    state.withRecord(offset, of: subscription, tail: &tail) { bytes, tail in
+      connections[stream.connection].session.send(
+        stream.stream, head: RawSpan(), body: bytes, tail: tail)
+    }
+  }
+}

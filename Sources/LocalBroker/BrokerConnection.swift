@@ -1,0 +1,39 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+
+/// A client's connection to the broker.
+struct BrokerConnection: ~Copyable {
+  let descriptor: Descriptor
+  var session: ServerSession
+  var outbox = Outbox()
+  /// The streams that consumers receive on.
+  var consumerStreams: [Int32] = []
+  /// Whether it waits for the end of the turn, with something to write.
+  var isTouched = false
+  /// Whether `close` was asked; the place is kept until `closed`.
+  var isClosing = false
+  /// Close when everything was sent, or at this time.
+  var closeAt: Instant?
+
+  init(descriptor: Descriptor, limits: LocalBrokerLimits) {
+    self.descriptor = descriptor
+    var options = ServerSession.Options()
+    options.maximumConcurrentCalls = limits.callsPerConnection
+    session = ServerSession(options: options)
+  }
+
+  /// Lets frames that are ready into the outbox.
+  mutating func writeOutput() { session.writeOutput(to: &outbox) }
+
+  /// The method of the call that was taken last; nil when there is no such method.
+  var currentMethod: DanubeMethod? { DanubeMethod(path: session.currentPath) }
+
+  /// Looks at the message of the call that was taken last.
+  func withCurrentMessage<Result>(
+    _ body: (RawSpan) throws(Refusal) -> Result
+  ) throws(Refusal) -> Result {
+    try body(session.currentMessage)
+  }
+}

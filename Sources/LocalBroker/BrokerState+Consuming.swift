@@ -1,0 +1,203 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import Metrics
+
+// Subscriptions and their consumers.
+extension BrokerState {
+  /// Subscribes a consumer; a stream that the same name had open is to be ended.
+  mutating func subscribe(
+    _ request: ConsumerRequest, connection: SlotID, at now: Instant
+  ) throws(Refusal) -> (response: ConsumerResponse, ended: ConsumerStream?) {
+    try checkName(request.consumerName, what: "consumer_name")
+    try checkName(request.subscription, what: "subscription")
+    switch request.subscriptionType {
+    case .exclusive, .shared: break
+    case .failover, .keyShared, .unrecognized:
+      throw Refusal(
+        .unimplemented, "this broker has Exclusive and Shared subscriptions, no others")
+    }
+    guard let topic = topic(named: request.topicName) else {
+      throw Refusal(.notFound, "topic \(shown(request.topicName)) not found")
+    }
+    let isExclusive = request.subscriptionType == .exclusive
+    let subscription: SlotID
+    if let known = existing(request.subscription, topic: topic) {
+      subscription = known
+    } else {
+      subscription = try makeSubscription(
+        request.subscription, topic: topic, isExclusive: isExclusive, at: now)
+    }
+    let (consumer, ended) = try attach(request.consumerName, to: subscription)
+    consumers[consumer].connection = connection
+    subscriptions[subscription].idleSince = nil
+    let response = ConsumerResponse(
+      requestID: request.requestID, consumerID: sessionID(consumer),
+      consumerName: request.consumerName)
+    return (response, ended)
+  }
+
+  private func existing(_ name: [UInt8], topic: Int) -> SlotID? {
+    topics[topic].subscriptions.first { subscriptions[$0].name == name }
+  }
+
+  func subscription(named name: RawSpan, topic: Int) -> SlotID? {
+    topics[topic].subscriptions.first { name.isEqual(to: subscriptions[$0].name) }
+  }
+
+  private mutating func makeSubscription(
+    _ name: [UInt8], topic: Int, isExclusive: Bool, at now: Instant
+  ) throws(Refusal) -> SlotID {
+    if subscriptions.isFull { makeRoomForSubscription(at: now) }
+    guard !subscriptions.isFull else {
+      throw Refusal(.resourceExhausted, "no more than \(limits.subscriptions) subscriptions")
+    }
+    let isLatest =
+      configuration.newSubscription == .latest || topics[topic].strategy != .reliable
+    let start = isLatest ? topics[topic].endOffset : topics[topic].firstOffset
+    let slot = subscriptions.insert(
+      Subscription(
+        name: name, topic: topic, isExclusive: isExclusive,
+        window: DeliveryWindow(startingAt: start)))
+    topics[topic].subscriptions.append(slot)
+    metrics.subscriptions.set(subscriptions.count)
+    return slot
+  }
+
+  /// Finds the consumer of a name or makes one; what an earlier session of it held goes out again.
+  private mutating func attach(
+    _ name: [UInt8], to subscription: SlotID
+  ) throws(Refusal) -> (consumer: SlotID, ended: ConsumerStream?) {
+    let known = subscriptions[subscription].consumers
+    if let consumer = known.first(where: { consumers[$0].name == name }) {
+      return (consumer, endStream(of: consumer))
+    }
+    if subscriptions[subscription].isExclusive {
+      guard !known.contains(where: { consumers[$0].isActive }) else {
+        throw Refusal(
+          .permissionDenied,
+          "subscription \(shown(subscriptions[subscription].name)) is exclusive and can't be shared"
+        )
+      }
+      // Danube would refuse for ever; here one that is gone gives way.
+      for consumer in known { remove(consumer) }
+    }
+    if consumers.isFull { makeRoomForConsumer() }
+    guard !consumers.isFull else {
+      throw Refusal(.resourceExhausted, "no more than \(limits.consumers) consumers")
+    }
+    let consumer = consumers.insert(Consumer(name: name, subscription: subscription))
+    subscriptions[subscription].consumers.append(consumer)
+    return (consumer, nil)
+  }
+
+  /// Lets a consumer receive on a stream; one that it had open is to be ended.
+  mutating func open(
+    _ request: ReceiveRequest, stream: ConsumerStream
+  ) throws(Refusal) -> ConsumerStream? {
+    guard let consumer = consumer(request.consumerID) else {
+      throw Refusal(.notFound, "consumer \(request.consumerID) not found")
+    }
+    let ended = endStream(of: consumer)
+    consumers[consumer].stream = stream
+    consumers[consumer].connection = stream.connection
+    let subscription = consumers[consumer].subscription
+    subscriptions[subscription].idleSince = nil
+    queue(subscription)
+    return ended
+  }
+
+  /// Forgets the stream of a consumer, and lets what it held go out again.
+  mutating func endStream(of consumer: SlotID) -> ConsumerStream? {
+    guard let stream = consumers[consumer].stream else { return nil }
+    consumers[consumer].stream = nil
+    let subscription = consumers[consumer].subscription
+    subscriptions[subscription].window.release(consumer)
+    queue(subscription)
+    return stream
+  }
+
+  /// A client ended its stream: the consumer is there no more, until it subscribes or receives.
+  mutating func streamClosed(_ stream: ConsumerStream, at now: Instant) {
+    forEachConsumer(of: stream.connection) { state, consumer in
+      guard state.consumers[consumer].stream == stream else { return }
+      state.detach(consumer, at: now)
+    }
+  }
+
+  /// A connection ended: none of its consumers is there any more.
+  mutating func connectionClosed(_ connection: SlotID, at now: Instant) {
+    forEachConsumer(of: connection) { state, consumer in state.detach(consumer, at: now) }
+  }
+
+  private mutating func forEachConsumer(
+    of connection: SlotID, _ body: (inout BrokerState, SlotID) -> Void
+  ) {
+    for index in 0..<consumers.upperBound {
+      guard let consumer = consumers.tenant(at: index) else { continue }
+      if consumers[consumer].connection == connection { body(&self, consumer) }
+    }
+  }
+
+  /// Lets the subscriptions that a connection receives for look for something to deliver.
+  mutating func queueSubscriptions(ofConnection connection: SlotID) {
+    for index in 0..<consumers.upperBound {
+      guard let consumer = consumers.tenant(at: index) else { continue }
+      if consumers[consumer].stream?.connection == connection {
+        queue(consumers[consumer].subscription)
+      }
+    }
+  }
+
+  private mutating func detach(_ consumer: SlotID, at now: Instant) {
+    _ = endStream(of: consumer)
+    consumers[consumer].connection = nil
+    let subscription = consumers[consumer].subscription
+    let isUsed = subscriptions[subscription].consumers.contains { consumers[$0].isActive }
+    guard !isUsed else { return }
+    subscriptions[subscription].idleSince = now
+    if topics[subscriptions[subscription].topic].strategy != .reliable {
+      nextDue = min(nextDue, now.advanced(milliseconds: limits.nonReliableIdleMilliseconds))
+    }
+  }
+
+  // MARK: Making room
+
+  private mutating func remove(_ consumer: SlotID) {
+    let subscription = consumers[consumer].subscription
+    subscriptions[subscription].consumers.removeAll { $0 == consumer }
+    subscriptions[subscription].turn = 0
+    _ = consumers.remove(consumer)
+  }
+
+  private mutating func makeRoomForConsumer() {
+    for index in 0..<consumers.upperBound {
+      guard let consumer = consumers.tenant(at: index), !consumers[consumer].isActive else {
+        continue
+      }
+      remove(consumer)
+      return
+    }
+  }
+
+  private mutating func makeRoomForSubscription(at now: Instant) {
+    var oldest: (since: Instant, slot: SlotID)?
+    for index in 0..<subscriptions.upperBound {
+      guard let slot = subscriptions.tenant(at: index),
+        let since = subscriptions[slot].idleSince,
+        now.milliseconds(since: since) >= limits.idleSubscriptionMilliseconds
+      else { continue }
+      if oldest.map({ since < $0.since }) ?? true { oldest = (since, slot) }
+    }
+    if let oldest { remove(subscription: oldest.slot) }
+  }
+
+  mutating func remove(subscription: SlotID) {
+    for consumer in subscriptions[subscription].consumers { remove(consumer) }
+    let topic = subscriptions[subscription].topic
+    topics[topic].subscriptions.removeAll { $0 == subscription }
+    _ = subscriptions.remove(subscription)
+    metrics.subscriptions.set(subscriptions.count)
+  }
+}

@@ -1,0 +1,151 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import Metrics
+
+// What is delivered, acknowledged, and delivered again.
+extension BrokerState {
+  private func isReliable(_ subscription: SlotID) -> Bool {
+    topics[subscriptions[subscription].topic].strategy == .reliable
+  }
+
+  /// The offset of the next record to deliver, nil when there is none for now.
+  mutating func nextToDeliver(_ subscription: SlotID) -> UInt64? {
+    let topic = subscriptions[subscription].topic
+    var missed = 0
+    let limit = isReliable(subscription) ? configuration.maximumUnacknowledged : .max >> 4
+    let offset = subscriptions[subscription].window.nextToDeliver(
+      first: topics[topic].firstOffset, end: topics[topic].endOffset, limit: limit,
+      missed: &missed)
+    if missed > 0 { metrics.recordsMissed.add(UInt64(missed)) }
+    return offset
+  }
+
+  /// A record goes to a consumer.
+  mutating func delivered(
+    _ offset: UInt64, of subscription: SlotID, to consumer: SlotID, at now: Instant
+  ) {
+    metrics.recordsDelivered.add()
+    guard isReliable(subscription) else {
+      subscriptions[subscription].window = DeliveryWindow(startingAt: offset + 1)
+      return
+    }
+    let due = now.advanced(milliseconds: configuration.ackTimeoutMilliseconds)
+    let deliveries = subscriptions[subscription].window.delivered(offset, to: consumer, due: due)
+    if deliveries > 1 { metrics.recordsRedelivered.add() }
+    nextDue = min(nextDue, due)
+  }
+
+  /// Nobody takes the records of a subscription now: of a non-reliable topic they are dropped, all
+  /// of them without a consumer, else what goes beyond a backlog.
+  mutating func blocked(_ subscription: SlotID, hasConsumer: Bool) {
+    guard !isReliable(subscription) else { return }
+    let topic = subscriptions[subscription].topic
+    let end = topics[topic].endOffset
+    let backlog = hasConsumer ? UInt64(limits.nonReliableBacklog) : 0
+    let oldest = max(topics[topic].firstOffset, end - min(end, backlog))
+    let cursor = subscriptions[subscription].window.cursor
+    guard cursor < oldest else { return }
+    metrics.recordsMissed.add(oldest - cursor)
+    subscriptions[subscription].window = DeliveryWindow(startingAt: oldest)
+  }
+
+  /// Looks at a record, with the fields that are to follow it when it is delivered: `msg_id`, which
+  /// protobuf merges into the stored one, and `subscription_name`, the last one winning.
+  func withRecord(
+    _ offset: UInt64, of subscription: SlotID, tail: inout GrowableBytes,
+    _ body: (_ bytes: RawSpan, _ tail: RawSpan) -> Void
+  ) {
+    let topic = subscriptions[subscription].topic
+    let location = topics[topic].locations[Int(offset - topics[topic].firstOffset)]
+    log.withRecord(at: location) { bytes, isLocal in
+      tail.removeAll()
+      let producerID =
+        isLocal ? topics[topic].localProducer.map { sessionID($0) } ?? 0 : 0
+      let size =
+        Protobuf.fieldSize(1, varint: producerID)
+        + Protobuf.fieldSize(3, bytes: advertisedURL) + Protobuf.tagSize(5)
+        + Protobuf.varintSize(offset)
+      tail.appendLength(2, size)
+      tail.appendField(1, varint: producerID)
+      tail.appendField(3, bytes: advertisedURL)
+      tail.appendPresentField(5, varint: offset)
+      tail.appendLengthDelimited(6, subscriptions[subscription].name)
+      body(bytes, tail.bytes)
+    }
+  }
+
+  /// Takes an ack and tells the request id to echo.
+  mutating func acknowledge(_ message: RawSpan) throws(Refusal) -> UInt64 {
+    let (request, subscription) = try target(of: message)
+    if subscriptions[subscription].window.acknowledge(request.offset) {
+      metrics.recordsAcknowledged.add()
+      queue(subscription)
+    }
+    return request.requestID
+  }
+
+  /// Takes a nack: the record comes again after a delay that doubles with each delivery, or after
+  /// the one asked for when that is longer. Tells the request id to echo.
+  mutating func refuse(_ message: RawSpan, at now: Instant) throws(Refusal) -> UInt64 {
+    let (request, subscription) = try target(of: message)
+    let maximum = configuration.redeliveryMaximumMilliseconds
+    let minimum = configuration.redeliveryMinimumMilliseconds
+    let asked = Int(min(request.delayMilliseconds ?? 0, UInt64(maximum)))
+    let isPostponed = subscriptions[subscription].window.postpone(request.offset) { deliveries in
+      let doubled = minimum << min(deliveries - 1, 20)
+      return now.advanced(milliseconds: min(max(doubled, asked), maximum))
+    }
+    if isPostponed {
+      metrics.recordsNacked.add()
+      nextDue = min(nextDue, subscriptions[subscription].window.nextDue)
+      queue(subscription)
+    }
+    return request.requestID
+  }
+
+  private func target(
+    of message: RawSpan
+  ) throws(Refusal) -> (
+    request: (requestID: UInt64, offset: UInt64, delayMilliseconds: UInt64?), subscription: SlotID
+  ) {
+    let view: AckRequestView
+    do throws(DanubeProtocolError) {
+      view = try AckRequestView(decoding: message)
+    } catch {
+      throw .malformed
+    }
+    guard view.hasMessageID else { throw .missingMessageID }
+    guard let topic = topic(named: view.topicName) else {
+      throw Refusal(.internalError, "Topic not found on this broker")
+    }
+    guard let subscription = subscription(named: view.subscriptionName, topic: topic) else {
+      throw Refusal(.internalError, "Subscription not found")
+    }
+    return ((view.requestID, view.topicOffset, view.delayMilliseconds), subscription)
+  }
+
+  /// Lets time pass: acks that did not come, delays that are over, subscriptions to forget.
+  /// O(subscriptions) when something may be due.
+  mutating func advance(to now: Instant) {
+    guard nextDue <= now else { return }
+    var earliest = Instant.distantFuture
+    for index in 0..<subscriptions.upperBound {
+      guard let slot = subscriptions.tenant(at: index) else { continue }
+      if let since = subscriptions[slot].idleSince, !isReliable(slot) {
+        let end = since.advanced(milliseconds: limits.nonReliableIdleMilliseconds)
+        if end <= now {
+          remove(subscription: slot)
+          continue
+        }
+        earliest = min(earliest, end)
+      }
+      let timeouts = subscriptions[slot].window.advance(to: now)
+      if timeouts > 0 { metrics.ackTimeouts.add(UInt64(timeouts)) }
+      if subscriptions[slot].window.hasReady { queue(slot) }
+      earliest = min(earliest, subscriptions[slot].window.nextDue)
+    }
+    nextDue = earliest
+  }
+}

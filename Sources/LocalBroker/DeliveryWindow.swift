@@ -1,0 +1,164 @@
+import IOPort
+
+/// Which records of a topic a subscription has delivered, and which of them are acknowledged.
+///
+/// It spans the offsets from the oldest that is not acknowledged to the newest delivered. Acks may
+/// come in any order; the cursor moves over what is acknowledged without a gap.
+struct DeliveryWindow {
+  private enum State: UInt8, BitwiseCopyable {
+    /// To be delivered again, now.
+    case ready
+    /// Delivered; the ack is awaited until `due`.
+    case inFlight
+    /// To be delivered again at `due`.
+    case delayed
+    case acknowledged
+  }
+
+  private struct Entry: BitwiseCopyable {
+    var state: State
+    var deliveries: UInt16
+    var consumer: SlotID
+    var due: Instant
+  }
+
+  private var entries = RingQueue<Entry>()
+  /// The oldest offset that is not acknowledged.
+  private(set) var cursor: UInt64
+  /// Records delivered or to be delivered again, not yet acknowledged.
+  private(set) var unacknowledgedCount = 0
+  private var readyCount = 0
+  /// No entry before this index is ready.
+  private var readyHint = 0
+  /// Nothing in the window is due before this.
+  private(set) var nextDue = Instant.distantFuture
+
+  /// A window that begins at `offset`.
+  init(startingAt offset: UInt64) { cursor = offset }
+
+  /// The offset after the newest delivered.
+  var nextOffset: UInt64 { cursor + UInt64(entries.count) }
+  /// Offsets that the window spans, acknowledged ones included.
+  var span: Int { entries.count }
+  /// Whether something has to be delivered again now.
+  var hasReady: Bool { readyCount > 0 }
+
+  /// The next record to deliver: one to deliver again, else the next new one below `end`, nil when
+  /// there is none or when `limit` records are not acknowledged yet. `delivered` must follow.
+  ///
+  /// Records before `first` are not kept any more; those still to be delivered are passed over, and
+  /// added to `missed`.
+  mutating func nextToDeliver(
+    first: UInt64, end: UInt64, limit: Int, missed: inout Int
+  ) -> UInt64? {
+    while readyCount > 0, readyHint < entries.count {
+      if entries[readyHint].state == .ready {
+        let offset = cursor + UInt64(readyHint)
+        if offset >= first { return offset }
+        missed += 1
+        _ = acknowledge(offset)
+      } else {
+        readyHint += 1
+      }
+    }
+    if nextOffset < first { missed += restart(at: first) }
+    guard nextOffset < end, unacknowledgedCount < limit, span < limit &* 8 else { return nil }
+    return nextOffset
+  }
+
+  /// Gives everything before `offset` up, all of it being older, and tells how many records were
+  /// never delivered or were to be delivered again.
+  private mutating func restart(at offset: UInt64) -> Int {
+    var missed = Int(offset - nextOffset) + readyCount
+    for index in 0..<entries.count where entries[index].state == .delayed { missed += 1 }
+    self = DeliveryWindow(startingAt: offset)
+    return missed
+  }
+
+  /// A record went to a consumer; its ack is awaited until `due`. Tells how often it was delivered.
+  mutating func delivered(_ offset: UInt64, to consumer: SlotID, due: Instant) -> Int {
+    nextDue = min(nextDue, due)
+    if offset == nextOffset {
+      entries.append(Entry(state: .inFlight, deliveries: 1, consumer: consumer, due: due))
+      unacknowledgedCount += 1
+      return 1
+    }
+    let index = Int(offset - cursor)
+    var entry = entries[index]
+    precondition(entry.state == .ready, "a record that is not ready was delivered")
+    entry.state = .inFlight
+    entry.consumer = consumer
+    entry.due = due
+    entry.deliveries = entry.deliveries == .max ? .max : entry.deliveries + 1
+    entries[index] = entry
+    readyCount -= 1
+    return Int(entry.deliveries)
+  }
+
+  private func index(of offset: UInt64) -> Int? {
+    guard offset >= cursor, offset < nextOffset else { return nil }
+    return Int(offset - cursor)
+  }
+
+  /// Takes an ack; false when the record is not waiting for one.
+  mutating func acknowledge(_ offset: UInt64) -> Bool {
+    guard let index = index(of: offset), entries[index].state != .acknowledged else { return false }
+    if entries[index].state == .ready { readyCount -= 1 }
+    entries[index].state = .acknowledged
+    unacknowledgedCount -= 1
+    trim()
+    return true
+  }
+
+  private mutating func trim() {
+    while let first = entries.first, first.state == .acknowledged {
+      entries.popFirst()
+      cursor += 1
+      if readyHint > 0 { readyHint -= 1 }
+    }
+  }
+
+  /// Lets a record that was delivered come again at `due`; false when it is not in flight.
+  /// `due` is given the number of deliveries so far.
+  mutating func postpone(_ offset: UInt64, until due: (_ deliveries: Int) -> Instant) -> Bool {
+    guard let index = index(of: offset), entries[index].state == .inFlight else { return false }
+    entries[index].state = .delayed
+    entries[index].due = due(Int(entries[index].deliveries))
+    nextDue = min(nextDue, entries[index].due)
+    return true
+  }
+
+  /// The consumer's stream ended: what it has not acknowledged goes out again. O(span).
+  mutating func release(_ consumer: SlotID) {
+    for index in 0..<entries.count
+    where entries[index].state == .inFlight && entries[index].consumer == consumer {
+      makeReady(index)
+    }
+  }
+
+  private mutating func makeReady(_ index: Int) {
+    entries[index].state = .ready
+    readyCount += 1
+    readyHint = min(readyHint, index)
+  }
+
+  /// Makes ready what is due, and tells how many acks did not come in time. O(span) when something
+  /// may be due.
+  mutating func advance(to now: Instant) -> Int {
+    guard nextDue <= now else { return 0 }
+    var timeouts = 0
+    var earliest = Instant.distantFuture
+    for index in 0..<entries.count {
+      let entry = entries[index]
+      guard entry.state == .inFlight || entry.state == .delayed else { continue }
+      if entry.due <= now {
+        if entry.state == .inFlight { timeouts += 1 }
+        makeReady(index)
+      } else {
+        earliest = min(earliest, entry.due)
+      }
+    }
+    nextDue = earliest
+    return timeouts
+  }
+}

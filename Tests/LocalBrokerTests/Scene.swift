@@ -1,0 +1,160 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import LocalBroker
+import Simulator
+import Testing
+
+func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+/// A broker and clients in a simulated world, and the calls tests make.
+final class Scene {
+  let world: SimulatedWorld
+  let driver: SimulationDriver
+  let broker: BrokerLoop
+  let client: ClientLoop
+
+  init(
+    seed: UInt64 = 1, limits: LocalBrokerLimits = LocalBrokerLimits(),
+    configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(
+      lanes: [utf8("/default/lane")])
+  ) throws {
+    world = SimulatedWorld(seed: seed)
+    driver = SimulationDriver(world)
+    broker = try BrokerLoop(world, limits: limits, configuration: configuration)
+    client = ClientLoop(world, to: broker.address)
+    driver.add(broker)
+    driver.add(client)
+  }
+
+  func makeClient(streamWindow: Int = 256 << 10) -> ClientLoop {
+    let client = ClientLoop(world, to: broker.address, streamWindow: streamWindow)
+    driver.add(client)
+    return client
+  }
+
+  /// Calls and waits for the end.
+  func unary(
+    _ method: DanubeMethod, from other: ClientLoop? = nil,
+    _ encode: (inout GrowableBytes) -> Void
+  ) -> ClientLoop.Outcome {
+    let caller = other ?? client
+    let tag = caller.call(method, encode)
+    driver.run(milliseconds: 10_000) { caller.outcomes[tag]?.status != nil }
+    return caller.outcomes[tag] ?? ClientLoop.Outcome()
+  }
+
+  func createProducer(
+    _ topic: String, name: String = "p", strategy: DispatchStrategy = .reliable
+  ) throws -> UInt64 {
+    let outcome = unary(.createProducer) {
+      ProducerRequest(
+        requestID: 1, producerName: utf8(name), topicName: utf8(topic), dispatchStrategy: strategy
+      ).encode(into: &$0)
+    }
+    try #require(outcome.status == .ok, "\(outcome)")
+    let bytes = try #require(outcome.messages.first)
+    return try ProducerResponse(decoding: bytes.rawBytes).producerID
+  }
+
+  @discardableResult
+  func send(_ topic: String, producer: UInt64, _ payload: String) -> ClientLoop.Outcome {
+    unary(.sendMessage) { Self.message(topic, producer: producer, payload).encode(into: &$0) }
+  }
+
+  static func message(_ topic: String, producer: UInt64, _ payload: String) -> StreamMessage {
+    var message = StreamMessage()
+    message.requestID = 42
+    message.messageID = MessageID(producerID: producer, topicName: utf8(topic))
+    message.payload = utf8(payload)
+    message.publishTimeMilliseconds = 1_700_000_000_000
+    message.producerName = utf8("p")
+    message.attributes = [.init(key: utf8("room"), value: utf8("kitchen"))]
+    message.routingKey = utf8("k")
+    return message
+  }
+
+  func subscribe(
+    _ topic: String, consumer: String = "c", subscription: String = "s",
+    type: SubscriptionType = .shared, from other: ClientLoop? = nil
+  ) throws -> UInt64 {
+    let outcome = trySubscribe(
+      topic, consumer: consumer, subscription: subscription, type: type, from: other)
+    try #require(outcome.status == .ok, "\(outcome)")
+    let bytes = try #require(outcome.messages.first)
+    return try ConsumerResponse(decoding: bytes.rawBytes).consumerID
+  }
+
+  func trySubscribe(
+    _ topic: String, consumer: String = "c", subscription: String = "s",
+    type: SubscriptionType = .shared, from other: ClientLoop? = nil
+  ) -> ClientLoop.Outcome {
+    unary(.subscribe, from: other) {
+      ConsumerRequest(
+        requestID: 1, topicName: utf8(topic), consumerName: utf8(consumer),
+        subscription: utf8(subscription), subscriptionType: type
+      ).encode(into: &$0)
+    }
+  }
+
+  /// Opens the stream of a consumer and gives its tag.
+  func receive(_ consumer: UInt64, from other: ClientLoop? = nil) -> UInt64 {
+    let caller = other ?? client
+    let tag = caller.call(.receiveMessages) {
+      ReceiveRequest(requestID: 1, consumerID: consumer).encode(into: &$0)
+    }
+    driver.run(milliseconds: 50)
+    return tag
+  }
+
+  /// Waits until a stream brought so many messages in all, and gives what came.
+  @discardableResult
+  func messages(
+    _ tag: UInt64, count: Int, from other: ClientLoop? = nil, milliseconds: Int = 5_000
+  ) throws -> [StreamMessage] {
+    let caller = other ?? client
+    driver.run(milliseconds: milliseconds) {
+      (caller.outcomes[tag]?.messages.count ?? 0) >= count
+    }
+    return try (caller.outcomes[tag]?.messages ?? []).map {
+      try StreamMessage(decoding: $0.rawBytes)
+    }
+  }
+
+  @discardableResult
+  func ack(
+    _ message: StreamMessage, subscription: String = "s", from other: ClientLoop? = nil
+  ) -> ClientLoop.Outcome {
+    unary(.ack, from: other) {
+      AckRequest(
+        requestID: 5, messageID: message.messageID, subscriptionName: utf8(subscription)
+      ).encode(into: &$0)
+    }
+  }
+
+  @discardableResult
+  func nack(
+    _ message: StreamMessage, delay: UInt64? = nil, subscription: String = "s"
+  ) -> ClientLoop.Outcome {
+    unary(.nack) {
+      NackRequest(
+        requestID: 6, messageID: message.messageID, subscriptionName: utf8(subscription),
+        delayMilliseconds: delay
+      ).encode(into: &$0)
+    }
+  }
+
+  func health(_ client: HealthClientType, _ id: UInt64) throws -> HealthStatus {
+    let outcome = unary(.healthCheck) {
+      HealthCheckRequest(requestID: 1, client: client, id: id).encode(into: &$0)
+    }
+    let bytes = try #require(outcome.messages.first)
+    return try HealthCheckResponse(decoding: bytes.rawBytes).status
+  }
+}
+
+extension [StreamMessage] {
+  var payloads: [String] { map { String(decoding: $0.payload, as: UTF8.self) } }
+  var offsets: [UInt64] { map(\.messageID.topicOffset) }
+}
