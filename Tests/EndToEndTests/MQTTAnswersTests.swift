@@ -120,7 +120,7 @@ extension EndToEnd {
       ("a length of five bytes", nil, [0x10, 0xff, 0xff, 0xff, 0xff, 0x01], []),
       (
         "protocol level 9", nil,
-        [0x10, 0x0d, 0, 4, 0x4d, 0x51, 0x54, 0x54, 9, 2, 0, 60, 0, 1, 0x61], [0x20, 2, 0, 1]
+        [0x10, 0x0d, 0, 4, 0x4d, 0x51, 0x54, 0x54, 9, 2, 0, 60, 0, 1, 0x61], [0x20]
       ),
       ("a second CONNECT [MQTT-3.1.0-2]", 5, RawMQTT.connect(version: 5), [0xe0, 1, 0x82]),
       ("a second CONNECT [MQTT-3.1.0-2]", 4, RawMQTT.connect(version: 4), []),
