@@ -81,7 +81,8 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "Simulator", dependencies: ["IOPort", "Bytes"], path: "Tests/Simulator",
+      name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol"],
+      path: "Tests/Simulator",
       swiftSettings: testing),
 
     tests("BytesTests", ["Bytes"]),
@@ -99,7 +100,10 @@ let package = Package(
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
     tests(
       "DanubeUplinkTests",
-      ["DanubeUplink", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes", "Simulator"]),
+      [
+        "DanubeUplink", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes", "Metrics",
+        "Simulator",
+      ]),
     tests(
       "LocalBrokerTests",
       [

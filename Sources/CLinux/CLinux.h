@@ -1,6 +1,135 @@
-// The door to Linux and liburing.
+// The door to Linux and liburing: declarations, and a name for what Swift can't import (macros over
+// atomics, variadic calls, enum constants written as shifts). No decisions are made here.
 // <features.h> comes first: without it <liburing.h> clashes over fd_set.
 #pragma once
 #include <features.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <malloc.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+// MARK: The submission queue
+
+// Entry i always stands in place i, so that publishing is a store of the tail.
+static inline void clinux_sq_lay_out(struct io_uring *ring) {
+  for (unsigned index = 0; index < ring->sq.ring_entries; index++) ring->sq.array[index] = index;
+}
+
+static inline void clinux_sq_publish(struct io_uring *ring) {
+  ring->sq.sqe_head = ring->sq.sqe_tail;
+  io_uring_smp_store_release(ring->sq.ktail, ring->sq.sqe_tail);
+}
+
+static inline unsigned clinux_sq_flags(const struct io_uring *ring) {
+  return IO_URING_READ_ONCE(*ring->sq.kflags);
+}
+
+static inline int clinux_enter(
+    int fd, unsigned submit, unsigned minimum, unsigned flags,
+    struct io_uring_getevents_arg *argument) {
+  return io_uring_enter2(
+      (unsigned)fd, submit, minimum, flags | IORING_ENTER_EXT_ARG, (sigset_t *)argument,
+      sizeof *argument);
+}
+
+// MARK: The completion queue
+
+static inline const struct io_uring_cqe *clinux_cq_peek(const struct io_uring *ring) {
+  unsigned head = *ring->cq.khead;
+  if (head == io_uring_smp_load_acquire(ring->cq.ktail)) return NULL;
+  return &ring->cq.cqes[head & ring->cq.ring_mask];
+}
+
+static inline unsigned clinux_cqe_buffer(unsigned flags) {
+  return flags >> IORING_CQE_BUFFER_SHIFT;
+}
+
+// MARK: Entries
+
+static inline void clinux_prep_accept(struct io_uring_sqe *sqe, int fd, __u64 user_data) {
+  io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_receive(
+    struct io_uring_sqe *sqe, int fd, unsigned short group, __u64 user_data) {
+  io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+  sqe->flags = IOSQE_BUFFER_SELECT;
+  sqe->buf_group = group;
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_connect(
+    struct io_uring_sqe *sqe, int fd, const void *address, socklen_t length, __u64 user_data) {
+  io_uring_prep_connect(sqe, fd, (const struct sockaddr *)address, length);
+  sqe->user_data = user_data;
+}
+
+// MSG_WAITALL: the kernel goes on by itself after a partial send, as long as there is no error.
+static inline void clinux_prep_send(
+    struct io_uring_sqe *sqe, int fd, const void *bytes, size_t count, __u64 user_data) {
+  io_uring_prep_send(sqe, fd, bytes, count, MSG_NOSIGNAL | MSG_WAITALL);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_gathered_send(
+    struct io_uring_sqe *sqe, int fd, const struct msghdr *message, __u64 user_data) {
+  io_uring_prep_sendmsg(sqe, fd, message, MSG_NOSIGNAL | MSG_WAITALL);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_cancel(
+    struct io_uring_sqe *sqe, __u64 target, unsigned flags, __u64 user_data) {
+  io_uring_prep_cancel64(sqe, target, (int)flags);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_close(struct io_uring_sqe *sqe, int fd, __u64 user_data) {
+  io_uring_prep_close(sqe, fd);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_read(
+    struct io_uring_sqe *sqe, int fd, void *bytes, unsigned count, __u64 user_data) {
+  io_uring_prep_read(sqe, fd, bytes, count, 0);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_poll(struct io_uring_sqe *sqe, int fd, __u64 user_data) {
+  io_uring_prep_poll_add(sqe, fd, POLLIN);
+  sqe->user_data = user_data;
+}
+
+// MARK: Calls
+
+static inline int clinux_errno(void) { return errno; }
+
+static inline int clinux_open(const char *path, int flags, mode_t mode) {
+  return open(path, flags, mode);
+}
+
+static inline void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+static inline void *clinux_map_anonymous(size_t byte_count) {
+  void *memory = mmap(
+      NULL, byte_count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}

@@ -1,1 +1,200 @@
-// Filled in by the first change to this module.
+import Bytes
+public import IOPort
+import Metrics
+public import Records
+
+/// Publishes the records of batches to a Danube cluster: looks topics up, creates producers, sends
+/// each record by SendMessage until the broker accepts it or refuses it for good.
+///
+/// The broker keeps no order between concurrent calls, so one record of a key is in flight at a
+/// time and many keys are; a record that fails is sent again before the next of its key. Nothing
+/// is dropped while brokers are away: records wait in the ``BatchStore``, whose limits push back.
+///
+/// Each lane goes its own way to a producer:
+///
+/// ```
+/// waiting → look-up at a seed → connection to the owner → CreateProducer → ready
+///    ↑ back-off ←──────────────── any failure ←─────────────────────────────┘
+/// ```
+///
+/// A decider: bytes, completions and the time go in, operations come out. The owner calls
+/// `handle` for each completion whose token carries `owner`, `advance` when the clock moved, then
+/// `nextProgress` until nil, and `flush` once a turn.
+public struct DanubeUplink: ~Copyable {
+  let owner: UInt8
+  let limits: UplinkLimits
+  let store: BatchStore
+  let metrics: UplinkMetrics
+
+  var lanes: [LaneState]
+  var seeds: [SeedEntry] = []
+  var brokers: [Broker] = []
+  var connections: SlotTable<UplinkConnection>
+  var calls = CallTable()
+  /// Records whose key backs off: the token is the packed record.
+  var retries = TimerQueue()
+  /// Lanes with records to send, as far as is known.
+  var runnable: LaneQueue
+  var progress = ProgressQueue()
+  /// Sends that name the memory of a batch, by its number.
+  var pins: [UInt32] = []
+  var random: SplitMix64
+  var scratch = GrowableBytes()
+
+  /// The time, as of the last call that told it.
+  var now = Instant(nanoseconds: 0)
+  /// The seed that is asked first.
+  var seedCursor = 0
+  /// Hosts whose addresses are wanted.
+  var wantedHosts: [UplinkHost] = []
+  /// Addresses of hosts that brokers named.
+  var knownHosts: [UplinkHost: [SocketAddress]] = [:]
+  /// Whether a lane may be able to go on.
+  var lanesAreDue = false
+  /// When the next lane can go on by itself.
+  var laneDeadline = Instant.distantFuture
+
+  var keysInFlight = 0
+  var recordsUnderWay = 0
+  var sendsInFlight = 0
+  var lastError = UplinkError()
+  var isShuttingDown = false
+
+  /// An uplink for `lanes` through `seeds`; `start` lets it begin. `owner` marks the tokens of its
+  /// operations, `seed` decides the jitter of its back-offs.
+  public init(
+    owner: UInt8, limits: UplinkLimits, lanes: [UplinkLane], seeds: [UplinkSeed],
+    store: BatchStore, metrics: UplinkMetrics, seed: UInt64
+  ) {
+    limits.check()
+    self.owner = owner
+    self.limits = limits
+    self.store = store
+    self.metrics = metrics
+    var random = SplitMix64(seed: seed)
+    self.lanes = lanes.map {
+      LaneState(
+        lane: $0,
+        backoff: Backoff(
+          minimumMilliseconds: limits.backoffMinimumMilliseconds,
+          maximumMilliseconds: limits.backoffMaximumMilliseconds, seed: random.next()),
+        seed: random.next())
+    }
+    self.random = random
+    connections = SlotTable(capacity: limits.maximumConnections)
+    runnable = LaneQueue(capacity: lanes.count)
+    updateSeeds(seeds)
+  }
+
+  /// Begins: every lane looks its topic up and creates its producer, which creates the topic.
+  public mutating func start(at now: Instant, operations: inout OperationQueue) {
+    self.now = now
+    for index in lanes.indices { lanes[index].phase = .wantsSeed }
+    lanesAreDue = true
+    flush(operations: &operations)
+  }
+
+  /// Takes a completion whose token carries the uplink's owner.
+  public mutating func handle(
+    _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
+  ) {
+    self.now = max(self.now, now)
+    let id = completion.token.slot
+    switch consume completion.event {
+    case .connected(let descriptor): connected(descriptor, id, operations: &operations)
+    case .connectFailed(let error): connectFailed(error, id)
+    case .received(let received): take(received, from: id, operations: &operations)
+    case .receiveEnded(let error): receiveEnded(error, id, operations: &operations)
+    case .sent(let count): sent(count, id)
+    case .sendFailed(let error): sendFailed(error, id, operations: &operations)
+    case .closed: closed(id)
+    // Not asked for.
+    case .accepted: break
+    case .acceptEnded: break
+    case .rung: break
+    }
+  }
+
+  private mutating func take(
+    _ received: consuming ReceivedBytes, from id: SlotID, operations: inout OperationQueue
+  ) {
+    if connections.contains(id), connections[id].isOpen {
+      self.received(received.bytes, id, operations: &operations)
+    }
+    operations.recycle(received)
+  }
+
+  /// Lets the time pass: calls that had no answer in time are made again, back-offs end.
+  public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    self.now = max(self.now, now)
+    expireCalls()
+    resumeRetries()
+    supervise(operations: &operations)
+  }
+
+  /// Starts what can be started and hands all bytes over in one send a connection. Once a turn,
+  /// after all completions.
+  public mutating func flush(operations: inout OperationQueue) {
+    supervise(operations: &operations)
+    if isShuttingDown && isIdle {
+      closeAll(operations: &operations)
+    } else {
+      driveLanes(operations: &operations)
+      startSends()
+    }
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index), connections[id].isOpen else { continue }
+      connections[id].flush(token: token(.send, id), operations: &operations)
+      takeReleasedTags(id)
+    }
+    metrics.callsInFlight.set(sendsInFlight)
+    metrics.keysInFlight.set(keysInFlight)
+    metrics.recordsUnderWay.set(recordsUnderWay)
+  }
+
+  /// When `advance` and `flush` are next needed, unless a completion comes first.
+  public var nextDeadline: Instant {
+    var deadline = min(retries.nextDeadline, laneDeadline)
+    for patience in 0...CallTable.maximumPatience {
+      guard let tag = calls.oldestTag(patience: patience), let call = calls[tag] else { continue }
+      let limit = deadlineMilliseconds(patience: patience)
+      deadline = min(deadline, call.waitsSince.advanced(milliseconds: limit))
+    }
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index) else { continue }
+      let interval = limits.pingIntervalMilliseconds
+      if let next = connections[id].nextDeadline(pingIntervalMilliseconds: interval) {
+        deadline = min(deadline, next)
+      }
+      if wantsSuccessor(id) { deadline = min(deadline, brokers[connections[id].broker].retryAt) }
+    }
+    return deadline
+  }
+
+  /// What happened to records since the last time, oldest first; nil when all is told.
+  public mutating func nextProgress() -> UplinkProgress? { progress.popFirst() }
+
+  /// Lets the uplink close its connections as soon as it is idle. Records are still sent.
+  public mutating func beginShutdown() { isShuttingDown = true }
+
+  /// Whether every submitted record is accepted or refused.
+  public var isIdle: Bool { recordsUnderWay == 0 }
+
+  /// Whether no connection is open or under way.
+  public var isClosed: Bool { connections.count == 0 }
+
+  // MARK: Tokens
+
+  /// What an operation of the uplink is for.
+  enum Verb: UInt8 {
+    case connect = 1
+    case receive
+    case send
+    case close
+    case cancel
+  }
+
+  func token(_ verb: Verb, _ id: SlotID) -> Token {
+    Token(owner: owner, verb: verb.rawValue, slot: id)
+  }
+}

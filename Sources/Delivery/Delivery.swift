@@ -1,1 +1,130 @@
-// Filled in by the first change to this module.
+public import DanubeUplink
+public import IOPort
+public import LocalBroker
+public import Records
+
+/// The delivery side of the gateway: where a sealed batch goes, and when its records are safe.
+///
+/// A decider. Records go to a Danube broker elsewhere (`uplink`), or to the embedded one (`broker`)
+/// in this very loop. Safe means, for now: the broker has accepted the record.
+public struct Delivery: ~Copyable {
+  private let store: BatchStore
+  /// The way to a broker elsewhere; nil with the embedded broker.
+  public var uplink: DanubeUplink?
+  /// The embedded broker; nil with a broker elsewhere.
+  public var broker: LocalBroker?
+  private var progress = ProgressQueue()
+
+  /// Delivers to a broker elsewhere.
+  public init(store: BatchStore, uplink: consuming DanubeUplink) {
+    self.store = store
+    self.uplink = consume uplink
+    broker = nil
+  }
+
+  /// Delivers to the embedded broker.
+  public init(store: BatchStore, broker: consuming LocalBroker) {
+    self.store = store
+    uplink = nil
+    self.broker = consume broker
+  }
+
+  /// Takes a sealed batch.
+  public mutating func submit(_ batch: BatchID, at now: Instant) {
+    if broker != nil {
+      broker?.append(batch, from: store, at: now)
+      progress.complete(batch)
+    } else {
+      uplink?.submit(batch)
+    }
+  }
+
+  /// Takes a completion whose token has this part's owner.
+  public mutating func handle(
+    _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
+  ) {
+    if broker != nil {
+      broker?.handle(completion, at: now, operations: &operations)
+    } else {
+      uplink?.handle(completion, at: now, operations: &operations)
+    }
+  }
+
+  /// Fires the timers that are due.
+  public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    broker?.advance(to: now, operations: &operations)
+    uplink?.advance(to: now, operations: &operations)
+  }
+
+  /// When `advance` has something to do next.
+  public var nextDeadline: Instant {
+    var deadline = Instant.distantFuture
+    switch broker {
+    case .some(let broker): deadline = broker.nextDeadline
+    case .none: break
+    }
+    switch uplink {
+    case .some(let uplink): deadline = min(deadline, uplink.nextDeadline)
+    case .none: break
+    }
+    return deadline
+  }
+
+  /// Ends a turn: starts calls, sends frames, gathers progress.
+  public mutating func flush(at now: Instant, operations: inout OperationQueue) {
+    broker?.flush(at: now, operations: &operations)
+    uplink?.flush(operations: &operations)
+    while let told = uplink?.nextProgress() {
+      switch told {
+      case .accepted(let record): progress.safe(record)
+      case .refused(let record, let reason): progress.refused(record, reason)
+      case .released(let batch): progress.complete(batch)
+      }
+    }
+  }
+
+  /// The oldest progress that ingest has not got yet.
+  public var nextProgress: Progress? { progress.first }
+
+  /// Ingest has got what `nextProgress` told.
+  public mutating func removeNextProgress() { progress.removeFirst() }
+
+  /// Lets clients and connections go; records that are not accepted stay unanswered.
+  public mutating func beginStop(at now: Instant, operations: inout OperationQueue) {
+    broker?.beginStop(at: now, operations: &operations)
+    uplink?.beginShutdown()
+  }
+
+  /// Whether everything is closed after `beginStop`.
+  public var isStopped: Bool {
+    switch broker {
+    case .some(let broker): return broker.isStopped
+    case .none: break
+    }
+    switch uplink {
+    case .some(let uplink): return uplink.isClosed
+    case .none: return true
+    }
+  }
+
+  /// What the uplink does; nil with the embedded broker. Allocates: not for every turn.
+  public var uplinkStatus: UplinkStatus? {
+    switch uplink {
+    case .some(let uplink): uplink.status
+    case .none: nil
+    }
+  }
+
+  /// Names of brokers that somebody is to resolve.
+  public var hostsToResolve: [UplinkHost] {
+    switch uplink {
+    case .some(let uplink): uplink.hostsToResolve
+    case .none: []
+    }
+  }
+
+  /// Tells what a name resolved to; no address when it did not.
+  public mutating func resolved(_ host: UplinkHost, addresses: [SocketAddress]) {
+    uplink?.resolved(host, addresses: addresses)
+  }
+}

@@ -1,1 +1,104 @@
-// Filled in by the first change to this module.
+public import Admin
+import DanubeUplink
+public import IOPort
+public import Ingest
+import LocalBroker
+public import Logs
+public import Metrics
+public import Records
+import Rings
+public import Settings
+import Synchronization
+
+/// One gateway: what its loops share. It owns no thread and makes no system call; whoever runs it
+/// makes an ``IngestLoop``, a ``DeliveryLoop`` and a ``MainLoop`` over ports of one kind.
+public final class Gateway: Sendable {
+  /// What it was told to do.
+  public let configuration: GatewayConfiguration
+  /// What it counts.
+  public let registry: MetricsRegistry
+  /// How far it is.
+  public let control = GatewayControl()
+  /// Whether the ingest loop turns.
+  public let ingestHealth: LoopHealth
+  /// Whether the delivery loop turns.
+  public let deliveryHealth: LoopHealth
+  /// Records on their way.
+  public let store: BatchStore
+  /// Topics that matched no route.
+  public let unroutedTopics = UnroutedTopics()
+  /// Which log lines are written.
+  public let logThreshold: LogThreshold
+  /// Names to resolve and their addresses, between delivery and whoever resolves.
+  public let resolution = Resolution()
+  /// How delivery is, for `/status`.
+  let deliveryStatus = Mutex<DeliveryStatus>(DeliveryStatus())
+  let ingestMetrics: IngestMetrics
+  let uplinkMetrics: UplinkMetrics
+  let brokerMetrics: LocalBrokerMetrics
+  let seed: UInt64
+  private let ends: Mutex<Ends>
+  /// When it was made, by the ports' clock.
+  let startedAt: Instant
+
+  /// What is handed out once, to one loop each.
+  struct Ends: ~Copyable {
+    var batchProducer: RingProducer<BatchID>?
+    var batchConsumer: RingConsumer<BatchID>?
+    var progressProducer: RingProducer<Progress>?
+    var progressConsumer: RingConsumer<Progress>?
+    var ingestLogger: Logger?
+    var deliveryLogger: Logger?
+    var ingestLog: LogSource?
+    var deliveryLog: LogSource?
+  }
+
+  /// Messages of progress that may be on their way; more wait in delivery.
+  private static let progressCapacity = 8_192
+
+  /// A gateway that has not started. `seed` decides jitter and assigned client identifiers; `now`
+  /// is the time by the clock of the ports it will run on.
+  public init(configuration: GatewayConfiguration, seed: UInt64, startingAt now: Instant) {
+    self.configuration = configuration
+    self.seed = seed
+    startedAt = now
+    let registry = MetricsRegistry()
+    self.registry = registry
+    ingestHealth = LoopHealth(name: "ingest", startingAt: now)
+    deliveryHealth = LoopHealth(name: "delivery", startingAt: now)
+    ingestMetrics = IngestMetrics(registry: registry)
+    uplinkMetrics = UplinkMetrics(registry: registry)
+    brokerMetrics = LocalBrokerMetrics(registry: registry)
+    registry.freeze()
+    let limits = BatchLimits(
+      memoryBytes: configuration.limits.memoryBytes,
+      batchBytes: configuration.limits.maxBatchBytes)
+    store = BatchStore(limits: limits)
+    logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
+    let batches = makeRing(of: BatchID.self, capacity: limits.batches)
+    let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)
+    let ingestChannel = LogChannel(threshold: logThreshold)
+    let deliveryChannel = LogChannel(threshold: logThreshold)
+    ends = Mutex(
+      Ends(
+        batchProducer: batches.producer, batchConsumer: batches.consumer,
+        progressProducer: progress.producer, progressConsumer: progress.consumer,
+        ingestLogger: ingestChannel.logger, deliveryLogger: deliveryChannel.logger,
+        ingestLog: ingestChannel.source, deliveryLog: deliveryChannel.source))
+  }
+
+  func takeEnds<Result: ~Copyable>(_ body: (inout Ends) -> sending Result) -> sending Result {
+    ends.withLock { body(&$0) }
+  }
+}
+
+extension LogLevel {
+  init(_ level: ProcessConfiguration.LogLevel) {
+    switch level {
+    case .error: self = .error
+    case .warning: self = .warning
+    case .info: self = .info
+    case .debug: self = .debug
+    }
+  }
+}

@@ -55,8 +55,13 @@ public struct Outbox: ~Copyable {
     pendingBytes += bytes.byteCount
   }
 
-  /// Appends memory by reference; it stays untouched until `tag` is released.
+  /// Appends memory by reference; it stays untouched until `tag` is released. The tag of an empty
+  /// slice is released at once.
   public mutating func appendReference(_ slice: MemorySlice, tag: UInt32) {
+    guard slice.count > 0 else {
+      released.append(tag)
+      return
+    }
     if fillingCopied > 0 { fillingParts.append(.copied(fillingCopied)) }
     fillingCopied = 0
     fillingParts.append(.reference(slice, tag: tag))
@@ -79,7 +84,7 @@ public struct Outbox: ~Copyable {
         unsafe operations.appendSlice(sending.slice(at: copiedOffset, length: length))
         copiedOffset += length
       case .reference(let slice, _):
-        if slice.count > 0 { operations.appendSlice(slice) }
+        operations.appendSlice(slice)
       }
       index += 1
       slices += 1
@@ -123,11 +128,7 @@ public struct Outbox: ~Copyable {
         released.append(tag)
       }
       sendingIndex += 1
-      if left == 0 && sendingIndex < sendingParts.count {
-        // A following empty reference has no bytes to wait for; anything else is still to send.
-        if case .reference(let slice, _) = sendingParts[sendingIndex], slice.count == 0 { continue }
-        return
-      }
+      if left == 0 { return }
     }
   }
 

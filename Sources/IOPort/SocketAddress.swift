@@ -49,6 +49,8 @@ public struct SocketAddress: BitwiseCopyable, Sendable, Hashable {
     var parts = 0
     for part in text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
       guard part.count >= 1, part.count <= 3, parts < 4 else { return nil }
+      // A leading zero means octal to some and nothing to others: refused, as inet_pton does.
+      guard part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
       var value: UInt32 = 0
       for byte in part {
         guard byte >= 0x30, byte <= 0x39 else { return nil }

@@ -36,10 +36,8 @@ extension Ingest {
         at: now, operations: &operations)
     case .noMemory:
       connections[id].session.takeBackPublish(view.qos)
-      connections[id].waitsForMemory = true
       connections[id].madeProgress = false
-      waiting.append(id)
-      pause(id, at: now, operations: &operations)
+      pauseAll(at: now, operations: &operations)
       return .stopBefore
     }
   }

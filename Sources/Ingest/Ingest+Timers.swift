@@ -82,6 +82,19 @@ extension Ingest {
         milliseconds: listeners[listener].configuration.maxPauseSeconds * 1_000))
   }
 
+  /// Memory for records is used up: no connection is read any further, so that what was received
+  /// and waits stays within what one wait of the port can bring. Linear in the connections.
+  mutating func pauseAll(at now: Instant, operations: inout OperationQueue) {
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index), connections[id].phase == .open,
+        !connections[id].waitsForMemory
+      else { continue }
+      connections[id].waitsForMemory = true
+      waiting.append(id)
+      pause(id, at: now, operations: &operations)
+    }
+  }
+
   /// Reads again: first what was kept, then the socket.
   mutating func resume(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
     guard connections.contains(id), connections[id].phase == .open,

@@ -278,7 +278,7 @@ struct Rejection: CustomTestStringConvertible, Sendable {
         "5: subscription identifier 0", .v5, packet(0x82, "0001 02 0B 00 0001'a' 00"),
         .invalidPropertyValue),
       Rejection(
-        "5: DISCONNECT raises the session expiry [MQTT-3.14.2-2]", .v5,
+        "5: DISCONNECT raises the session expiry", .v5,
         hex("E0 07 00 05 11 00000001"), .sessionExpiryRaised),
       Rejection(
         "5: DISCONNECT with a topic alias", .v5, hex("E0 05 00 03 23 0001"),

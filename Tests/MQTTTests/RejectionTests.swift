@@ -68,7 +68,7 @@ struct RejectionTests {
   }
 
   @Test(
-    "More unanswered publishes than the receive maximum end an MQTT 5.0 connection [MQTT-3.3.4-9]")
+    "More unanswered publishes than the receive maximum end an MQTT 5.0 connection [MQTT-3.3.4-7]")
   func receiveMaximum() throws {
     var limits = ServerLimits()
     limits.receiveMaximum = 2

@@ -203,9 +203,27 @@ struct SessionTests {
     var server = Server(connected: .v5)
     server.session.writePuback(0xABCD, .noMatchingSubscribers, into: &server.output)
     #expect(server.takeOutput() == hex("40 03 ABCD 10"))
+    server.session.writePuback(0xABCD, .packetTooLarge, into: &server.output)
+    #expect(server.takeOutput() == hex("40 03 ABCD 83"))
     var older = Server(connected: .v3_1_1)
     older.session.writePuback(0xABCD, .noMatchingSubscribers, into: &older.output)
     #expect(older.takeOutput() == hex("40 02 ABCD"))
+  }
+
+  @Test("A PUBLISH that is taken back counts for the receive maximum once")
+  func takeBack() throws {
+    var limits = ServerLimits()
+    limits.receiveMaximum = 1
+    var server = Server(connected: .v5, limits)
+    let bytes = packet(0x32, "0001'a' 0001 00")
+    for _ in 0..<3 {
+      try server.read(bytes)
+      server.session.takeBackPublish(.atLeastOnce)
+    }
+    server.session.takeBackPublish(.atMostOnce)
+    expectEqual(server.session.unansweredPublishes, 0)
+    try server.read(bytes)
+    expectEqual(server.session.unansweredPublishes, 1)
   }
 
   @Test("PINGREQ is answered [MQTT-3.12.4-1]", arguments: ProtocolVersion.allCases)

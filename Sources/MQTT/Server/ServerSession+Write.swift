@@ -47,14 +47,15 @@ extension ServerSession {
     sink.append(.sharedSubscriptionAvailable, flag: false)
   }
 
-  /// Answers a PUBLISH with QoS 1. MQTT 3.1.1 has no reasons: there an error must be told by
-  /// closing the connection instead, and only success may be written.
+  /// Answers a PUBLISH with QoS 1. A reason that PUBACK does not have [MQTT-3.4.2-1] goes out as
+  /// 0x83. MQTT 3.1.1 has no reasons at all: there an error is told by closing the connection
+  /// instead, and only success may be written.
   public mutating func writePuback(
     _ packetID: UInt16, _ reason: ReasonCode = .success, into output: inout GrowableBytes
   ) {
     if state == .closed { return }
     if unansweredPublishes > 0 { unansweredPublishes -= 1 }
-    writeAcknowledgement(.puback, packetID, reason, into: &output)
+    writeAcknowledgement(.puback, packetID, reason.inPuback, into: &output)
   }
 
   private func writeAcknowledgement(

@@ -82,8 +82,14 @@ public struct ServerSession: ~Copyable {
     guard unread.byteCount >= header.packetBytes else {
       return .needMore(expectedBytes: header.packetBytes)
     }
-    let event = try read(
-      header, body: unread.extracting(header.byteCount..<header.packetBytes))
+    let body = unread.extracting(header.byteCount..<header.packetBytes)
+    if header.type == .publish {
+      // First and by itself, so that the view is made where the caller wants it.
+      let view = try readPublish(body, flags: header.flags)
+      consumed += header.packetBytes
+      return .publish(view)
+    }
+    let event = try read(header, body: body)
     consumed += header.packetBytes
     return event
   }
@@ -103,7 +109,7 @@ public struct ServerSession: ~Copyable {
       if flags & 0b0001 != 0, version == .v5, limits.retainFlag == .refuse {
         throw .retainNotSupported
       }
-      // [MQTT-3.3.4-9] MQTT 3.1.1 knows no receive maximum.
+      // [MQTT-3.3.4-7] MQTT 3.1.1 knows no receive maximum.
       if flags & 0b0110 != 0, version == .v5,
         unansweredPublishes >= Int(limits.receiveMaximum)
       {
@@ -129,8 +135,6 @@ public struct ServerSession: ~Copyable {
     switch header.type {
     case .connect:
       return .connect(try readConnect(body))
-    case .publish:
-      return .publish(try readPublish(body, flags: header.flags))
     case .puback, .pubrec, .pubrel, .pubcomp:
       let view = try AcknowledgementView(body, type: header.type, version: version)
       return .unexpectedAcknowledgement(header.type, packetID: view.packetID)
@@ -145,7 +149,7 @@ public struct ServerSession: ~Copyable {
       return .pingRequest
     case .disconnect:
       return .disconnect(try readDisconnect(body))
-    case .connack, .suback, .unsuback, .pingresp, .auth:
+    case .publish, .connack, .suback, .unsuback, .pingresp, .auth:
       throw .wrongDirection
     }
   }
@@ -168,7 +172,7 @@ public struct ServerSession: ~Copyable {
   @_lifetime(copy body)
   private mutating func readDisconnect(_ body: RawSpan) throws(MQTTError) -> DisconnectView {
     let view = try DisconnectView(body, version: version)
-    // [MQTT-3.14.2-2] A session that CONNECT did not want cannot be kept now.
+    // §3.14.2.2.2: a session that CONNECT did not want cannot be kept now.
     if sessionExpirySeconds == 0, (view.properties.number(.sessionExpiryInterval) ?? 0) != 0 {
       throw .sessionExpiryRaised
     }

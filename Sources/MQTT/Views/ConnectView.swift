@@ -1,23 +1,21 @@
 import Bytes
 
-/// A CONNECT, borrowed from the bytes received (MQTT 5.0 §3.1).
+/// A CONNECT, checked and borrowed from the bytes received (MQTT 5.0 §3.1).
+///
+/// It holds only where its parts begin: a ``ServerEvent`` is as large as its largest case, and is
+/// moved for every PUBLISH.
 public struct ConnectView: ~Escapable {
+  /// What follows the fixed header.
+  private let body: RawSpan
+  private let propertiesOffset: UInt32
+  private let clientIDOffset: UInt32
+  private let willOffset: UInt32
+  private let userNameOffset: UInt32
+  private let flags: UInt8
   /// The protocol spoken from here on.
   public let version: ProtocolVersion
-  /// The client identifier; empty when the server is to assign one.
-  public let clientID: RawSpan
-  /// Clean start (3.1.1: clean session).
-  public let isCleanStart: Bool
   /// As the client asks; 0 for none.
   public let keepAliveSeconds: UInt16
-  /// Published for the client when the connection ends without DISCONNECT.
-  public let will: WillView?
-  /// The user name, UTF-8.
-  public let userName: RawSpan?
-  /// The password, any bytes.
-  public let password: RawSpan?
-  /// None in MQTT 3.1.1.
-  public let properties: PropertiesView
 
   private static let reservedFlag: UInt8 = 0b0000_0001
   private static let cleanStartFlag: UInt8 = 0b0000_0010
@@ -47,35 +45,34 @@ public struct ConnectView: ~Escapable {
     throw level < ProtocolVersion.v3_1_1.rawValue ? .oldProtocolVersion : .newProtocolVersion
   }
 
-  /// Reads what follows the fixed header.
+  /// Checks what follows the fixed header.
   @_lifetime(copy body)
   init(_ body: RawSpan) throws(MQTTError) {
-    let version = try Self.version(at: body)
+    version = try Self.version(at: body)
     var reader = PacketReader(body)
     _ = try reader.binary()
     _ = try reader.uint8()
-    let flags = try reader.uint8()
+    flags = try reader.uint8()
     let willQoS = try Self.checkedWillQoS(flags, version: version)
     keepAliveSeconds = try reader.uint16()
-    properties = version == .v5 ? try reader.properties(of: .connect) : PropertiesView()
-    if properties.contains(.authenticationData), !properties.contains(.authenticationMethod) {
-      throw .unexpectedAuthentication
+    propertiesOffset = UInt32(reader.position)
+    if version == .v5 {
+      let properties = try reader.properties(of: .connect)
+      if properties.contains(.authenticationData), !properties.contains(.authenticationMethod) {
+        throw .unexpectedAuthentication
+      }
     }
-    clientID = try reader.string()
+    clientIDOffset = UInt32(reader.position)
+    _ = try reader.string()
+    willOffset = UInt32(reader.position)
     if flags & Self.willFlag != 0 {
-      let properties = version == .v5 ? try reader.properties(of: .will) : PropertiesView()
-      let topic = try reader.string()
-      will = try WillView(
-        topic: topic, payload: try reader.binary(), qos: willQoS,
-        isRetained: flags & Self.willRetainFlag != 0, properties: properties)
-    } else {
-      will = nil
+      _ = try WillView(&reader, version: version, qos: willQoS, isRetained: false)
     }
-    userName = flags & Self.userNameFlag != 0 ? try reader.string() : nil
-    password = flags & Self.passwordFlag != 0 ? try reader.binary() : nil
+    userNameOffset = UInt32(reader.position)
+    if flags & Self.userNameFlag != 0 { _ = try reader.string() }
+    if flags & Self.passwordFlag != 0 { _ = try reader.binary() }
     try reader.end()
-    isCleanStart = flags & Self.cleanStartFlag != 0
-    self.version = version
+    self.body = body
   }
 
   private static func checkedWillQoS(
@@ -94,6 +91,69 @@ public struct ConnectView: ~Escapable {
       throw .passwordWithoutUserName
     }
     return qos
+  }
+
+  @_lifetime(copy self)
+  private func reader(at offset: UInt32) -> PacketReader {
+    PacketReader(body.extracting(droppingFirst: Int(offset)))
+  }
+
+  /// The client identifier, UTF-8; empty when the server is to assign one.
+  public var clientID: RawSpan {
+    @_lifetime(copy self)
+    get {
+      var reader = reader(at: clientIDOffset)
+      // Here and below: the bytes were checked when the view was made.
+      guard let clientID = try? reader.binary() else { return RawSpan() }
+      return clientID
+    }
+  }
+
+  /// Clean start (3.1.1: clean session).
+  public var isCleanStart: Bool { flags & Self.cleanStartFlag != 0 }
+
+  /// Published for the client when the connection ends without DISCONNECT.
+  public var will: WillView? {
+    @_lifetime(copy self)
+    get {
+      guard flags & Self.willFlag != 0, let qos = QoS(rawValue: (flags >> 3) & 0b11)
+      else { return nil }
+      var reader = reader(at: willOffset)
+      return try? WillView(
+        &reader, version: version, qos: qos, isRetained: flags & Self.willRetainFlag != 0)
+    }
+  }
+
+  /// The user name, UTF-8.
+  public var userName: RawSpan? {
+    @_lifetime(copy self)
+    get {
+      guard flags & Self.userNameFlag != 0 else { return nil }
+      var reader = reader(at: userNameOffset)
+      return try? reader.binary()
+    }
+  }
+
+  /// The password, any bytes.
+  public var password: RawSpan? {
+    @_lifetime(copy self)
+    get {
+      guard flags & Self.passwordFlag != 0 else { return nil }
+      var reader = reader(at: userNameOffset)
+      if flags & Self.userNameFlag != 0 { _ = try? reader.binary() }
+      return try? reader.binary()
+    }
+  }
+
+  /// None in MQTT 3.1.1.
+  public var properties: PropertiesView {
+    @_lifetime(copy self)
+    get {
+      guard version == .v5 else { return PropertiesView() }
+      var reader = reader(at: propertiesOffset)
+      guard let properties = try? reader.properties(of: .connect) else { return PropertiesView() }
+      return properties
+    }
   }
 
   /// Whether the server has to choose a client identifier.

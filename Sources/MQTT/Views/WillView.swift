@@ -11,16 +11,17 @@ public struct WillView: ~Escapable {
   /// Will delay and what PUBLISH has too; none in MQTT 3.1.1.
   public let properties: PropertiesView
 
-  @_lifetime(copy topic, copy payload, copy properties)
+  /// Reads properties, topic and payload of a will.
+  @_lifetime(copy reader)
   init(
-    topic: RawSpan, payload: RawSpan, qos: QoS, isRetained: Bool, properties: PropertiesView
+    _ reader: inout PacketReader, version: ProtocolVersion, qos: QoS, isRetained: Bool
   ) throws(MQTTError) {
-    guard !topic.isEmpty, topic.textContent() == .plain else { throw .invalidWillTopic }
-    self.topic = topic
-    self.payload = payload
+    properties = version == .v5 ? try reader.properties(of: .will) : PropertiesView()
+    topic = try reader.string()
+    payload = try reader.binary()
     self.qos = qos
     self.isRetained = isRetained
-    self.properties = properties
+    guard !topic.isEmpty, topic.textContent() == .plain else { throw .invalidWillTopic }
   }
 
   /// How long after the connection's end it is to be published, in seconds.

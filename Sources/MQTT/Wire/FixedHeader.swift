@@ -1,5 +1,3 @@
-import Bytes
-
 /// The first two to five bytes of a packet (MQTT 5.0 §2.1.1).
 ///
 /// | byte | bits | meaning |
@@ -41,17 +39,17 @@ struct FixedHeader: BitwiseCopyable {
   static func parse(
     _ bytes: RawSpan, mustBeShortest: Bool
   ) throws(MQTTError) -> FixedHeader? {
-    var reader = ByteReader(bytes)
-    guard let first = reader.readUInt8() else { return nil }
-    let (type, flags) = try typeAndFlags(first)
+    guard bytes.byteCount >= 1 else { return nil }
+    let (type, flags) = try typeAndFlags(bytes.byte(at: 0))
     var length = 0
     for index in 0..<4 {
-      guard let byte = reader.readUInt8() else { return nil }
+      guard index + 1 < bytes.byteCount else { return nil }
+      let byte = bytes.byte(at: index + 1)
       length |= Int(byte & 0x7F) << (7 * index)
       if byte & 0x80 == 0 {
         if mustBeShortest, index > 0, byte == 0 { throw .malformedLength }
         return FixedHeader(
-          type: type, flags: flags, remainingLength: length, byteCount: reader.offset)
+          type: type, flags: flags, remainingLength: length, byteCount: index + 2)
       }
     }
     throw .malformedLength

@@ -1,35 +1,43 @@
-import Bytes
-
 /// Reads the fields of one packet; what reaches beyond its end is malformed.
+///
+/// ``ByteReader`` would do; this one is part of the module, so that the compiler makes one piece of
+/// reading a PUBLISH.
 struct PacketReader: ~Escapable {
-  private var reader: ByteReader
+  private let packet: RawSpan
+  private var offset = 0
 
   @_lifetime(copy bytes)
   init(_ bytes: RawSpan) {
-    reader = ByteReader(bytes)
+    packet = bytes
   }
 
-  var isAtEnd: Bool { reader.isAtEnd }
+  var isAtEnd: Bool { offset == packet.byteCount }
+
+  /// Bytes read so far.
+  var position: Int { offset }
 
   /// Everything not read yet.
   var rest: RawSpan {
     @_lifetime(copy self)
-    get { reader.rest }
+    get { packet.extracting(offset..<packet.byteCount) }
   }
 
   mutating func uint8() throws(MQTTError) -> UInt8 {
-    guard let value = reader.readUInt8() else { throw .truncatedPacket }
-    return value
+    guard offset < packet.byteCount else { throw .truncatedPacket }
+    defer { offset += 1 }
+    return packet.byte(at: offset)
   }
 
   mutating func uint16() throws(MQTTError) -> UInt16 {
-    guard let value = reader.readUInt16BigEndian() else { throw .truncatedPacket }
-    return value
+    guard packet.byteCount - offset >= 2 else { throw .truncatedPacket }
+    defer { offset += 2 }
+    return packet.uint16(at: offset)
   }
 
   mutating func uint32() throws(MQTTError) -> UInt32 {
-    guard let value = reader.readUInt32BigEndian() else { throw .truncatedPacket }
-    return value
+    guard packet.byteCount - offset >= 4 else { throw .truncatedPacket }
+    defer { offset += 4 }
+    return packet.uint32(at: offset)
   }
 
   /// A packet identifier, which is never 0 [MQTT-2.2.1-3].
@@ -56,7 +64,9 @@ struct PacketReader: ~Escapable {
 
   @_lifetime(copy self)
   mutating func bytes(_ count: Int) throws(MQTTError) -> RawSpan {
-    guard let bytes = reader.readBytes(count) else { throw .truncatedPacket }
+    guard count <= packet.byteCount - offset else { throw .truncatedPacket }
+    let bytes = packet.extracting(offset..<(offset + count))
+    offset += count
     return bytes
   }
 
@@ -85,6 +95,6 @@ struct PacketReader: ~Escapable {
 
   /// The end of the packet: anything left is malformed.
   func end() throws(MQTTError) {
-    if !reader.isAtEnd { throw .trailingBytes }
+    if !isAtEnd { throw .trailingBytes }
   }
 }

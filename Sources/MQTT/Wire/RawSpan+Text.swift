@@ -1,5 +1,3 @@
-// Reads whole words of borrowed bytes: the only file of the module that loads from raw memory.
-
 /// What a scan of a string found.
 enum TextContent: BitwiseCopyable {
   /// Not UTF-8, or with U+0000.
@@ -11,29 +9,22 @@ enum TextContent: BitwiseCopyable {
 }
 
 extension RawSpan {
-  /// The byte at `offset`, which must be within.
-  func byte(at offset: Int) -> UInt8 {
-    precondition(offset >= 0 && offset < byteCount)
-    return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
-  }
-
   /// Whether these are well-formed UTF-8 without U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2], and whether
   /// topic wildcards are among them. Eight bytes at a time as long as they are ASCII.
   func textContent() -> TextContent {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
-    var offset = 0
+    guard byteCount >= 8 else { return textContent(from: 0, wildcards: false) }
     var wildcards: UInt64 = 0
-    while byteCount - offset >= 8 {
-      let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
-      // A byte that is zero borrows into its own high bit; ASCII has none set otherwise.
-      if (word | (word &- ones)) & highs != 0 { break }
-      // `+` is 0x2B and `#` is 0x23: with bit 3 set both are 0x2B.
-      let different = (word | (ones &* 0x08)) ^ (ones &* 0x2B)
-      wildcards |= (different &- ones) & ~different & highs
-      offset += 8
+    var offset = 0
+    while true {
+      let word = word(at: offset)
+      guard word.isASCIIWithoutNUL else {
+        return textContent(from: offset, wildcards: wildcards != 0)
+      }
+      wildcards |= word.wildcards
+      if offset == byteCount - 8 { return wildcards == 0 ? .plain : .wildcards }
+      // The last word overlaps the one before, where the bytes do not divide by eight.
+      offset = min(offset + 8, byteCount - 8)
     }
-    return textContent(from: offset, wildcards: wildcards != 0)
   }
 
   private func textContent(from start: Int, wildcards: Bool) -> TextContent {
@@ -82,5 +73,23 @@ extension RawSpan {
       if byte(at: offset + index) & 0xC0 != 0x80 { return 0 }
     }
     return length
+  }
+}
+
+/// Eight bytes of text at once.
+extension UInt64 {
+  private static let ones: UInt64 = 0x0101_0101_0101_0101
+  private static let highBits: UInt64 = 0x8080_8080_8080_8080
+
+  fileprivate var isASCIIWithoutNUL: Bool {
+    // A byte that is zero borrows into its own high bit; no other byte of ASCII does.
+    (self | (self &- Self.ones)) & Self.highBits == 0
+  }
+
+  /// Not 0 if one of the bytes is `+` or `#`.
+  fileprivate var wildcards: UInt64 {
+    // `+` is 0x2B and `#` is 0x23: with bit 3 set both are 0x2B.
+    let different = (self | 0x0808_0808_0808_0808) ^ 0x2B2B_2B2B_2B2B_2B2B
+    return (different &- Self.ones) & ~different & Self.highBits
   }
 }

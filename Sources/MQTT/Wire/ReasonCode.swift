@@ -89,6 +89,17 @@ public struct ReasonCode: BitwiseCopyable, Hashable, Sendable {
   /// 0xA2
   public static let wildcardSubscriptionsNotSupported = ReasonCode(rawValue: 0xA2)
 
+  /// Itself where a PUBACK may carry it (MQTT 5.0 §3.4.2.1, table 3-4); else 0x83.
+  var inPuback: ReasonCode {
+    switch self {
+    case .success, .noMatchingSubscribers, .unspecifiedError, .implementationSpecificError,
+      .notAuthorized, .topicNameInvalid, .packetIdentifierInUse, .quotaExceeded,
+      .payloadFormatInvalid:
+      self
+    default: .implementationSpecificError
+    }
+  }
+
   /// The return code of a CONNACK of MQTT 3.1.1 (§3.2.2.3) that says the same; nil where there is
   /// none, and the connection is closed without a CONNACK.
   ///

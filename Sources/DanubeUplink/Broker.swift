@@ -1,0 +1,44 @@
+import IOPort
+
+/// A broker the uplink knows: a configured seed, or the owner of a topic that a look-up named.
+struct Broker {
+  /// `host:port`, for `:authority` and for people.
+  let authority: String
+  /// What calls carry in `x-danube-broker-url` when a proxy stands in front of the owner.
+  let proxiedURL: [UInt8]
+  /// Where it can be reached, tried in turn.
+  var addresses: [SocketAddress]
+  var addressIndex = 0
+  /// Whether look-ups may go there.
+  var isSeed: Bool
+  /// The connection that takes calls, or is being opened to.
+  var current: SlotID?
+  /// The connection that is being opened to replace the current one before that one ends.
+  var successor: SlotID?
+  var backoff: Backoff
+  /// No new connection before this.
+  var retryAt = Instant(nanoseconds: 0)
+  /// Entries are reused when nothing refers to them: their index must stay what it is until then.
+  var isForgotten = false
+
+  init(
+    authority: String, proxiedURL: [UInt8], addresses: [SocketAddress], isSeed: Bool,
+    backoff: Backoff
+  ) {
+    self.authority = authority
+    self.proxiedURL = proxiedURL
+    self.addresses = addresses
+    self.isSeed = isSeed
+    self.backoff = backoff
+  }
+
+  /// The address to connect to now; nil while the name is not resolved.
+  var address: SocketAddress? {
+    addresses.isEmpty ? nil : addresses[addressIndex % addresses.count]
+  }
+
+  /// Lets the next connection try the next address.
+  mutating func rotateAddress() {
+    addressIndex = addresses.isEmpty ? 0 : (addressIndex + 1) % addresses.count
+  }
+}

@@ -1,0 +1,284 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import Metrics
+
+// Connections: opened when a lane needs one, watched, replaced before they end, given up.
+extension DanubeUplink {
+  /// Opens a connection to a broker; false, and a back-off, when there is no room or no address.
+  mutating func connect(_ broker: Int, operations: inout OperationQueue) -> SlotID? {
+    guard let address = brokers[broker].address, !connections.isFull else {
+      brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
+      return nil
+    }
+    var options = ClientSession.Options(
+      authority: brokers[broker].authority, userAgent: "danube-gateway")
+    if !brokers[broker].proxiedURL.isEmpty {
+      let url = String(decoding: brokers[broker].proxiedURL, as: UTF8.self)
+      options.additionalHeaders = [("x-danube-broker-url", url)]
+    }
+    options.maximumConcurrentCalls = limits.maximumCallsInFlight
+    options.lastStreamID = limits.lastStreamID
+    let methods = [DanubeMethod.createProducer, .sendMessage, .topicLookup].map {
+      (method: MethodID($0), path: $0.path.description)
+    }
+    let deadline = now.advanced(milliseconds: limits.connectTimeoutMilliseconds)
+    let id = connections.insert(
+      UplinkConnection(
+        broker: broker, address: address,
+        session: ClientSession(options: options, methods: methods), deadline: deadline))
+    operations.append(.connect(address), token: token(.connect, id))
+    return id
+  }
+
+  // MARK: Completions
+
+  mutating func connected(
+    _ descriptor: Descriptor, _ id: SlotID, operations: inout OperationQueue
+  ) {
+    guard connections[id].isConnecting else {
+      connections[id].phase = .closing
+      operations.append(.close(descriptor), token: token(.close, id))
+      return
+    }
+    connections[id].phase = .open(descriptor)
+    connections[id].quietSince = now
+    operations.append(.receive(descriptor), token: token(.receive, id))
+    metrics.connectionsOpened.add()
+    let broker = connections[id].broker
+    if brokers[broker].successor == id {
+      if let old = brokers[broker].current { connections[old].isRetired = true }
+      brokers[broker].current = id
+      brokers[broker].successor = nil
+      metrics.connectionsTakenOver.add()
+    }
+    for lane in lanes.indices where lanes[lane].broker == broker { enqueue(lane) }
+    lanesAreDue = true
+  }
+
+  mutating func connectFailed(_ error: IOError, _ id: SlotID) {
+    let wasConnecting = connections[id].isConnecting
+    let broker = connections[id].broker
+    _ = connections.remove(id)
+    if wasConnecting { connectionFailed(id, broker, Self.text(of: error)) }
+  }
+
+  mutating func received(_ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue) {
+    metrics.bytesReceived.add(UInt64(bytes.byteCount))
+    connections[id].quietSince = now
+    connections[id].pingedAt = nil
+    var failure: GRPCError?
+    do throws(GRPCError) {
+      try connections[id].session.receive(bytes)
+    } catch {
+      failure = error
+    }
+    // What was complete before the fault still counts.
+    while let event = connections[id].session.nextEvent() {
+      switch event {
+      case .message(let tag):
+        if !connections[id].isProven { proven(id) }
+        messageArrived(tag, id)
+      case .completed(let tag, let status): completed(tag, status, id)
+      case .settings, .goAway, .pong: break
+      }
+    }
+    if failure != nil { end(id, "the broker broke the HTTP/2 protocol", operations: &operations) }
+  }
+
+  private mutating func proven(_ id: SlotID) {
+    connections[id].isProven = true
+    brokers[connections[id].broker].backoff.reset()
+  }
+
+  mutating func receiveEnded(
+    _ error: IOError?, _ id: SlotID, operations: inout OperationQueue
+  ) {
+    guard connections.contains(id), let descriptor = connections[id].descriptor else { return }
+    if let error, error.kind == .resourcesExhausted {
+      operations.append(.receive(descriptor), token: token(.receive, id))
+    } else {
+      let text = error.map(Self.text) ?? "the broker closed the connection"
+      end(id, text, operations: &operations)
+    }
+  }
+
+  mutating func sent(_ count: Int, _ id: SlotID) {
+    guard connections.contains(id), connections[id].isOpen else { return }
+    metrics.bytesSent.add(UInt64(count))
+    connections[id].sent(count, at: now)
+    takeReleasedTags(id)
+  }
+
+  mutating func sendFailed(_ error: IOError, _ id: SlotID, operations: inout OperationQueue) {
+    guard connections.contains(id), connections[id].isOpen else { return }
+    end(id, Self.text(of: error), operations: &operations)
+  }
+
+  mutating func closed(_ id: SlotID) {
+    connections[id].abandon()
+    takeReleasedTags(id)
+    _ = connections.remove(id)
+  }
+
+  // MARK: Ends
+
+  /// A connection did not come about.
+  private mutating func connectionFailed(_ id: SlotID, _ broker: Int, _ text: String) {
+    metrics.connectionsFailed.add()
+    lastError = UplinkError(.connect, "\(brokers[broker].authority): \(text)")
+    brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
+    brokers[broker].rotateAddress()
+    wantAddresses(ofBroker: broker)
+    unlink(id, from: broker)
+  }
+
+  /// Closes an open connection; its calls are made again elsewhere.
+  mutating func end(_ id: SlotID, _ text: String, operations: inout OperationQueue) {
+    guard let descriptor = connections[id].descriptor else { return }
+    connections[id].phase = .closing
+    operations.append(.close(descriptor), token: token(.close, id))
+    let broker = connections[id].broker
+    let isExpected = connections[id].isRetired && connections[id].session.callsInFlight == 0
+    if !isExpected {
+      metrics.connectionsLost.add()
+      lastError = UplinkError(.connection, "\(brokers[broker].authority): \(text)")
+    }
+    if brokers[broker].current == id || brokers[broker].successor == id {
+      brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
+    }
+    unlink(id, from: broker)
+    loseCalls(on: id)
+  }
+
+  /// A broker's connection is of no use any more: the successor takes its place, or the broker's
+  /// lanes look for their topics again.
+  private mutating func unlink(_ id: SlotID, from broker: Int) {
+    if brokers[broker].successor == id { brokers[broker].successor = nil }
+    guard brokers[broker].current == id else { return }
+    brokers[broker].current = brokers[broker].successor
+    brokers[broker].successor = nil
+    if brokers[broker].current == nil {
+      if brokers[broker].isSeed { leaveSeed(broker) }
+      for lane in lanes.indices where lanes[lane].broker == broker { loseBroker(lane) }
+    }
+    lanesAreDue = true
+  }
+
+  /// Every call on a connection may or may not have reached the broker: it is made again. Records
+  /// return to the front in the order they were sent.
+  private mutating func loseCalls(on id: SlotID) {
+    for patience in 0...CallTable.maximumPatience {
+      var next = calls.newestTag(patience: patience)
+      while let tag = next, let call = calls[tag] {
+        next = calls.older(than: tag)
+        if call.connection == id { lose(call, tag) }
+      }
+    }
+  }
+
+  mutating func takeReleasedTags(_ id: SlotID) {
+    while let tag = connections[id].takeReleasedTag() { unpin(tag) }
+  }
+
+  // MARK: Supervision
+
+  /// Gives up connects and silent connections, and opens the next ones before connections end.
+  mutating func supervise(operations: inout OperationQueue) {
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index) else { continue }
+      switch connections[id].phase {
+      case .connecting(let deadline):
+        if now >= deadline {
+          operations.append(.cancel(token(.connect, id)), token: token(.cancel, id))
+          connections[id].phase = .abandoned
+          connectionFailed(id, connections[id].broker, "no answer in time")
+        }
+      case .open: superviseOpen(id, operations: &operations)
+      case .abandoned, .closing: break
+      }
+    }
+  }
+
+  private mutating func superviseOpen(_ id: SlotID, operations: inout OperationQueue) {
+    let isQuiet = connections[id].session.callsInFlight == 0
+    if isQuiet, connections[id].session.isDraining || connections[id].isRetired {
+      guard connections[id].outbox.isEmpty else { return }
+      connections[id].isRetired = true
+      return end(id, "retired", operations: &operations)
+    }
+    let broker = connections[id].broker
+    if wantsSuccessor(id), now >= brokers[broker].retryAt {
+      brokers[broker].successor = connect(broker, operations: &operations)
+    }
+    guard !isQuiet else { return }
+    let interval = limits.pingIntervalMilliseconds
+    if let pinged = connections[id].pingedAt {
+      if now >= pinged.advanced(milliseconds: interval) {
+        end(id, "no sign of life", operations: &operations)
+      }
+    } else if now >= connections[id].quietSince.advanced(milliseconds: interval) {
+      connections[id].session.sendPing()
+      connections[id].pingedAt = now
+    }
+  }
+
+  /// Whether the next connection to the broker has to be opened before this one ends.
+  func wantsSuccessor(_ id: SlotID) -> Bool {
+    let broker = connections[id].broker
+    guard connections[id].isOpen, brokers[broker].current == id,
+      brokers[broker].successor == nil
+    else { return false }
+    return connections[id].session.isDraining
+      || connections[id].session.streamIDsLeft < limits.takeOverStreamIDs
+  }
+
+  /// Closes connections that no lane uses and that are not for look-ups.
+  mutating func retireUnused() {
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index), connections[id].isOpen else { continue }
+      let broker = connections[id].broker
+      if brokers[broker].isSeed || lanes.contains(where: { $0.broker == broker }) { continue }
+      connections[id].isRetired = true
+    }
+  }
+
+  /// Closes every connection. Should records come after all, their lanes start over.
+  mutating func closeAll(operations: inout OperationQueue) {
+    for index in 0..<connections.upperBound {
+      guard let id = connections.tenant(at: index) else { continue }
+      if connections[id].isConnecting {
+        operations.append(.cancel(token(.connect, id)), token: token(.cancel, id))
+        connections[id].phase = .abandoned
+      }
+      connections[id].isRetired = true
+      end(id, "shut down", operations: &operations)
+    }
+    lanesAreDue = true
+    laneDeadline = .distantFuture
+  }
+
+  private static func text(of error: IOError) -> String {
+    let words =
+      switch error.kind {
+      case .cancelled: "cancelled"
+      case .connectionReset: "connection reset"
+      case .connectionRefused: "connection refused"
+      case .unreachable: "unreachable"
+      case .timedOut: "timed out"
+      case .addressInUse: "address in use"
+      case .addressNotAvailable: "address not available"
+      case .notPermitted: "not permitted"
+      case .resourcesExhausted: "out of descriptors or memory"
+      case .notSupported: "not supported"
+      case .other: "input/output error"
+      }
+    return error.code == 0 ? words : "\(words) (\(error.code))"
+  }
+}
+
+extension MethodID {
+  /// The method's number in GRPC sessions.
+  init(_ method: DanubeMethod) { self.init(rawValue: method.rawValue) }
+}

@@ -1,0 +1,299 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import Metrics
+public import Records
+
+// Records: from the batch into calls, and from the answers to progress.
+extension DanubeUplink {
+  /// Calls a lane starts in a row before the next lane's turn.
+  private static var callsInARow: Int { 64 }
+
+  /// Takes all records of a sealed batch. O(records).
+  public mutating func submit(_ batch: BatchID) {
+    let lane = Int(store.lane(of: batch).rawValue)
+    precondition(lane < lanes.count, "a batch of a lane that the uplink does not have")
+    let place = Int(batch.rawValue)
+    if place >= pins.count {
+      pins.append(contentsOf: repeatElement(0, count: place + 1 - pins.count))
+    }
+    let count = store.recordCount(of: batch)
+    if count == 0 { progress.append(.released(batch)) }
+    recordsUnderWay += count
+    for index in 0..<count {
+      let record = RecordRef(batch: batch, index: UInt32(index))
+      store.setNext(nil, of: record)
+      let previous = lanes[lane].keys.append(record.packed, hash: store.keyHash(of: record))
+      if let previous = previous.flatMap(RecordRef.init(packed:)) {
+        store.setNext(record, of: previous)
+      } else {
+        keysInFlight += 1
+        lanes[lane].sendable.append(record, in: store)
+      }
+    }
+    enqueue(lane)
+  }
+
+  /// Lets a lane have its turn if it has something to send.
+  mutating func enqueue(_ lane: Int) {
+    guard !lanes[lane].isQueued, !lanes[lane].sendable.isEmpty, lanes[lane].isReady else { return }
+    lanes[lane].isQueued = true
+    runnable.append(lane)
+  }
+
+  // MARK: Sending
+
+  private enum Turn {
+    /// Nothing to send, or nothing that can be sent before something else happens.
+    case done
+    /// The connection takes no more calls now.
+    case full
+    /// There is more.
+    case more
+  }
+
+  /// Starts as many calls as the windows allow, the lanes in turn.
+  mutating func startSends() {
+    var withoutProgress = 0
+    while withoutProgress < runnable.count, let lane = runnable.popFirst() {
+      switch sendSome(lane) {
+      case .done:
+        lanes[lane].isQueued = false
+      case .full:
+        runnable.append(lane)
+        withoutProgress += 1
+      case .more:
+        runnable.append(lane)
+        withoutProgress = 0
+      }
+    }
+  }
+
+  /// No lane takes the whole window: a topic that the broker lets hang must not stop the others.
+  private var laneCallLimit: Int {
+    let window = limits.maximumCallsInFlight
+    return lanes.count == 1 ? window : max(window - window / 4, 1)
+  }
+
+  private mutating func sendSome(_ lane: Int) -> Turn {
+    guard case .ready(let broker) = lanes[lane].phase, let id = brokers[broker].current,
+      connections[id].isOpen
+    else { return .done }
+    for _ in 0..<Self.callsInARow {
+      guard let record = lanes[lane].sendable.first,
+        lanes[lane].callsInFlight < laneCallLimit
+      else { return .done }
+      guard connections[id].session.canStartCall, startSend(record, lane, id) else { return .full }
+      lanes[lane].sendable.removeFirst(in: store)
+      lanes[lane].callsInFlight += 1
+      sendsInFlight += 1
+    }
+    return .more
+  }
+
+  /// The request is head, body and no tail: protobuf merges the head's `msg_id` with the one in the
+  /// body, so that stored bytes never change.
+  private mutating func startSend(_ record: RecordRef, _ lane: Int, _ id: SlotID) -> Bool {
+    scratch.removeAll()
+    scratch.appendField(1, varint: takeRequestID(lane))
+    scratch.append(contentsOf: lanes[lane].head)
+    let body = store.messageBody(of: record)
+    let isReferenced = body.count >= ClientSession.referenceThresholdBytes
+    let attempts = lanes[lane].keys.attempts(hash: store.keyHash(of: record))
+    let patience = min(attempts, CallTable.maximumPatience)
+    let requestBytes = UInt64(scratch.count + body.count)
+    let tag = calls.insert(
+      Call(
+        .send, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
+        patience: patience, requestBytes: requestBytes,
+        sentMark: connections[id].sentMark(requestBytes: requestBytes),
+        isQueued: connections[id].isBackedUp, startedAt: now))
+    let isStarted = connections[id].startSend(
+      tag: tag, timeoutMilliseconds: deadlineMilliseconds(patience: patience), head: scratch,
+      body: body, bodyTag: isReferenced ? record.batch.rawValue : nil, at: now)
+    if !isStarted {
+      calls.remove(tag)
+    } else if isReferenced {
+      pins[Int(record.batch.rawValue)] += 1
+    }
+    return isStarted
+  }
+
+  // MARK: Answers
+
+  /// A response message is complete; look-ups and creations are read here, while it is at hand.
+  mutating func messageArrived(_ tag: UInt64, _ id: SlotID) {
+    guard let call = calls[tag], call.connection == id else { return }
+    switch call.kind {
+    case .send: calls.setHasMessage(tag)
+    case .lookup:
+      let answer = connections[id].lookupAnswer
+      calls.remove(tag)
+      lookupEnded(call.lane, .ok, [], answer, id)
+    case .create:
+      let answer = connections[id].producerAnswer
+      calls.remove(tag)
+      createEnded(call.lane, .ok, [], answer)
+    }
+  }
+
+  /// A call ended.
+  mutating func completed(_ tag: UInt64, _ status: StatusCode, _ id: SlotID) {
+    guard let call = calls[tag], call.connection == id else { return }
+    let text = status == .ok ? [] : connections[id].statusText
+    finish(call, tag, status, text)
+  }
+
+  private mutating func finish(
+    _ call: Call, _ tag: UInt64, _ status: StatusCode, _ text: [UInt8]
+  ) {
+    calls.remove(tag)
+    switch call.kind {
+    case .lookup: lookupEnded(call.lane, status, text, nil, call.connection)
+    case .create: createEnded(call.lane, status, text, nil)
+    case .send:
+      leaveCall(call)
+      let verdict = SendVerdict(
+        status: status, hasMessage: call.hasMessage, text: text,
+        topic: lanes[call.lane].lane.topic)
+      judge(verdict, call, status, text)
+      enqueue(call.lane)
+    }
+  }
+
+  private mutating func judge(
+    _ verdict: SendVerdict, _ call: Call, _ status: StatusCode, _ text: [UInt8]
+  ) {
+    if verdict != .accepted {
+      lastError = UplinkError(.send, status: status, text: text)
+    }
+    switch verdict {
+    case .accepted:
+      metrics.accepted.add()
+      metrics.sendDuration.record(now.nanoseconds(since: call.startedAt))
+      if lanes[call.lane].failures > 0 { lanes[call.lane].failures = 0 }
+      lanes[call.lane].backoff.reset()
+      settle(call.record, call.lane, .accepted(call.record))
+    case .refused(let reason):
+      metrics.refused[Int(reason.rawValue)].add()
+      lanes[call.lane].lastError = lastError
+      settle(call.record, call.lane, .refused(call.record, reason))
+    case .retryRecord(let reason):
+      metrics.retried[Int(reason.rawValue)].add()
+      backOff(call.record, call.lane)
+    case .retryLane(let reason):
+      metrics.retried[Int(reason.rawValue)].add()
+      lanes[call.lane].sendable.prepend(call.record, in: store)
+      // A connection that is going away refuses calls: the next one takes them.
+      let isGoingAway =
+        status == .unavailable && connections.contains(call.connection)
+        && connections[call.connection].session.isDraining
+      if !isGoingAway, lanes[call.lane].isReady, lanes[call.lane].epoch == call.epoch {
+        lanes[call.lane].lastError = lastError
+        loseProducer(call.lane)
+      }
+    }
+  }
+
+  /// A call's connection is gone.
+  mutating func lose(_ call: Call, _ tag: UInt64) {
+    calls.remove(tag)
+    switch call.kind {
+    case .lookup, .create:
+      lanes[call.lane].lastError = lastError
+      pause(call.lane)
+    case .send:
+      metrics.retried[Int(RetryReason.connectionLost.rawValue)].add()
+      leaveCall(call)
+      lanes[call.lane].sendable.prepend(call.record, in: store)
+      enqueue(call.lane)
+    }
+  }
+
+  private mutating func leaveCall(_ call: Call) {
+    lanes[call.lane].callsInFlight -= 1
+    sendsInFlight -= 1
+  }
+
+  /// How long an answer is waited for. It doubles with the failures of a record: a large one on a
+  /// slow line must get through some time, and not be cut off and sent again for ever.
+  func deadlineMilliseconds(patience: Int) -> Int { limits.callDeadlineMilliseconds << patience }
+
+  /// Gives calls up that have had no answer in time. The time begins again, within bounds, as long
+  /// as the request has not left for want of room in a network that takes bytes, and once when it
+  /// has: to cancel it and send it again would only make things worse.
+  mutating func expireCalls() {
+    for patience in 0...CallTable.maximumPatience {
+      let limit = deadlineMilliseconds(patience: patience)
+      while let tag = calls.oldestTag(patience: patience), let call = calls[tag],
+        now >= call.waitsSince.advanced(milliseconds: limit)
+      {
+        let isLeaving = connections[call.connection].isLeaving(call)
+        if isLeaving || call.isQueued, isWithinBounds(call) {
+          calls.renew(tag, at: now, isQueued: isLeaving)
+        } else {
+          connections[call.connection].cancel(call, tag: tag)
+          finish(call, tag, .deadlineExceeded, Array("no answer in time".utf8))
+        }
+      }
+    }
+  }
+
+  private func isWithinBounds(_ call: Call) -> Bool {
+    let longest = deadlineMilliseconds(patience: CallTable.maximumPatience)
+    return now < call.startedAt.advanced(milliseconds: longest)
+  }
+
+  // MARK: Back-off of one key
+
+  private mutating func backOff(_ record: RecordRef, _ lane: Int) {
+    let attempts = lanes[lane].keys.countAttempt(hash: store.keyHash(of: record))
+    let longest = limits.backoffMaximumMilliseconds
+    let range = min(limits.backoffMinimumMilliseconds << min(attempts, 16), longest)
+    let delay = Int.random(in: (range + 1) / 2...range, using: &random)
+    retries.schedule(
+      Token(rawValue: UInt64(record.packed)), at: now.advanced(milliseconds: delay))
+  }
+
+  /// Lets records be sent again whose back-off is over.
+  mutating func resumeRetries() {
+    while let token = retries.popDue(at: now) {
+      guard let record = RecordRef(packed: UInt32(truncatingIfNeeded: token.rawValue)) else {
+        continue
+      }
+      let lane = Int(store.lane(of: record.batch).rawValue)
+      lanes[lane].sendable.prepend(record, in: store)
+      enqueue(lane)
+    }
+  }
+
+  // MARK: Settling
+
+  /// A record is settled: the next of its key can be sent.
+  private mutating func settle(_ record: RecordRef, _ lane: Int, _ outcome: UplinkProgress) {
+    let hash = store.keyHash(of: record)
+    if let next = store.next(of: record) {
+      lanes[lane].keys.advance(hash: hash)
+      lanes[lane].sendable.append(next, in: store)
+    } else {
+      lanes[lane].keys.remove(hash: hash)
+      keysInFlight -= 1
+    }
+    recordsUnderWay -= 1
+    progress.append(outcome)
+    if store.settleOne(of: record.batch) == 0, pins[Int(record.batch.rawValue)] == 0 {
+      progress.append(.released(record.batch))
+    }
+  }
+
+  /// A send names the memory of a batch no more. `.max` is the tag of pieces that do not count.
+  mutating func unpin(_ tag: UInt32) {
+    if tag == .max { return }
+    pins[Int(tag)] -= 1
+    let batch = BatchID(rawValue: tag)
+    if pins[Int(tag)] == 0, store.unsettledCount(of: batch) == 0 {
+      progress.append(.released(batch))
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import IOPort
+
+/// Where a lane is on its way to a producer.
+enum LanePhase {
+  /// Not started.
+  case idle
+  /// The next look-up is due at an instant.
+  case waiting(until: Instant)
+  /// A look-up is due and waits for a seed that answers.
+  case wantsSeed
+  /// A look-up is under way.
+  case lookingUp
+  /// The broker named an address by a host whose addresses are not known yet.
+  case resolving(UplinkHost, owner: TopicOwner)
+  /// CreateProducer waits for the broker's connection.
+  case attaching(broker: Int)
+  /// CreateProducer is under way.
+  case creating(broker: Int)
+  /// Records can be sent.
+  case ready(broker: Int)
+}

@@ -1,0 +1,43 @@
+import IOPort
+
+/// One lane: its topic, its producer, and the records that are under way.
+struct LaneState {
+  let lane: UplinkLane
+  var phase = LanePhase.idle
+  /// Counts the producers, so that late answers to an older one's calls change nothing.
+  var epoch: UInt32 = 0
+  /// `msg_id{producer_id, broker_addr}` of the producer, encoded once.
+  var head: [UInt8] = []
+  var brokerURL: [UInt8] = []
+  var nextRequestID: UInt64 = 1
+  var backoff: Backoff
+  /// Failures since a record was accepted: the first one is answered at once.
+  var failures = 0
+  /// Whether the wait is for a fault of configuration.
+  var isBlocked = false
+  var lastError = UplinkError()
+
+  var keys: KeyTable
+  var sendable = RecordQueue()
+  var callsInFlight = 0
+  /// Whether it is in the queue of lanes that may send.
+  var isQueued = false
+
+  init(lane: UplinkLane, backoff: Backoff, seed: UInt64) {
+    self.lane = lane
+    self.backoff = backoff
+    keys = KeyTable(seed: seed)
+  }
+
+  /// The broker it is bound to, from CreateProducer on.
+  var broker: Int? {
+    switch phase {
+    case .attaching(let broker), .creating(let broker), .ready(let broker): broker
+    default: nil
+    }
+  }
+
+  var isReady: Bool {
+    if case .ready = phase { true } else { false }
+  }
+}

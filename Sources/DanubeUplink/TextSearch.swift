@@ -1,0 +1,31 @@
+/// Looks for words in a broker's message, whatever their case.
+struct TextSearch {
+  private let text: [UInt8]
+
+  /// The message without any occurrence of `name`.
+  init(text: [UInt8], leavingOut name: [UInt8]) {
+    var kept: [UInt8] = []
+    kept.reserveCapacity(text.count)
+    var index = 0
+    while index < text.count {
+      if !name.isEmpty, text[index...].starts(with: name) {
+        index += name.count
+        continue
+      }
+      let byte = text[index]
+      let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
+      kept.append(isUpper ? byte | 0x20 : byte)
+      index += 1
+    }
+    self.text = kept
+  }
+
+  /// Whether the message holds `word`, which is lower case. O(message × word).
+  func contains(_ word: String) -> Bool {
+    let wanted = Array(word.utf8)
+    guard text.count >= wanted.count else { return false }
+    return (0...(text.count - wanted.count)).contains {
+      text[$0..<($0 + wanted.count)].elementsEqual(wanted)
+    }
+  }
+}

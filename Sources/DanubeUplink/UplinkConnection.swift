@@ -1,0 +1,175 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+
+/// One connection to a broker: its HTTP/2 session and its bytes on the way out.
+struct UplinkConnection: ~Copyable {
+  enum Phase: BitwiseCopyable {
+    /// A connect is under way.
+    case connecting(deadline: Instant)
+    /// The connect was given up; its last completion is still to come.
+    case abandoned
+    case open(Descriptor)
+    /// The descriptor is being closed.
+    case closing
+  }
+
+  private static let statusTextLimit = 1024
+  private static let backlogBytes: UInt64 = 64 << 10
+
+  let broker: Int
+  let address: SocketAddress
+  var phase: Phase
+  var session: ClientSession
+  var outbox = Outbox()
+  /// It takes no new calls and is closed when its last one is over.
+  var isRetired = false
+  /// The peer has answered a call.
+  var isProven = false
+  /// There was no sign of life since then, while calls were under way.
+  var quietSince: Instant
+  /// Bytes of requests given to the session, and how many of them have left.
+  private(set) var submittedBytes: UInt64 = 0
+  private(set) var departedBytes: UInt64 = 0
+  /// When bytes left last.
+  private(set) var sentAt: Instant
+  /// A ping waits for its answer since then.
+  var pingedAt: Instant?
+
+  init(broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant) {
+    self.broker = broker
+    self.address = address
+    self.session = session
+    phase = .connecting(deadline: deadline)
+    quietSince = deadline
+    sentAt = deadline
+  }
+
+  /// The descriptor while the connection is open.
+  var descriptor: Descriptor? {
+    if case .open(let descriptor) = phase { descriptor } else { nil }
+  }
+
+  var isOpen: Bool { descriptor != nil }
+
+  var isConnecting: Bool {
+    if case .connecting = phase { true } else { false }
+  }
+
+  /// When it has to be looked at next; nil when only a completion changes it.
+  func nextDeadline(pingIntervalMilliseconds: Int) -> Instant? {
+    switch phase {
+    case .connecting(let deadline): return deadline
+    case .abandoned, .closing: return nil
+    case .open:
+      guard session.callsInFlight > 0 else { return nil }
+      return (pingedAt ?? quietSince).advanced(milliseconds: pingIntervalMilliseconds)
+    }
+  }
+
+  /// The network took bytes. While more wait behind them that is a sign of life: it took them
+  /// because the peer made room.
+  ///
+  /// Frames are counted as if they were requests only, so that requests seem to leave a little
+  /// early.
+  mutating func sent(_ count: Int, at now: Instant) {
+    outbox.sent(count)
+    sentAt = now
+    departedBytes = min(departedBytes &+ UInt64(count), submittedBytes)
+    if !outbox.isEmpty || session.hasOutput {
+      quietSince = now
+      pingedAt = nil
+    }
+  }
+
+  /// The ``departedBytes`` at which a request that is started now has left. Streams take turns, so
+  /// that a large one leaves after smaller ones behind it: with everything else.
+  func sentMark(requestBytes: UInt64) -> UInt64 {
+    requestBytes > Self.backlogBytes ? .max : submittedBytes &+ requestBytes
+  }
+
+  /// Whether so much waits to leave that it may take as long as an answer.
+  var isBackedUp: Bool { submittedBytes - departedBytes > Self.backlogBytes }
+
+  /// Whether the request of a call waits for room in a network that still takes bytes.
+  func isLeaving(_ call: Call) -> Bool {
+    departedBytes < min(call.sentMark, submittedBytes) && sentAt > call.waitsSince
+  }
+
+  /// Ends a call; what has not left of its request never will.
+  mutating func cancel(_ call: Call, tag: UInt64) {
+    session.cancelCall(tag: tag)
+    let left = min(call.requestBytes, call.sentMark - min(call.sentMark, departedBytes))
+    submittedBytes -= min(left, submittedBytes - departedBytes)
+  }
+
+  /// Starts a call with one message; false when the session takes none now.
+  mutating func startCall(
+    _ method: DanubeMethod, tag: UInt64, timeoutMilliseconds: Int,
+    message: borrowing GrowableBytes, at now: Instant
+  ) -> Bool {
+    if session.callsInFlight == 0 { quietSince = now }
+    return session.startCall(
+      MethodID(method), tag: tag, timeoutMilliseconds: timeoutMilliseconds,
+      message: message.bytes)
+  }
+
+  /// Starts a SendMessage call whose message is `head` and then `body`. With a tag a large body is
+  /// sent from where it lies. False when the session takes no call now.
+  mutating func startSend(
+    tag: UInt64, timeoutMilliseconds: Int, head: borrowing GrowableBytes, body: MemorySlice,
+    bodyTag: UInt32?, at now: Instant
+  ) -> Bool {
+    if session.callsInFlight == 0 {
+      quietSince = now
+      departedBytes = submittedBytes
+    }
+    submittedBytes &+= UInt64(head.count + body.count)
+    return session.startCall(
+      MethodID(.sendMessage), tag: tag, timeoutMilliseconds: timeoutMilliseconds,
+      head: head.bytes, body: body, bodyTag: bodyTag, tail: RawSpan())
+  }
+
+  /// Frames what is ready and asks for a send.
+  mutating func flush(token: Token, operations: inout OperationQueue) {
+    guard let descriptor else { return }
+    session.writeOutput(to: &outbox)
+    outbox.flush(to: descriptor, token: token, operations: &operations)
+  }
+
+  /// A batch whose memory is named once less; nil when there is none.
+  mutating func takeReleasedTag() -> UInt32? {
+    outbox.takeReleasedTag() ?? session.takeAbandonedBodyTag()
+  }
+
+  /// The last response message as the answer to a look-up; nil when it is not one.
+  var lookupAnswer: TopicLookupResponse? {
+    do throws(DanubeProtocolError) {
+      return try TopicLookupResponse(decoding: session.currentMessage)
+    } catch {
+      return nil
+    }
+  }
+
+  /// The last response message as the answer to CreateProducer; nil when it is not one.
+  var producerAnswer: ProducerResponse? {
+    do throws(DanubeProtocolError) {
+      return try ProducerResponse(decoding: session.currentMessage)
+    } catch {
+      return nil
+    }
+  }
+
+  /// A copy of what the broker said with the last status.
+  var statusText: [UInt8] {
+    let text = session.currentStatusMessage
+    return Array(copying: text.extracting(0..<min(text.byteCount, Self.statusTextLimit)))
+  }
+
+  /// The descriptor is closed: nothing is read or written any more.
+  mutating func abandon() {
+    session.abandonAllCalls()
+    outbox.reset()
+  }
+}

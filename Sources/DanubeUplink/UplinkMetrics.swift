@@ -1,0 +1,74 @@
+public import Metrics
+
+/// What an uplink counts. Written by the uplink's thread only.
+public struct UplinkMetrics: Sendable {
+  /// Records the broker accepted.
+  public let accepted: Counter
+  /// Records the broker refused for good, in the order tooLarge, invalidPayload, invalidRequest.
+  public let refused: [Counter]
+  /// Records sent again, by ``RetryReason``.
+  public let retried: [Counter]
+  /// From the start of a call to the broker's OK.
+  public let sendDuration: Histogram
+  /// SendMessage calls under way.
+  public let callsInFlight: Gauge
+  /// Keys with a record under way or behind one.
+  public let keysInFlight: Gauge
+  /// Records submitted and not settled.
+  public let recordsUnderWay: Gauge
+  /// Lanes that publish.
+  public let lanesReady: Gauge
+  /// Connections that came about.
+  public let connectionsOpened: Counter
+  /// Connections that did not come about.
+  public let connectionsFailed: Counter
+  /// Connections that ended with calls under way or without being asked to.
+  public let connectionsLost: Counter
+  /// Connections replaced because their stream ids ended or the broker said so.
+  public let connectionsTakenOver: Counter
+  /// Look-ups made.
+  public let lookups: Counter
+  /// Producers created.
+  public let producersCreated: Counter
+  /// Bytes handed to the network.
+  public let bytesSent: Counter
+  /// Bytes received.
+  public let bytesReceived: Counter
+
+  /// Metrics that nobody sees, for tests.
+  public init() { self.init(registry: MetricsRegistry()) }
+
+  /// Registers the metrics.
+  public init(registry: MetricsRegistry) {
+    func counter(_ name: String, _ help: String, _ labels: MetricsRegistry.Labels = []) -> Counter {
+      registry.counter("danube_gateway_uplink_" + name, help: help, labels: labels)
+    }
+    func gauge(_ name: String, _ help: String) -> Gauge {
+      registry.gauge("danube_gateway_uplink_" + name, help: help)
+    }
+    accepted = counter("records_accepted_total", "Records the broker accepted.")
+    refused = ["too_large", "invalid_payload", "invalid_request"].map {
+      counter("records_refused_total", "Records the broker refused for good.", [("reason", $0)])
+    }
+    retried = RetryReason.allCases.map {
+      counter("records_retried_total", "Records sent again.", [("reason", $0.label)])
+    }
+    sendDuration = registry.durations(
+      "danube_gateway_uplink_send_seconds", help: "From the start of a call to the broker's OK.")
+    callsInFlight = gauge("calls_in_flight", "SendMessage calls under way.")
+    keysInFlight = gauge("keys_in_flight", "Keys with a record under way or behind one.")
+    recordsUnderWay = gauge("records_under_way", "Records submitted and not settled.")
+    lanesReady = gauge("lanes_ready", "Topics that can be published to now.")
+    connectionsOpened = counter("connections_opened_total", "Connections that came about.")
+    connectionsFailed = counter("connections_failed_total", "Connections that did not come about.")
+    connectionsLost = counter("connections_lost_total", "Connections that ended unasked.")
+    connectionsTakenOver = counter(
+      "connections_taken_over_total", "Connections replaced before their end.")
+    lookups = counter("lookups_total", "Topic look-ups made.")
+    producersCreated = counter("producers_created_total", "Producers created.")
+    bytesSent = registry.counter(
+      "danube_gateway_uplink_sent_bytes_total", help: "Bytes handed to the network.", unit: .bytes)
+    bytesReceived = registry.counter(
+      "danube_gateway_uplink_received_bytes_total", help: "Bytes received.", unit: .bytes)
+  }
+}

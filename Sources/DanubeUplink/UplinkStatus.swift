@@ -1,0 +1,43 @@
+/// What an uplink does, for people and for `/status`. Made when asked for.
+public struct UplinkStatus: Sendable, Equatable {
+  /// Where a lane stands.
+  public enum LanePhase: String, Sendable {
+    /// Not started yet, or it waits for its next look-up.
+    case waiting
+    /// It looks for its broker or connects to it.
+    case connecting
+    /// Its producer is being created.
+    case creating
+    /// It publishes.
+    case ready
+    /// The broker refuses it by its configuration; it is tried again seldom.
+    case blocked
+  }
+
+  /// One lane.
+  public struct Lane: Sendable, Equatable {
+    /// The topic.
+    public var topic: String
+    /// Where it stands.
+    public var phase: LanePhase
+    /// Why it is not ready, empty when it is or when nothing failed.
+    public var error: String
+  }
+
+  /// Whether a lane publishes or, with no lane at all, a broker is connected.
+  public var isConnected = false
+  /// Brokers with an open connection, `host:port` each.
+  public var brokers: [String] = []
+  /// SendMessage calls under way.
+  public var callsInFlight = 0
+  /// Keys with a record under way or behind one.
+  public var keysInFlight = 0
+  /// Records that were submitted and are not settled.
+  public var recordsUnderWay = 0
+  /// Of these, how many are not in a call now.
+  public var recordsWaiting = 0
+  /// The last error, empty when there was none.
+  public var lastError = ""
+  /// The lanes in their order.
+  public var lanes: [Lane] = []
+}

@@ -1,0 +1,49 @@
+import Records
+
+/// Progress on its way to ingest, oldest first. Neighbouring records of one batch share a message.
+struct ProgressQueue: ~Copyable {
+  private var messages: [Progress] = []
+  private var head = 0
+
+  var isEmpty: Bool { head == messages.count }
+  var first: Progress? { isEmpty ? nil : messages[head] }
+
+  mutating func removeFirst() {
+    head += 1
+    if head == messages.count {
+      messages.removeAll(keepingCapacity: true)
+      head = 0
+    }
+  }
+
+  /// A record is safe.
+  mutating func safe(_ record: RecordRef) {
+    let word = UInt16(record.index / 64)
+    let bit = UInt64(1) << UInt64(record.index % 64)
+    if let last = messages.last, !isEmpty, last.batch == record.batch, last.kind == .safe,
+      last.word == word
+    {
+      messages[messages.count - 1] = Progress(
+        batch: last.batch, kind: .safe, word: word, bits: last.bits | bit)
+    } else {
+      messages.append(Progress(batch: record.batch, kind: .safe, word: word, bits: bit))
+    }
+  }
+
+  /// The broker will never take a record.
+  mutating func refused(_ record: RecordRef, _ reason: RefusalReason) {
+    messages.append(
+      Progress(
+        batch: record.batch, kind: .refused, word: UInt16(record.index),
+        bits: UInt64(reason.rawValue)))
+  }
+
+  /// A batch is done with.
+  mutating func complete(_ batch: BatchID) {
+    // What was said of it last is said again by the completion, unless it was a refusal.
+    if let last = messages.last, !isEmpty, last.batch == batch, last.kind == .safe {
+      messages.removeLast()
+    }
+    messages.append(Progress(batch: batch, kind: .complete))
+  }
+}

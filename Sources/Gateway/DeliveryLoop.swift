@@ -1,0 +1,172 @@
+import Admin
+import DanubeUplink
+import Delivery
+public import IOPort
+import LocalBroker
+import Logs
+import Records
+import Rings
+import Settings
+import Synchronization
+
+/// The loop of the delivery thread: one port, the delivery side, and the other ends of the rings.
+public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
+  private var port: Port
+  private var delivery: Delivery
+  private var operations = OperationQueue()
+  private var batches: RingConsumer<BatchID>
+  private var progress: RingProducer<Progress>
+  private var logger: Logger
+  private let gateway: Gateway
+  private var nextStatus = Instant(nanoseconds: 0)
+  private var wasConnected = false
+  private var isResolving = false
+  private var isStopping = false
+  private var stopDeadline = Instant.distantFuture
+
+  /// How often `/status` learns how delivery is, milliseconds.
+  private static var statusIntervalMilliseconds: Int { 1_000 }
+
+  /// Starts the embedded broker or the uplink on `port`. On the thread that will run the loop.
+  public init(gateway: Gateway, port: consuming Port) throws(StartError) {
+    self.gateway = gateway
+    let ends = gateway.takeDeliveryEnds()
+    batches = ends.batches
+    progress = ends.progress
+    logger = ends.logger
+    delivery = gateway.makeDelivery(owner: LoopOwner.delivery)
+    self.port = port
+    gateway.control.setDoorbell(self.port.doorbell, of: .delivery)
+    if delivery.broker != nil {
+      let listener = try listen(
+        on: gateway.configuration.broker.address, purpose: "broker", port: &self.port)
+      delivery.broker?.start(
+        listener: listener.descriptor, bound: listener.bound, operations: &operations)
+      gateway.control.addListening("broker", listener.bound)
+    }
+    delivery.uplink?.start(at: self.port.now, operations: &operations)
+    gateway.control.set(.running, of: .delivery)
+    if let bell = gateway.control.doorbell(of: .main) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+    }
+  }
+
+  /// Whether the loop has ended.
+  public var isStopped: Bool { gateway.control.state(of: .delivery) == .stopped }
+
+  /// One turn: wait, take what completed, deliver, tell ingest.
+  public mutating func turn() {
+    waitForWork()
+    let now = port.now
+    var taken = 0
+    while taken < LoopOwner.completionLimit, let completion = port.next() {
+      taken += 1
+      if completion.token.owner == LoopOwner.delivery {
+        delivery.handle(completion, at: now, operations: &operations)
+      }
+    }
+    taken = 0
+    while taken < LoopOwner.batchLimit, let batch = batches.pop() {
+      taken += 1
+      delivery.submit(batch, at: now)
+    }
+    delivery.advance(to: now, operations: &operations)
+    delivery.flush(at: now, operations: &operations)
+    tellIngest()
+    resolve()
+    if now >= nextStatus { tellStatus(at: now) }
+    writeLog()
+    followStage(at: now)
+    gateway.deliveryHealth.turned(at: now)
+  }
+
+  private mutating func waitForWork() {
+    port.submit(&operations)
+    var deadline = Instant(nanoseconds: 0)
+    if batches.prepareToSleep() {
+      deadline = min(delivery.nextDeadline, port.now.advanced(milliseconds: 1_000))
+      deadline = min(deadline, min(nextStatus, stopDeadline))
+      if delivery.nextProgress != nil {
+        deadline = min(deadline, port.now.advanced(milliseconds: 1))
+      }
+    }
+    port.wait(until: deadline)
+    batches.wakeUp()
+  }
+
+  private mutating func tellIngest() {
+    var pushed = false
+    while let told = delivery.nextProgress, progress.push(told) {
+      delivery.removeNextProgress()
+      pushed = true
+    }
+    if pushed, progress.needsWakeUp(), let bell = gateway.control.doorbell(of: .ingest) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+    }
+  }
+
+  /// Names go to whoever resolves them, addresses come back.
+  private mutating func resolve() {
+    if isResolving {
+      for answer in gateway.resolution.takeResolved() {
+        delivery.resolved(
+          UplinkHost(name: answer.host.name, port: answer.host.port), addresses: answer.addresses)
+      }
+      isResolving = !delivery.hostsToResolve.isEmpty
+    } else if !delivery.hostsToResolve.isEmpty {
+      isResolving = true
+      gateway.resolution.setWanted(
+        delivery.hostsToResolve.map { Resolution.Host(name: $0.name, port: $0.port) })
+      if let bell = gateway.control.doorbell(of: .main) {
+        operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+      }
+    }
+  }
+
+  private mutating func tellStatus(at now: Instant) {
+    nextStatus = now.advanced(milliseconds: Self.statusIntervalMilliseconds)
+    let status = delivery.status
+    gateway.deliveryStatus.withLock { $0 = status }
+    guard !status.isEmbedded, status.isConnected != wasConnected else { return }
+    wasConnected = status.isConnected
+    let time = port.unixMilliseconds
+    if wasConnected {
+      logger.log(.info, "uplink.connected", at: time, repeats: .all) { fields in
+        fields.add("broker", status.brokers.first ?? "")
+      }
+    } else {
+      logger.log(
+        .warning, "uplink.disconnected", at: time,
+        message: "records wait in memory, devices are not answered", repeats: .all
+      ) { fields in
+        fields.add("error", status.lastError)
+      }
+    }
+  }
+
+  private mutating func writeLog() {
+    logger.advance(to: port.unixMilliseconds)
+    if logger.needsWakeUp(), let bell = gateway.control.doorbell(of: .main) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+    }
+  }
+
+  private mutating func followStage(at now: Instant) {
+    guard gateway.control.stage == .stopping,
+      gateway.control.state(of: .delivery) == .running
+    else { return }
+    if !isStopping {
+      isStopping = true
+      delivery.beginStop(at: now, operations: &operations)
+      stopDeadline = now.advanced(milliseconds: LoopOwner.leaveMilliseconds)
+    }
+    guard delivery.isStopped || now >= stopDeadline else { return }
+    stopDeadline = .distantFuture
+    gateway.control.set(.stopped, of: .delivery)
+    if let bell = gateway.control.doorbell(of: .main) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+      port.submit(&operations)
+      port.wait(until: Instant(nanoseconds: 0))
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Delivery
+import DanubeUplink
+import IOPort
+import Ingest
+import LocalBroker
+public import Logs
+import Records
+import Rings
+import Settings
+
+// Making the loops' parts, each once.
+extension Gateway {
+  /// The ends that the ingest loop holds.
+  struct IngestEnds: ~Copyable {
+    var batches: RingProducer<BatchID>
+    var progress: RingConsumer<Progress>
+    var logger: Logger
+  }
+
+  /// The ends that the delivery loop holds.
+  struct DeliveryEnds: ~Copyable {
+    var batches: RingConsumer<BatchID>
+    var progress: RingProducer<Progress>
+    var logger: Logger
+  }
+
+  func takeIngestEnds() -> IngestEnds {
+    takeEnds { ends in
+      guard let batches = ends.batchProducer.take(), let progress = ends.progressConsumer.take(),
+        let logger = ends.ingestLogger.take()
+      else { preconditionFailure("a gateway has one ingest loop") }
+      return IngestEnds(batches: batches, progress: progress, logger: logger)
+    }
+  }
+
+  func takeDeliveryEnds() -> DeliveryEnds {
+    takeEnds { ends in
+      guard let batches = ends.batchConsumer.take(), let progress = ends.progressProducer.take(),
+        let logger = ends.deliveryLogger.take()
+      else { preconditionFailure("a gateway has one delivery loop") }
+      return DeliveryEnds(batches: batches, progress: progress, logger: logger)
+    }
+  }
+
+  func makeIngest(owner: UInt8) -> Ingest {
+    Ingest(
+      owner: owner, configuration: configuration,
+      limits: IngestLimits(configuration: configuration), store: store, metrics: ingestMetrics,
+      unroutedTopics: unroutedTopics, seed: seed &+ 1)
+  }
+
+  func makeDelivery(owner: UInt8) -> Delivery {
+    let lanes = LaneDescription.lanes(of: configuration)
+    switch configuration.danube.target {
+    case .embedded:
+      let broker = LocalBroker(
+        owner: owner, limits: LocalBrokerLimits(),
+        configuration: LocalBrokerConfiguration(configuration, lanes: lanes),
+        metrics: brokerMetrics, seed: seed &+ 2)
+      return Delivery(store: store, broker: broker)
+    case .brokers(let hosts):
+      let uplink = DanubeUplink(
+        owner: owner, limits: UplinkLimits(configuration),
+        lanes: lanes.map {
+          UplinkLane(topic: Array($0.topic.utf8), producerName: Array($0.producerName.utf8))
+        },
+        seeds: hosts.map(UplinkSeed.init(_:)), store: store, metrics: uplinkMetrics,
+        seed: seed &+ 2)
+      return Delivery(store: store, uplink: uplink)
+    }
+  }
+}
+
+extension UplinkSeed {
+  /// A configured broker. An address is known at once, a name is resolved by the main thread.
+  init(_ host: HostPort) {
+    let name = host.host == "localhost" ? "127.0.0.1" : host.host
+    self.init(
+      host: host.host, port: host.port,
+      addresses: SocketAddress(host: name, port: host.port).map { [$0] } ?? [])
+  }
+}
+
+extension UplinkLimits {
+  init(_ configuration: GatewayConfiguration) {
+    self.init(
+      maximumCallsInFlight: configuration.danube.maxInFlight,
+      callDeadlineMilliseconds: configuration.danube.callDeadlineMilliseconds,
+      connectTimeoutMilliseconds: configuration.danube.connectTimeoutMilliseconds,
+      backoffMinimumMilliseconds: configuration.danube.backoffMinMilliseconds,
+      backoffMaximumMilliseconds: configuration.danube.backoffMaxMilliseconds)
+  }
+}
+
+extension LocalBrokerConfiguration {
+  init(_ configuration: GatewayConfiguration, lanes: [LaneDescription]) {
+    self.init(
+      lanes: lanes.map { Array($0.topic.utf8) },
+      newSubscription: configuration.broker.newSubscription == .latest ? .latest : .earliest,
+      retainBytes: configuration.broker.retainBytes,
+      maximumUnacknowledged: configuration.broker.maxUnacked,
+      ackTimeoutMilliseconds: configuration.broker.ackTimeoutMilliseconds)
+  }
+}
+
+/// The log lines of the two loops, for the thread that writes them.
+@frozen
+public struct LogSources: ~Copyable {
+  /// Lines of the ingest loop.
+  public var ingest: LogSource
+  /// Lines of the delivery loop.
+  public var delivery: LogSource
+}
+
+extension Gateway {
+  /// The log lines of the loops; to be taken once.
+  public func takeLogSources() -> LogSources {
+    takeEnds { ends in
+      guard let ingest = ends.ingestLog.take(), let delivery = ends.deliveryLog.take() else {
+        preconditionFailure("a gateway has one writer of its log")
+      }
+      return LogSources(ingest: ingest, delivery: delivery)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Ingest
+import Logs
+
+extension IngestNotice {
+  /// How grave it is.
+  var level: LogLevel {
+    switch kind {
+    case .unrouted: .info
+    case .recordRefused: .error
+    case .protocolError: .warning
+    case .connectionLimit: .warning
+    case .limitReached: .warning
+    case .acceptFailed: .warning
+    }
+  }
+
+  /// The event's name in the log.
+  var event: StaticString {
+    switch kind {
+    case .protocolError: "mqtt.protocol_error"
+    case .connectionLimit: "mqtt.connection_refused"
+    case .unrouted: "mqtt.unrouted"
+    case .limitReached: "mqtt.disconnected"
+    case .recordRefused: "danube.record_refused"
+    case .acceptFailed: "mqtt.accept_failed"
+    }
+  }
+
+  /// What the subject is.
+  var subjectName: StaticString {
+    switch kind {
+    case .unrouted: "topic"
+    case .acceptFailed: "error"
+    default: "client_id"
+    }
+  }
+}

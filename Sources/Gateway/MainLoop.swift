@@ -1,0 +1,124 @@
+import Admin
+public import IOPort
+import Metrics
+import Settings
+
+/// The loop of the main thread: health, metrics and status over HTTP, signals, and the orderly end.
+///
+/// It holds nothing that the other loops wait for, so that it answers when they are stuck.
+public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
+  private var port: Port
+  private var admin: AdminServer
+  private var operations = OperationQueue()
+  private let gateway: Gateway
+  private var forcedEnd = Instant.distantFuture
+
+  /// The token that a port's owner gives to whatever asks the gateway to stop, such as a signal.
+  public static var stopToken: Token { Token(owner: LoopOwner.main, verb: 1) }
+
+  /// Opens the admin address on `port`.
+  public init(gateway: Gateway, port: consuming Port) throws(StartError) {
+    self.gateway = gateway
+    self.port = port
+    admin = AdminServer(owner: LoopOwner.admin)
+    gateway.control.setDoorbell(self.port.doorbell, of: .main)
+    let listener = try listen(
+      on: gateway.configuration.admin.address, purpose: "admin", port: &self.port)
+    admin.start(listener: listener.descriptor, operations: &operations)
+    gateway.control.addListening("admin", listener.bound)
+  }
+
+  /// Whether both loops have ended.
+  public var isOver: Bool {
+    [GatewayControl.Part.ingest, .delivery].allSatisfy { part in
+      let state = gateway.control.state(of: part)
+      return state == .stopped || state == .failed
+    }
+  }
+
+  /// Whether both loops have ended, or had to be left behind.
+  public var isFinished: Bool {
+    gateway.control.stage == .stopping && (isOver || port.now >= forcedEnd)
+  }
+
+  /// The time by the port's clock and the time of day, for whoever writes the log.
+  public var clock: (now: Instant, unixMilliseconds: UInt64) { (port.now, port.unixMilliseconds) }
+
+  /// One turn; it waits for at most `milliseconds`.
+  public mutating func turn(waitingAtMost milliseconds: Int = 1_000) {
+    port.submit(&operations)
+    let latest = port.now.advanced(milliseconds: milliseconds)
+    port.wait(until: min(admin.nextDeadline, latest))
+    let now = port.now
+    while let completion = port.next() {
+      if completion.token.owner == LoopOwner.admin {
+        admin.handle(completion, at: now, operations: &operations)
+      } else if completion.token == Self.stopToken {
+        beginStop(at: now)
+      }
+    }
+    while let request = admin.nextRequest() { answer(request, at: now) }
+    admin.advance(to: now, operations: &operations)
+    admin.flush(operations: &operations)
+    followLoops(at: now)
+  }
+
+  /// Asks the loops to end: devices first, then the way to Danube.
+  public mutating func beginStop(at now: Instant) {
+    guard gateway.control.stage == .running else { return }
+    let limit = gateway.configuration.gateway.shutdownSeconds * 1_000
+    // A loop that is stuck does not keep the process: what was not answered is the devices' still.
+    forcedEnd = now.advanced(milliseconds: limit + 2 * LoopOwner.leaveMilliseconds)
+    gateway.control.advance(to: .draining)
+    ring()
+  }
+
+  private mutating func followLoops(at now: Instant) {
+    let ingest = gateway.control.state(of: .ingest)
+    let delivery = gateway.control.state(of: .delivery)
+    if ingest == .failed || delivery == .failed {
+      if gateway.control.stage != .stopping {
+        gateway.control.advance(to: .stopping)
+        forcedEnd = now.advanced(milliseconds: 2_000)
+        ring()
+      }
+    } else if gateway.control.stage == .draining, ingest == .drained || now >= forcedEnd {
+      gateway.control.advance(to: .stopping)
+      forcedEnd = now.advanced(milliseconds: 2_000)
+      ring()
+    }
+  }
+
+  private mutating func ring() {
+    for part in [GatewayControl.Part.ingest, .delivery] {
+      if let bell = gateway.control.doorbell(of: part) {
+        operations.append(.ring(bell), token: Token(owner: LoopOwner.main, verb: 0))
+      }
+    }
+    port.submit(&operations)
+  }
+
+  private mutating func answer(_ request: AdminRequest, at now: Instant) {
+    switch request.endpoint {
+    case .health:
+      let report = HealthReport(
+        loops: [gateway.ingestHealth, gateway.deliveryHealth], at: now)
+      respond(
+        request, statusCode: report.statusCode, type: AdminContentType.json, report.body)
+    case .metrics:
+      var text: [UInt8] = []
+      gateway.registry.render(into: &text)
+      respond(request, statusCode: 200, type: AdminContentType.prometheus, text)
+    case .status:
+      let text = StatusReport.body(of: gateway, at: now)
+      respond(request, statusCode: 200, type: AdminContentType.json, text)
+    }
+  }
+
+  private mutating func respond(
+    _ request: AdminRequest, statusCode: UInt16, type: StaticString, _ body: [UInt8]
+  ) {
+    unsafe admin.respond(
+      request.connection, statusCode: statusCode, contentType: type, body: body.span.bytes)
+  }
+}

@@ -1,0 +1,44 @@
+public import IOPort
+import Synchronization
+
+/// Host names that the uplink wants resolved, and what they resolved to. Resolving blocks, most of
+/// all when the uplink is down, so that no loop does it: another thread looks here now and then.
+public final class Resolution: Sendable {
+  /// A host name and the port to connect to.
+  public struct Host: Sendable, Hashable {
+    /// The name.
+    public let name: String
+    /// The port.
+    public let port: UInt16
+  }
+
+  private struct State {
+    var wanted: [Host] = []
+    var resolved: [(host: Host, addresses: [SocketAddress])] = []
+  }
+
+  private let state = Mutex<State>(State())
+
+  /// Nothing to resolve.
+  public init() {}
+
+  /// Names to resolve now.
+  public var wanted: [Host] { state.withLock { $0.wanted } }
+
+  func setWanted(_ hosts: [Host]) { state.withLock { $0.wanted = hosts } }
+
+  /// Tells what a name resolved to; no address when it did not. Ring the delivery loop afterwards.
+  public func resolved(_ host: Host, addresses: [SocketAddress]) {
+    state.withLock { state in
+      state.wanted.removeAll { $0 == host }
+      state.resolved.append((host, addresses))
+    }
+  }
+
+  func takeResolved() -> [(host: Host, addresses: [SocketAddress])] {
+    state.withLock { state in
+      defer { state.resolved = [] }
+      return state.resolved
+    }
+  }
+}

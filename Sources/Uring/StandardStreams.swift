@@ -1,0 +1,43 @@
+import CLinux
+
+/// The process's standard output and standard error.
+public enum StandardStreams {
+  /// Writes all of `bytes` to the standard output; false when nobody reads it any more.
+  @discardableResult
+  public static func writeStandardOutput(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: 1) }
+
+  /// Writes a text to the standard output; false when nobody reads it any more.
+  @discardableResult
+  public static func writeStandardOutput(_ text: String) -> Bool {
+    writeAll(Array(text.utf8), to: 1)
+  }
+
+  /// Writes a text to the standard error; false when nobody reads it any more.
+  @discardableResult
+  public static func writeStandardError(_ text: String) -> Bool {
+    writeAll(Array(text.utf8), to: 2)
+  }
+
+  /// Writes all of `bytes` to the standard error; false when nobody reads it any more.
+  @discardableResult
+  public static func writeStandardError(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: 2) }
+
+  /// Whether the standard output is a terminal.
+  public static var isTerminal: Bool { isatty(1) == 1 }
+
+  private static func writeAll(_ bytes: [UInt8], to fileDescriptor: Int32) -> Bool {
+    unsafe bytes.withUnsafeBytes { memory in
+      var offset = 0
+      while offset < memory.count {
+        guard let base = memory.baseAddress else { return true }
+        let count = unsafe write(fileDescriptor, base + offset, memory.count - offset)
+        if count < 0 {
+          if clinux_errno() == EINTR { continue }
+          return false
+        }
+        offset += count
+      }
+      return true
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import CLinux
+import Glibc
+
+/// What the command line asks for.
+enum Command: Equatable {
+  case run(config: String)
+  case check(config: String)
+  case version
+  case help
+  case tail(TailOptions)
+}
+
+/// The options of `danube-gateway tail`.
+struct TailOptions: Equatable {
+  var topic = ""
+  var url = "http://127.0.0.1:6650"
+  var subscription = ""
+  var printsJSON = false
+  /// Records after which it ends; 0 for never.
+  var count = 0
+}
+
+/// A command line that can't be followed; the message says what is wrong with it.
+struct ArgumentError: Error, Equatable {
+  let message: String
+}
+
+/// Reads the command line with the C library's `getopt_long` (see docs/decisions/0001).
+enum Arguments {
+  static let usage = """
+    usage: danube-gateway COMMAND [OPTIONS]
+
+      run [--config FILE]     run the gateway (default: edge.toml)
+      check [--config FILE]   check a configuration; exit code 78 when it has errors
+      tail TOPIC [OPTIONS]    print the records of a Danube topic as they come
+        --url URL             the broker (default: http://127.0.0.1:6650)
+        --subscription NAME   subscription to use (default: one of this run's own)
+        --json                print JSON lines
+        --count N             end after N records
+      version                 print the version
+
+      -h, --help              print this text
+
+    """
+
+  private static let options: [(name: StaticString, takesValue: Bool, letter: Character)] = [
+    ("config", true, "c"), ("url", true, "u"), ("subscription", true, "s"), ("json", false, "j"),
+    ("count", true, "n"), ("help", false, "h"),
+  ]
+
+  static func parse() throws(ArgumentError) -> Command {
+    var values: [Character: String] = [:]
+    var words: [String] = []
+    // getopt_long permutes argv, so that options may stand before and after the words.
+    var table = unsafe options.map { option in
+      unsafe clinux_option(
+        UnsafeRawPointer(option.name.utf8Start).assumingMemoryBound(to: CChar.self),
+        option.takesValue ? 1 : 0, Int32(option.letter.asciiValue ?? 0))
+    }
+    unsafe table.append(clinux_option(nil, 0, 0))
+    clinux_getopt_quiet()
+    while true {
+      let result = unsafe getopt_long(
+        CommandLine.argc, CommandLine.unsafeArgv, ":c:u:s:jn:h", &table, nil)
+      if result == -1 { break }
+      let letter = Character(UnicodeScalar(UInt8(truncatingIfNeeded: result)))
+      let culprit = argument(Int(clinux_optind()) - 1)
+      if letter == "?" { throw ArgumentError(message: "unknown option \(culprit)") }
+      if letter == ":" { throw ArgumentError(message: "\(culprit) needs a value") }
+      values[letter] = unsafe clinux_optarg().map { unsafe String(cString: $0) } ?? ""
+    }
+    for index in Int(clinux_optind())..<Int(CommandLine.argc) { words.append(argument(index)) }
+    return try command(words: words, values: values)
+  }
+
+  private static func argument(_ index: Int) -> String {
+    guard index < CommandLine.arguments.count else { return "" }
+    return unsafe CommandLine.unsafeArgv[index].map { unsafe String(cString: $0) } ?? ""
+  }
+
+  static func command(
+    words: [String], values: [Character: String]
+  ) throws(ArgumentError) -> Command {
+    if values["h"] != nil || words.first == "help" { return .help }
+    guard let name = words.first else { throw ArgumentError(message: "a command is missing") }
+    let allowed: Set<Character>
+    switch name {
+    case "run", "check": allowed = ["c"]
+    case "tail": allowed = ["u", "s", "j", "n"]
+    case "version": allowed = []
+    default: throw ArgumentError(message: "unknown command \(name)")
+    }
+    if let extra = values.keys.first(where: { !allowed.contains($0) }),
+      let option = options.first(where: { $0.letter == extra })
+    {
+      throw ArgumentError(message: "\(name) does not take --\(option.name)")
+    }
+    let expected = name == "tail" ? 2 : 1
+    guard words.count <= expected else {
+      throw ArgumentError(message: "\(name) does not take \(words[expected])")
+    }
+    switch name {
+    case "run": return .run(config: values["c"] ?? "edge.toml")
+    case "check": return .check(config: values["c"] ?? "edge.toml")
+    case "version": return .version
+    default: return .tail(try tail(words: words, values: values))
+    }
+  }
+
+  private static func tail(
+    words: [String], values: [Character: String]
+  ) throws(ArgumentError) -> TailOptions {
+    guard words.count == 2 else {
+      throw ArgumentError(message: "tail needs a topic, such as /default/temperature")
+    }
+    var options = TailOptions()
+    options.topic = words[1]
+    options.url = values["u"] ?? options.url
+    options.subscription = values["s"] ?? ""
+    options.printsJSON = values["j"] != nil
+    if let text = values["n"] {
+      guard let count = Int(text), count > 0 else {
+        throw ArgumentError(message: "--count needs a number above 0, not \(text)")
+      }
+      options.count = count
+    }
+    return options
+  }
+}

@@ -1,0 +1,140 @@
+import Gateway
+import Glibc
+import IOPort
+import Logs
+import Settings
+import Uring
+
+/// `danube-gateway run`: three threads around one gateway.
+enum RunCommand {
+  static let embeddedNote =
+    "the embedded broker keeps records in memory: what it acknowledged does not survive a crash yet"
+
+  static func run(configuration: GatewayConfiguration) -> Int32 {
+    SignalDescriptor.blockSignals()
+    let lock: FileLock
+    do throws(FileLock.Failure) {
+      lock = try FileLock(directory: configuration.gateway.dataDirectory)
+    } catch {
+      StandardStreams.writeStandardError("danube-gateway: \(error.message)\n")
+      return ExitCode.unavailable
+    }
+    let status = serve(configuration)
+    // Held until here.
+    _ = consume lock
+    return status
+  }
+
+  private static func serve(_ configuration: GatewayConfiguration) -> Int32 {
+    do throws(UringError) {
+      var limits = UringLimits()
+      limits.submissionEntries = 64
+      limits.completionEntries = 256
+      limits.receiveBufferCount = 32
+      limits.receiveBufferBytes = 4_096
+      return try serve(configuration, port: Uring(limits: limits))
+    } catch {
+      StandardStreams.writeStandardError("danube-gateway: \(error.description)\n")
+      return ExitCode.unavailable
+    }
+  }
+
+  private static func serve(
+    _ configuration: GatewayConfiguration, port: consuming Uring
+  ) -> Int32 {
+    var port = port
+    do throws(IOError) {
+      try port.watchSignals(token: MainLoop<Uring>.stopToken)
+    } catch {
+      StandardStreams.writeStandardError("danube-gateway: cannot watch for signals (error \(error.code))\n")
+      return ExitCode.unavailable
+    }
+    let gateway = Gateway(
+      configuration: configuration, seed: UInt64.random(in: 0 ... .max), startingAt: port.now)
+    var log = LogWriter(gateway: gateway)
+    do throws(StartError) {
+      var loop = try MainLoop(gateway: gateway, port: port)
+      let threads = try startThreads(gateway)
+      log.started(configuration, at: loop.clock.unixMilliseconds)
+      while !loop.isFinished {
+        let isQuiet = log.write(at: loop.clock.unixMilliseconds)
+        loop.turn(waitingAtMost: isQuiet ? 1_000 : 0)
+        ResolverThread.serve(gateway)
+      }
+      log.ended(at: loop.clock.unixMilliseconds)
+      if loop.isOver { threads.join() }
+    } catch {
+      StandardStreams.writeStandardError("danube-gateway: \(error.message)\n")
+      return ExitCode.unavailable
+    }
+    if let problem = gateway.control.startError {
+      StandardStreams.writeStandardError("danube-gateway: \(problem)\n")
+      return ExitCode.unavailable
+    }
+    return 0
+  }
+
+  private static func startThreads(_ gateway: Gateway) throws(StartError) -> Threads {
+    do throws(ThreadError) {
+      return Threads(
+        delivery: try NamedThread(name: "delivery", running: DeliveryThread(gateway: gateway)),
+        ingest: try NamedThread(name: "ingest", running: IngestThread(gateway: gateway)))
+    } catch {
+      throw StartError(message: "cannot start a thread: \(error.message)")
+    }
+  }
+}
+
+/// The threads beside main. They are joined only when both loops have ended.
+private struct Threads: ~Copyable {
+  let delivery: NamedThread
+  let ingest: NamedThread
+
+  consuming func join() {
+    delivery.join()
+    ingest.join()
+  }
+}
+
+private struct DeliveryThread: ThreadBody {
+  let gateway: Gateway
+
+  consuming func run() {
+    runLoop(gateway, .delivery) { (port: consuming Uring) throws(StartError) in
+      var loop = try DeliveryLoop(gateway: gateway, port: port)
+      while !loop.isStopped { loop.turn() }
+    }
+  }
+}
+
+private struct IngestThread: ThreadBody {
+  let gateway: Gateway
+
+  consuming func run() {
+    runLoop(gateway, .ingest) { (port: consuming Uring) throws(StartError) in
+      var loop = try IngestLoop(gateway: gateway, port: port)
+      while !loop.isStopped { loop.turn() }
+    }
+  }
+}
+
+/// Makes the thread's own port and runs a loop on it until it ends.
+private func runLoop(
+  _ gateway: Gateway, _ part: GatewayControl.Part,
+  _ body: (consuming Uring) throws(StartError) -> Void
+) {
+  do throws(UringError) {
+    // What one wait can bring is what ingest may have to keep when memory for records is used up.
+    var limits = UringLimits()
+    limits.receiveBufferBytes = 8 * 1_024
+    let port = try Uring(limits: limits)
+    do throws(StartError) {
+      try body(port)
+    } catch {
+      gateway.control.fail(part, error.message)
+    }
+  } catch {
+    gateway.control.fail(part, error.description)
+  }
+  if let bell = gateway.control.doorbell(of: .main) { Uring.ring(bell) }
+}

@@ -1,0 +1,219 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+
+/// A Danube broker for producers whose answers a test chooses: it looks topics up, creates
+/// producers, takes messages, and keeps a log of what it accepted.
+///
+/// Left alone it behaves as a single broker in standalone mode: unknown topics are NOT_FOUND at the
+/// look-up, CreateProducer creates them, unknown producers are NOT_FOUND, everything else is
+/// accepted at once.
+public final class ScriptedBroker: SimulatedLoop {
+  /// Its port's name in the world.
+  public let portID: NodeID
+  /// Where it listens.
+  public let address: SocketAddress
+  /// What look-ups answer as `connect_url` and `broker_url`.
+  public var advertisedURL: String
+
+  // MARK: Hooks
+
+  /// Chooses the answer to a look-up of a topic.
+  public var onLookup: ((_ topic: String) -> LookupAnswer)?
+  /// Chooses the answer to a CreateProducer; `attempt` counts those of the topic from 0.
+  public var onCreate: ((_ topic: String, _ attempt: Int) -> CreateAnswer)?
+  /// Chooses what becomes of a message. Messages of unknown producers are NOT_FOUND without asking.
+  public var onMessage: ((Message) -> SendAnswer)?
+
+  // MARK: What happened
+
+  /// Messages accepted, in order; a message that was sent twice may be in it twice.
+  public internal(set) var accepted: [Message] = []
+  /// SendMessage calls that arrived.
+  public internal(set) var sendCount = 0
+  /// Look-ups that arrived.
+  public internal(set) var lookupCount = 0
+  /// CreateProducer calls that arrived.
+  public internal(set) var createCount = 0
+  /// Calls whose client cancelled them.
+  public internal(set) var cancelCount = 0
+  /// SendMessage calls open now.
+  public internal(set) var inFlight = 0
+  /// The most SendMessage calls open at a time.
+  public internal(set) var peakInFlight = 0
+  /// The most SendMessage calls of one topic and key open at a time on one connection.
+  public internal(set) var peakPerKey = 0
+  /// Connections accepted.
+  public internal(set) var connectionCount = 0
+  /// Connections open now.
+  public var openConnectionCount: Int { connections.count }
+  /// Bytes received.
+  public internal(set) var receivedBytes = 0
+
+  var port: SimulatedPort
+  var operations = OperationQueue()
+  var connections = SlotTable<BrokerConnection>(capacity: 1024)
+  private let listener: Descriptor
+  private let sessionOptions: ServerSession.Options
+  /// Answers that wait for their time; the token is the place in `pending`.
+  private var timers = TimerQueue()
+  private var pending: [UInt64: PendingAnswer] = [:]
+  private var pendingCount: UInt64 = 0
+
+  var topics: Set<String> = []
+  var producers: [UInt64: String] = [:]
+  var producerIDs: [String: UInt64] = [:]
+  var createAttempts: [String: Int] = [:]
+  private var nextProducerID: UInt64 = 1
+
+  enum Verb: UInt8 {
+    case accept = 1
+    case receive
+    case send
+    case close
+  }
+
+  /// A broker on a host of the world. `options` sets its limits on calls and messages.
+  public init(
+    _ world: SimulatedWorld, host: UInt32, port number: UInt16 = 6650,
+    options: ServerSession.Options = ServerSession.Options(),
+    limits: SimulatedPortLimits = SimulatedPortLimits()
+  ) throws {
+    port = world.makePort(host: host, limits: limits)
+    portID = port.id
+    sessionOptions = options
+    address = SocketAddress(ipv4: host, port: number)
+    advertisedURL = "http://\(address)"
+    listener = try port.listen(on: SocketAddress(ipv4: 0, port: number)).descriptor
+    operations.append(.accept(listener), token: Token(owner: 1, verb: Verb.accept.rawValue))
+  }
+
+  // MARK: What a test does to it
+
+  /// Forgets all producers, as a restart does. Topics stay.
+  public func forgetProducers() {
+    producers.removeAll()
+    producerIDs.removeAll()
+  }
+
+  /// Makes a topic known.
+  public func addTopic(_ topic: String) { topics.insert(topic) }
+
+  /// Tells every client to go elsewhere with new calls (GOAWAY).
+  public func goAway() {
+    eachConnection { id in self.connections[id].session.shutDown() }
+    wake()
+  }
+
+  /// Closes every connection without answering what is open.
+  public func closeConnections() {
+    eachConnection { id in self.close(id) }
+    wake()
+  }
+
+  private func wake() { port.world.ring(port.doorbell) }
+
+  private func eachConnection(_ body: (SlotID) -> Void) {
+    for index in 0..<connections.upperBound {
+      if let id = connections.tenant(at: index) { body(id) }
+    }
+  }
+
+  // MARK: The loop
+
+  /// One turn of its loop; the driver calls it.
+  public func turn() {
+    port.wait(until: timers.nextDeadline)
+    while let completion = port.next() { handle(completion) }
+    while let token = timers.popDue(at: port.now) {
+      if let answer = pending.removeValue(forKey: token.rawValue) { give(answer) }
+    }
+    eachConnection { id in
+      guard !self.connections[id].isClosing else { return }
+      let token = self.token(.send, id)
+      self.connections[id].flush(token: token, operations: &self.operations)
+    }
+    port.submit(&operations)
+  }
+
+  private func handle(_ completion: consuming Completion) {
+    let id = completion.token.slot
+    switch consume completion.event {
+    case .accepted(let descriptor, _):
+      connectionCount += 1
+      let id = connections.insert(
+        BrokerConnection(
+          descriptor: descriptor, session: ServerSession(options: sessionOptions)))
+      operations.append(.receive(descriptor), token: token(.receive, id))
+    case .acceptEnded:
+      operations.append(.accept(listener), token: Token(owner: 1, verb: Verb.accept.rawValue))
+    case .received(let received):
+      take(received, id)
+    case .receiveEnded(let error):
+      if error?.kind == .resourcesExhausted, !connections[id].isClosing {
+        operations.append(
+          .receive(connections[id].descriptor), token: token(.receive, id))
+      } else {
+        close(id)
+      }
+    case .sent(let count):
+      if !connections[id].isClosing { connections[id].outbox.sent(count) }
+    case .sendFailed: close(id)
+    case .closed:
+      _ = connections.remove(id)
+    case .connected: break
+    case .connectFailed: break
+    case .rung: break
+    }
+  }
+
+  private func take(_ received: consuming ReceivedBytes, _ id: SlotID) {
+    receivedBytes += received.count
+    if !connections[id].isClosing {
+      let isSound = connections[id].receive(received.bytes)
+      while !connections[id].isClosing, let event = connections[id].session.nextEvent() {
+        switch event {
+        case .call(let stream): call(stream, id)
+        case .cancelled(let stream):
+          cancelCount += 1
+          leave(stream, id)
+        case .closed(let stream): leave(stream, id)
+        }
+      }
+      if !isSound { close(id) }
+    }
+    operations.recycle(received)
+  }
+
+  func close(_ id: SlotID) {
+    guard !connections[id].isClosing else { return }
+    connections[id].isClosing = true
+    for (stream, _) in connections[id].openSends { leave(stream, id) }
+    operations.append(.close(connections[id].descriptor), token: token(.close, id))
+  }
+
+  private func token(_ verb: Verb, _ id: SlotID) -> Token {
+    Token(owner: 1, verb: verb.rawValue, slot: id)
+  }
+
+  /// Gives an answer after a while.
+  func schedule(_ answer: PendingAnswer, afterMilliseconds delay: Int) {
+    if delay == 0 { return give(answer) }
+    pendingCount += 1
+    pending[pendingCount] = answer
+    // A nanosecond apart, so that answers due together are given in the order of their calls.
+    let due = port.now.advanced(milliseconds: delay).advanced(nanoseconds: pendingCount)
+    timers.schedule(Token(rawValue: pendingCount), at: due)
+  }
+
+  func producerID(of topic: String, name: String) -> UInt64 {
+    let identity = topic + "\u{0}" + name
+    if let known = producerIDs[identity] { return known }
+    let id = nextProducerID
+    nextProducerID += 1
+    producerIDs[identity] = id
+    producers[id] = topic
+    return id
+  }
+}
