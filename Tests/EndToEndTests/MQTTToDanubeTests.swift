@@ -19,7 +19,7 @@ extension EndToEnd {
       }
 
       var client: String { "mosquitto-\(version)-\(qos)-\(retain)" }
-      /// CONNACK says that nothing is retained here, so mosquitto's client of MQTT 5 clears the flag.
+      /// CONNACK says that nothing is retained, so mosquitto's client of MQTT 5 clears the flag.
       var arrivesRetained: Bool { retain && version == "mqttv311" }
       var room: String { "room-\(version)\(qos)\(retain)" }
       var topic: String { "sensors/\(room)/temperature" }
