@@ -119,7 +119,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
-    tests("EndToEndTests", ["CGRPC", "DanubeProtocol", "Bytes"]),
+    tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],
   swiftLanguageModes: [.v6],

@@ -1,0 +1,110 @@
+import Foundation
+
+/// A running `danube-gateway run` with a configuration, a data folder and ports of its own.
+final class GatewayProcess {
+  /// What a test wants other than the usual.
+  struct Configuration {
+    /// Lines of `[gateway]`, such as `unrouted = "reject"`.
+    var gateway = ""
+    /// The URL of `[danube]`; nil for the embedded broker.
+    var brokerURL: String?
+    /// Further lines of the sections.
+    var danube = ""
+    var broker = ""
+    var listen = ""
+    var limits = ""
+    var routes = """
+      [[route]]
+      mqtt = "sensors/+/temperature"
+      to = "/default/temperature"
+      key = "{client_id}"
+      attributes = { room = "{1}" }
+      """
+  }
+
+  let folder: TemporaryFolder
+  let mqttPort: Int
+  let brokerPort: Int
+  let adminPort: Int
+  let configurationPath: String
+  private(set) var process: ChildProcess
+
+  /// Starts the gateway and waits until its ports answer.
+  init(_ configuration: Configuration = Configuration()) throws {
+    folder = try TemporaryFolder()
+    let ports = try RawSocket.freePorts(3)
+    (mqttPort, brokerPort, adminPort) = (ports[0], ports[1], ports[2])
+    configurationPath = try folder.write(
+      Self.render(configuration, ports: ports), to: "edge.toml")
+    process = try Self.start(configurationPath, in: folder)
+    try waitUntilReady(hasBroker: configuration.brokerURL == nil)
+  }
+
+  var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
+
+  /// The text of edge.toml; the ports are those of MQTT, broker and admin.
+  static func render(_ configuration: Configuration, ports: [Int]) -> String {
+    let url = configuration.brokerURL.map { "\"\($0)\"" } ?? "\"embedded\""
+    return """
+      [gateway]
+      name = "edge-test"
+      data_dir = "data"
+      \(configuration.gateway)
+      [danube]
+      url = \(configuration.brokerURL?.hasPrefix("[") == true ? configuration.brokerURL! : url)
+      \(configuration.danube)
+      [broker]
+      address = "127.0.0.1:\(ports[1])"
+      \(configuration.broker)
+      [admin]
+      address = "127.0.0.1:\(ports[2])"
+      [limits]
+      \(configuration.limits)
+      [[listen]]
+      kind = "mqtt"
+      address = "127.0.0.1:\(ports[0])"
+      \(configuration.listen)
+      \(configuration.routes)
+      """ + "\n"
+  }
+
+  /// Runs a command of the gateway's program to its end.
+  static func command(_ arguments: [String], in folder: TemporaryFolder? = nil) throws -> (
+    end: ChildProcess.End, output: String, errorOutput: String
+  ) {
+    let process = try ChildProcess(
+      "danube-gateway \(arguments[0])", [try Paths.gateway()] + arguments, in: folder?.url.path)
+    let end = try process.wait()
+    return (end, process.output, process.errorOutput)
+  }
+
+  /// `GET path` at the admin address by curl: the status code and the body.
+  func get(_ path: String) throws -> (status: String, body: String) {
+    let curl = try ChildProcess(
+      "curl \(path)",
+      [
+        "/usr/bin/curl", "--silent", "--noproxy", "*", "--max-time", "20", "--write-out",
+        "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)",
+      ])
+    try curl.wait()
+    let parts = curl.output.split(separator: "\n", omittingEmptySubsequences: false)
+    return (String(parts.last ?? ""), parts.dropLast().joined(separator: "\n"))
+  }
+
+  private static func start(_ path: String, in folder: TemporaryFolder) throws -> ChildProcess {
+    try ChildProcess(
+      "danube-gateway run", [try Paths.gateway(), "run", "--config", path], in: folder.url.path)
+  }
+
+  private func waitUntilReady(hasBroker: Bool) throws {
+    let deadline = Deadline()
+    for port in hasBroker ? [brokerPort, adminPort, mqttPort] : [adminPort, mqttPort] {
+      _ = try deadline.wait(for: "port \(port) of the gateway") { () -> RawSocket? in
+        if let end = process.poll() {
+          throw EndToEndError("the gateway ended (\(end)): \(process.errorOutput.suffix(1000))")
+        }
+        return try? RawSocket(port: port)
+      }
+    }
+  }
+}

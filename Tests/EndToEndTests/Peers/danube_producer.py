@@ -1,0 +1,72 @@
+"""A producer made with the official Python client of Danube.
+
+JSON lines on standard input: {"do": "send", "payload": "…", "key": "…", "attributes": {…}} and
+{"do": "flood", "keys": 20, "count": 100}, which sends `count` messages of every key, the keys side
+by side.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+
+import grpc
+
+from danube import DanubeClientBuilder, DispatchStrategy
+
+
+def emit(event, **fields):
+    sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+    sys.stdout.flush()
+
+
+async def flood_key(producer, key, count):
+    for number in range(count):
+        await producer.send_with_key(f"{key} {number}".encode(), {"number": str(number)}, key)
+
+
+async def serve(producer):
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        command = json.loads(line)
+        if command["do"] == "flood":
+            await asyncio.gather(*[
+                flood_key(producer, f"key-{key}", command["count"])
+                for key in range(command["keys"])
+            ])
+            emit("flooded")
+            continue
+        payload, attributes = command["payload"].encode(), command.get("attributes")
+        if "key" in command:
+            request = await producer.send_with_key(payload, attributes, command["key"])
+        else:
+            request = await producer.send(payload, attributes)
+        emit("sent", request=request, payload=command["payload"])
+
+
+async def main(options):
+    client = await DanubeClientBuilder().service_url(options.url).build()
+    producer = (
+        client.new_producer()
+        .with_topic(options.topic)
+        .with_name(options.name)
+        .with_dispatch_strategy(DispatchStrategy.RELIABLE)
+        .build()
+    )
+    try:
+        await producer.create()
+        emit("created")
+        await serve(producer)
+    except grpc.aio.AioRpcError as error:
+        emit("failed", code=error.code().name, details=error.details())
+    await producer.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--name", required=True)
+    asyncio.run(main(parser.parse_args()))
