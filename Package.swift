@@ -75,8 +75,8 @@ let package = Package(
     .executableTarget(
       name: "danube-gateway",
       dependencies: [
-        "Gateway", "Uring", "Settings", "IOPort", "Bytes", "Logs", "DanubeConsumer", "Admin",
-        "Metrics", "Rings", "CLinux",
+        "Gateway", "Uring", "Settings", "IOPort", "Bytes", "Logs", "DanubeConsumer",
+        "DanubeProtocol", "Admin", "Metrics", "Rings", "CLinux",
       ],
       swiftSettings: strict),
 
