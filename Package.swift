@@ -105,6 +105,12 @@ let package = Package(
         "Simulator",
       ]),
     tests(
+      "DanubeConsumerTests",
+      [
+        "DanubeConsumer", "Gateway", "LocalBroker", "GRPC", "DanubeProtocol", "Records", "IOPort",
+        "Metrics", "Bytes", "Simulator",
+      ]),
+    tests(
       "LocalBrokerTests",
       [
         "LocalBroker", "DanubeConsumer", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes",

@@ -20,6 +20,12 @@ extension DanubeConsumer {
       partition: message.partition, place: id)
   }
 
+  /// Whether ``nextMessage()`` has one now.
+  public var hasMessage: Bool {
+    !isShuttingDown && messages.takenCount < limits.maximumUnacknowledged
+      && messages.queuedCount > 0
+  }
+
   /// The encoded `StreamMessage` that ``nextMessage()`` gave last; it can be read by
   /// `StreamMessageView`.
   public var currentMessage: RawSpan {

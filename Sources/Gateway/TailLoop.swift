@@ -48,7 +48,9 @@ public struct TailLoop<Port: IOPort & ~Copyable>: ~Copyable {
   /// One turn; it waits for at most `milliseconds`.
   public mutating func turn(waitingAtMost milliseconds: Int = 1_000) {
     port.submit(&operations)
-    let latest = port.now.advanced(milliseconds: milliseconds)
+    // Records that found no room in the output go on at once.
+    let pause = consumer.hasMessage ? 0 : milliseconds
+    let latest = port.now.advanced(milliseconds: pause)
     port.wait(until: min(min(consumer.nextDeadline, stopDeadline), latest))
     let now = port.now
     while let completion = port.next() {
