@@ -20,11 +20,14 @@ public struct TailLoop<Port: IOPort & ~Copyable>: ~Copyable {
 
   /// The owner's mark on the tokens of its operations; others may use the port, such as for
   /// signals.
-  private static var owner: UInt8 { 4 }
+  private static var owner: UInt8 { LoopOwner.consumer }
   /// No more records are printed while so many bytes wait for the owner to take them.
   private static var outputLimitBytes: Int { 1 << 20 }
   /// At the end acknowledgements get so long, milliseconds.
   private static var stopMilliseconds: Int { 1_000 }
+
+  /// The token that the port's owner gives to whatever asks the loop to end, such as a signal.
+  public static var stopToken: Token { Token(owner: LoopOwner.main, verb: 1) }
 
   /// Begins to look for the topic.
   public init(
@@ -56,6 +59,8 @@ public struct TailLoop<Port: IOPort & ~Copyable>: ~Copyable {
     while let completion = port.next() {
       if completion.token.owner == Self.owner {
         consumer.handle(completion, at: now, operations: &operations)
+      } else if completion.token == Self.stopToken {
+        beginStop()
       }
     }
     consumer.advance(to: now, operations: &operations)

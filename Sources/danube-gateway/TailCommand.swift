@@ -22,10 +22,19 @@ enum TailCommand {
       )
       return ExitCode.usage
     }
+    SignalDescriptor.blockSignals()
     do throws(UringError) {
       var limits = UringLimits()
       limits.submissionEntries = 64
-      return follow(try Uring(limits: limits), options, broker)
+      var port = try Uring(limits: limits)
+      do throws(IOError) {
+        try port.watchSignals(token: TailLoop<Uring>.stopToken)
+      } catch {
+        StandardStreams.writeStandardError(
+          "danube-gateway: cannot watch for signals (error \(error.code))\n")
+        return ExitCode.unavailable
+      }
+      return follow(port, options, broker)
     } catch {
       StandardStreams.writeStandardError("danube-gateway: \(error.description)\n")
       return ExitCode.unavailable
@@ -35,7 +44,9 @@ enum TailCommand {
   private static func follow(
     _ port: consuming Uring, _ options: TailOptions, _ broker: HostPort
   ) -> Int32 {
-    // A name of this run's own: two people who look on do not take records from each other.
+    // Without a name from the user it is this run's own, so that two people who look on do not take
+    // records from each other. A named one is shared: a later run, or another process, goes on with
+    // it.
     let name = "tail-\(MachineIdentity.hostName)-\(getpid())"
     let subscription = options.subscription.isEmpty ? name : options.subscription
     let seed = ConsumerSeed(
@@ -44,7 +55,8 @@ enum TailCommand {
     var loop = TailLoop(
       port: port,
       options: TailLoopOptions(
-        topic: options.topic, subscription: subscription, consumerName: name, seeds: [seed],
+        topic: options.topic, subscription: subscription, consumerName: name,
+        subscriptionType: options.subscription.isEmpty ? .exclusive : .shared, seeds: [seed],
         format: options.printsJSON ? .json : .text, recordLimit: options.count,
         seed: UInt64.random(in: 0 ... .max)))
     while !loop.isFinished {
