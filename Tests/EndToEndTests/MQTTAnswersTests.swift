@@ -78,6 +78,33 @@ extension EndToEnd {
       }
     }
 
+    @Test("More unanswered messages than Receive Maximum end the connection with 0x93")
+    func receiveMaximum() throws {
+      let broker = try PlayedBroker { _, _ in .hold }
+      var configuration = GatewayProcess.Configuration(listen: "receive_maximum = 5")
+      configuration.brokerURL = broker.url
+      let gateway = try GatewayProcess(configuration)
+      let devices = try MQTTPeer(port: gateway.mqttPort)
+      // paho does not mind the announced maximum, only its own.
+      try devices.connect(["modest"], inflight: 5)
+      try devices.connect(["greedy"], inflight: 6)
+      for client in ["modest", "greedy"] {
+        for number in 0..<6 {
+          try devices.publish(client, "sensors/a/temperature", "\(client) \(number)")
+        }
+      }
+      let event = try devices.peer.expect("disconnected")
+      #expect(event.client == "greedy")
+      #expect(event.reason == 0x93)
+      try Deadline().wait(for: "the answers") {
+        broker.releaseHeld()
+        return broker.seen.accepted.count { $0.routingKey == "modest" } == 6 ? () : nil
+      }
+      for number in 0..<6 {
+        #expect(try devices.peer.expect("published").payload == "modest \(number)")
+      }
+    }
+
     @Test("SUBSCRIBE is answered with a failure, and publishing goes on", arguments: [5, 4])
     func subscribe(version: Int) throws {
       let gateway = try GatewayProcess()

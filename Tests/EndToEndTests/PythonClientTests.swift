@@ -79,10 +79,48 @@ extension EndToEnd {
         tail.output.contains("21.5 °C") ? () : nil
       }
       let line = try #require(tail.output.split(separator: "\n").first { $0.contains("21.5 °C") })
-      #expect(line.contains("room"))
-      #expect(line.contains("küche"))
+      #expect(line.contains(" \(topic) "))
+      #expect(line.contains("key=kitchen"))
+      #expect(line.hasSuffix("{room=küche}"))
       tail.signal(SIGTERM)
       try tail.wait()
+    }
+
+    @Test("`tail --json --count` prints JSON lines and ends; nothing it printed is printed again")
+    func tailJSON() throws {
+      let producer = try producer()
+      let arguments = [
+        try Paths.gateway(), "tail", topic, "--url", gateway.brokerURL, "--json", "--count", "3",
+        "--subscription", "watchers",
+      ]
+      // The subscription is there once a first run of tail has printed something.
+      let first = try ChildProcess("danube-gateway tail", arguments)
+      let deadline = Deadline()
+      var number = 0
+      while first.poll() == nil, !deadline.isOver {
+        try send(["early \(number)"], producer)
+        number += 1
+        usleep(50_000)
+      }
+      #expect(first.poll() == .exited(0))
+      #expect(first.output.split(separator: "\n").count == 3)
+
+      try send(["a", "b \"c\" \\\n", "d"], producer)
+      var lines: [[String: Any]] = []
+      while lines.last?["payload"] as? String != "d" {
+        // Messages that came too late for the first run come to the next ones.
+        let next = try ChildProcess("danube-gateway tail", arguments.map { $0 == "3" ? "1" : $0 })
+        #expect(try next.wait() == .exited(0))
+        let object = try JSONSerialization.jsonObject(with: Data(next.output.utf8))
+        lines.append(try #require(object as? [String: Any]))
+      }
+      let texts = lines.compactMap { $0["payload"] as? String }
+      #expect(texts.suffix(3) == ["a", "b \"c\" \\\n", "d"])
+      for text in texts { #expect(!first.output.contains("\"\(text)\""), "\(text) came twice") }
+      let last = try #require(lines.last)
+      #expect(last["topic"] as? String == topic)
+      #expect(last["key"] as? String == "k")
+      #expect(last["attributes"] as? [String: String] == ["n": "d"])
     }
 
     @Test("A refused message comes again after its delay, the others do not")

@@ -11,7 +11,7 @@ struct MQTTPeer {
 
   /// Connects clients; all have to be let in. Their CONNACKs in the order of arrival.
   @discardableResult
-  func connect(_ clients: [String], version: Int = 5, inflight: Int = 1000) throws
+  func connect(_ clients: [String], version: Int = 5, inflight: Int = 200) throws
     -> [PythonPeer.Event]
   {
     try peer.send([
