@@ -54,9 +54,10 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   /// Whether the loop has ended.
   public var isStopped: Bool { gateway.control.state(of: .delivery) == .stopped }
 
-  /// One turn: wait, take what completed, deliver, tell ingest.
+  /// One turn: take what completed, deliver, tell ingest, and wait until there is more. The wait
+  /// comes last so that whoever rings between two turns finds the loop asleep.
   public mutating func turn() {
-    waitForWork()
+    batches.wakeUp()
     let now = port.now
     var taken = 0
     while taken < LoopOwner.completionLimit, let completion = port.next() {
@@ -78,6 +79,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     writeLog()
     followStage(at: now)
     gateway.deliveryHealth.turned(at: now)
+    if !isStopped { waitForWork() }
   }
 
   private mutating func waitForWork() {
@@ -91,7 +93,6 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       }
     }
     port.wait(until: deadline)
-    batches.wakeUp()
   }
 
   private mutating func tellIngest() {

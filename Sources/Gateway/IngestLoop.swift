@@ -42,12 +42,16 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     }
   }
 
+  /// Plants a fault that the simulation has to catch: devices are answered before records are safe.
+  package mutating func plantAnswersBeforeSafe() { ingest.answersBeforeSafe = true }
+
   /// Whether the loop has ended.
   public var isStopped: Bool { gateway.control.state(of: .ingest) == .stopped }
 
-  /// One turn: wait, take what completed, answer, seal, ring.
+  /// One turn: take what completed, answer, seal, ring, and wait until there is more. The wait
+  /// comes last so that whoever rings between two turns finds the loop asleep.
   public mutating func turn() {
-    waitForWork()
+    progress.wakeUp()
     let now = port.now
     ingest.setTimeOfDay(unixMilliseconds: port.unixMilliseconds)
     var taken = 0
@@ -68,6 +72,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     handOver()
     writeLog()
     gateway.ingestHealth.turned(at: now)
+    if !isStopped { waitForWork() }
   }
 
   private mutating func waitForWork() {
@@ -82,7 +87,6 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
       }
     }
     port.wait(until: deadline)
-    progress.wakeUp()
   }
 
   private mutating func handOver() {

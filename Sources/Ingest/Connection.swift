@@ -33,7 +33,7 @@ struct Connection: ~Copyable {
   var isReceiving = true
   /// Since when reading is withheld.
   var pausedSince: Instant?
-  /// Whether a packet was taken since reading was last withheld.
+  /// Whether a packet was taken since reading was last tried again.
   var madeProgress = false
   /// Whether the connection stands in the queue for memory.
   var waitsForMemory = false

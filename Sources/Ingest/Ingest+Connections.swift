@@ -153,6 +153,10 @@ extension Ingest {
   ) {
     guard connections.contains(id) else { return }
     connections[id].outbox.sent(count)
+    if connections[id].pausedSince != nil, !connections[id].waitsForMemory, !mustWait(id) {
+      resume(id, at: now, operations: &operations)
+      guard connections.contains(id) else { return }
+    }
     if !connections[id].outbox.isEmpty {
       markDirty(id)
     } else if connections[id].phase == .lingering {
@@ -166,6 +170,7 @@ extension Ingest {
   mutating func close(_ id: SlotID, operations: inout OperationQueue) {
     guard connections.contains(id), connections[id].phase != .closing else { return }
     connections[id].phase = .closing
+    dropInput(id)
     operations.append(.close(connections[id].descriptor), token: token(Verb.close, id))
   }
 
@@ -181,14 +186,22 @@ extension Ingest {
     }
     connections[id].phase = .lingering
     connections[id].pausedSince = nil
+    dropInput(id)
     markDirty(id)
     resumeReceiving(id, operations: &operations)
     schedule(id, at: now.advanced(milliseconds: limits.lingerMilliseconds))
   }
 
+  /// Gives back the memory of bytes that nobody will process.
+  private mutating func dropInput(_ id: SlotID) {
+    inputBytes -= connections[id].input.count
+    connections[id].input.removeAll(keepingCapacityUpTo: 0)
+  }
+
   mutating func closed(_ id: SlotID) {
     guard connections.contains(id) else { return }
-    inputBytes -= connections[id].input.count
+    let clientID = connections[id].clientID
+    if clients[clientID] == id { clients[clientID] = nil }
     listeners[connections[id].listener].connectionCount -= 1
     _ = connections.remove(id)
     metrics.connections.set(Int64(connections.count))

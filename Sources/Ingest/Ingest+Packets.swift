@@ -41,9 +41,11 @@ extension Ingest {
     return used
   }
 
-  /// An MQTT 3.1.1 device has no receive maximum; its socket is the limit instead.
-  private func mustWait(_ id: SlotID) -> Bool {
-    connections[id].answers.isFull && connections[id].session.version == .v3_1_1
+  /// An MQTT 3.1.1 device has no receive maximum; its socket is the limit instead. A device that
+  /// does not read its answers is not read either.
+  func mustWait(_ id: SlotID) -> Bool {
+    if connections[id].outbox.pendingBytes > limits.outboxBytes { return true }
+    return connections[id].answers.isFull && connections[id].session.version == .v3_1_1
   }
 
   private mutating func take(
@@ -112,6 +114,7 @@ extension Ingest {
     } else {
       connections[id].clientID = RecordFields.array(view.clientID)
     }
+    takeOver(connections[id].clientID, by: id, at: now, operations: &operations)
     var attribute = GrowableBytes()
     RecordFields.appendAttribute(
       "mqtt.client_id", connections[id].clientID, to: &attribute)
@@ -130,6 +133,20 @@ extension Ingest {
     connections[id].keepAliveMilliseconds = keepAlive * 1_500
     if keepAlive > 0 { schedule(id, at: now.advanced(milliseconds: keepAlive * 1_500)) }
     return .goOn
+  }
+
+  /// One connection a client identifier: an older one ends [MQTT-3.1.4-3] (3.1.1: [MQTT-3.1.4-2]).
+  ///
+  /// What it sent and we did not take in is thrown away: the device sends it again, and a dead
+  /// connection whose reading is withheld would not be noticed otherwise.
+  private mutating func takeOver(
+    _ clientID: [UInt8], by id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    let older = clients.updateValue(id, forKey: clientID)
+    guard let older, older != id, connections.contains(older), connections[older].phase == .open
+    else { return }
+    metrics.disconnects(.takenOver).add(1)
+    disconnect(older, reason: .sessionTakenOver, at: now, operations: &operations)
   }
 
   /// `gw-` and 16 hexadecimal digits.

@@ -74,7 +74,8 @@ extension Ingest {
     guard isConnected else { return }
     let code: ReasonCode =
       switch reason {
-      case .tooLarge: .packetTooLarge
+      // [MQTT-3.4.2-1] A PUBACK has no reason for "too large".
+      case .tooLarge: .implementationSpecificError
       case .invalidPayload: .payloadFormatInvalid
       case .invalidRequest: .implementationSpecificError
       }

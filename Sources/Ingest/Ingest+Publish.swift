@@ -27,19 +27,28 @@ extension Ingest {
       metrics.payloadBytes.add(UInt64(view.payload.byteCount))
       if view.qos != .atMostOnce {
         connections[id].answers.appendWaiting(packetID: view.packetID)
+        if answersBeforeSafe { answerBeforeSafe(id, at: now, operations: &operations) }
       }
       return .goOn
     case .tooLarge:
       metrics.recordsTooLarge.add(1)
       return refuse(
-        id, view, reason: .packetTooLarge, text: "the record is larger than Danube takes",
-        at: now, operations: &operations)
+        id, view, reason: .implementationSpecificError,
+        text: "the record is larger than Danube takes", at: now, operations: &operations)
     case .noMemory:
       connections[id].session.takeBackPublish(view.qos)
-      connections[id].madeProgress = false
       pauseAll(at: now, operations: &operations)
       return .stopBefore
     }
+  }
+
+  /// The planted fault: the newest answer is made ready although its record is not safe.
+  private mutating func answerBeforeSafe(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    let newest = connections[id].answers.nextSequence &- 1
+    connections[id].answers.markReady(sequence: newest, reason: 0)
+    sendAnswers(id, at: now, operations: &operations)
   }
 
   /// Writes the attributes and the key that the route gives to this message.

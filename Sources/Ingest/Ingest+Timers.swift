@@ -97,9 +97,10 @@ extension Ingest {
 
   /// Reads again: first what was kept, then the socket.
   mutating func resume(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
-    guard connections.contains(id), connections[id].phase == .open,
+    guard !isShuttingDown, connections.contains(id), connections[id].phase == .open,
       connections[id].pausedSince != nil
     else { return }
+    connections[id].madeProgress = false
     let since = connections[id].pausedSince
     connections[id].pausedSince = nil
     connections[id].lastReceived = now

@@ -39,6 +39,8 @@ public struct Ingest: ~Copyable {
   let unroutedPolicy: ProcessConfiguration.Unrouted
   var listeners: [Listener] = []
   var connections: SlotTable<Connection>
+  /// The connection of each client identifier.
+  var clients: [[UInt8]: SlotID] = [:]
   var batcher: Batcher
   var router: Router
   var timers = TimerQueue()
@@ -54,6 +56,9 @@ public struct Ingest: ~Copyable {
   var isShuttingDown = false
   /// Reused for the attributes and the key of the record at hand.
   var routeFields = RouteFields()
+  /// A planted fault for the simulation, which has to catch it: answers leave when the record is
+  /// appended, before anybody has it.
+  package var answersBeforeSafe = false
   let flags = FlagAttributes()
 
   /// An ingest side without listeners yet.

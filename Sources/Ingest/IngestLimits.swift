@@ -6,6 +6,8 @@ public struct IngestLimits: Sendable, Equatable {
   public var connections: Int
   /// Bytes received and not processed, over all connections.
   public var inputBytes: Int
+  /// Bytes on their way to one device above which nothing more is read from it.
+  public var outboxBytes: Int
   /// How long a connection lingers so that its last packet arrives, milliseconds.
   public var lingerMilliseconds: Int
   /// How long accepting rests after the system had no descriptor left, milliseconds.
@@ -17,6 +19,7 @@ public struct IngestLimits: Sendable, Equatable {
     // A few more places, so that closing connections don't keep new ones out.
     connections = min(sum + sum / 8 + 16, 1 << 24)
     inputBytes = max(configuration.limits.memoryBytes / 2, 8 << 20)
+    outboxBytes = 16 << 10
     lingerMilliseconds = 1_000
     acceptPauseMilliseconds = 500
   }

@@ -16,6 +16,8 @@ public final class IngestMetrics: Sendable {
     case inputMemory
     /// A message that has no route, or that Danube refuses, on MQTT 3.1.1.
     case refused
+    /// The device has connected anew.
+    case takenOver
     /// The gateway stops.
     case shutdown
 
@@ -27,6 +29,7 @@ public final class IngestMetrics: Sendable {
       case .pauseTimeout: "pause_timeout"
       case .inputMemory: "input_memory"
       case .refused: "refused"
+      case .takenOver: "taken_over"
       case .shutdown: "shutdown"
       }
     }

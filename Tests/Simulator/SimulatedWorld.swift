@@ -123,6 +123,12 @@ public final class SimulatedWorld {
     return !node.isDead && (node.hasCompletions || node.deadline <= now || !node.isSettled)
   }
 
+  /// A port's wait is over, and it reads the clocks.
+  func readClocks(for id: NodeID) {
+    nodes[id.rawValue].now = now
+    nodes[id.rawValue].unixMilliseconds = unixMilliseconds
+  }
+
   /// Whether a port's process lives.
   public func isAlive(_ id: NodeID) -> Bool { !nodes[id.rawValue].isDead }
 

@@ -51,6 +51,8 @@ public final class SimulationDriver {
     while !condition() {
       if world.now >= end { return false }
       if let loop = pickLoop() {
+        // Its wait is over: it reads the clocks.
+        world.readClocks(for: loop.portID)
         loop.turn()
         turnCount += 1
         world.pass(nanoseconds: UInt64(Int.random(in: turnNanoseconds, using: &random)))

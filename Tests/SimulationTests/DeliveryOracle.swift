@@ -1,0 +1,108 @@
+import IOPort
+import MQTT
+
+/// Knows what devices publish and what arrived in Danube, and finds what must not happen.
+final class DeliveryOracle {
+  struct Key: Hashable {
+    let topic: String
+    let key: [UInt8]
+    let device: Int
+  }
+
+  private struct Fate {
+    var acceptedCount = 0
+    var wasRefused = false
+    var isPromised = false
+  }
+
+  /// Whether it is told of acceptances when they happen; otherwise only consumers tell, later.
+  var seesAcceptance = true
+  private var fates: [[Fate]] = []
+  private var newest: [Key: Int] = [:]
+  private(set) var violations: [String] = []
+  private(set) var acceptedCount = 0
+  private(set) var duplicateCount = 0
+  /// How many messages were answered with an error.
+  private(set) var refusedCount = 0
+  private(set) var answeredCount = 0
+
+  func addDevice(messageCount: Int) {
+    fates.append(Array(repeating: Fate(), count: messageCount))
+  }
+
+  /// Message `number` of device `device`, padded to about `byteCount` bytes.
+  static func payload(device: Int, number: Int, byteCount: Int) -> [UInt8] {
+    var payload = Array("\(device):\(number):".utf8)
+    while payload.count < byteCount {
+      payload.append(UInt8(truncatingIfNeeded: payload.count &* 7 &+ number))
+    }
+    return payload
+  }
+
+  private static func identity(of payload: [UInt8]) -> (device: Int, number: Int)? {
+    let parts = payload.prefix(24).split(
+      separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, let device = Int(String(decoding: parts[0], as: UTF8.self)),
+      let number = Int(String(decoding: parts[1], as: UTF8.self))
+    else { return nil }
+    return (device, number)
+  }
+
+  /// The broker has accepted a record.
+  func accepted(topic: String, key: [UInt8], payload: [UInt8], qos: (Int, Int) -> QoS) {
+    acceptedCount += 1
+    guard let (device, number) = Self.identity(of: payload), device < fates.count,
+      number < fates[device].count
+    else { return complain("a record that nobody published") }
+    guard payload == Self.payload(device: device, number: number, byteCount: payload.count) else {
+      return complain("record \(device):\(number) is damaged")
+    }
+    fates[device][number].acceptedCount += 1
+    guard fates[device][number].acceptedCount == 1 else {
+      duplicateCount += 1
+      return
+    }
+    // A QoS 0 message that a device has left behind on an old connection may come late, and so may
+    // one that was refused before and that an MQTT 3.1.1 device sends again.
+    guard qos(device, number) == .atLeastOnce, !fates[device][number].wasRefused else { return }
+    let place = Key(topic: topic, key: key, device: device)
+    if let last = newest[place], last > number {
+      complain("record \(device):\(number) of \(topic) came after \(last)")
+    }
+    newest[place] = max(newest[place] ?? 0, number)
+  }
+
+  /// The broker says that it will never take a record.
+  func refused(payload: [UInt8]) {
+    guard let (device, number) = Self.identity(of: payload) else { return }
+    fates[device][number].wasRefused = true
+  }
+
+  /// A device has its answer.
+  func answered(device: Int, number: Int, reason: UInt8, isRouted: Bool, isV5: Bool) {
+    answeredCount += 1
+    switch (reason, isRouted) {
+    case (0, true):
+      fates[device][number].isPromised = true
+      if seesAcceptance, fates[device][number].acceptedCount == 0 {
+        complain("record \(device):\(number) was answered before the broker had it")
+      }
+    case (0x10, false): if !isV5 { complain("a reason in MQTT 3.1.1") }
+    case (0, false): if isV5 { complain("unrouted \(device):\(number) without its reason") }
+    case (0x80..., true):
+      refusedCount += 1
+      if !fates[device][number].wasRefused { complain("\(device):\(number) refused by nobody") }
+    default: complain("\(device):\(number) was answered with \(reason)")
+    }
+  }
+
+  /// Whether every record that was answered as safe has arrived.
+  var isEveryPromiseKept: Bool {
+    fates.allSatisfy { $0.allSatisfy { !$0.isPromised || $0.acceptedCount > 0 } }
+  }
+
+  /// How often a record was accepted.
+  func acceptedCount(device: Int, number: Int) -> Int { fates[device][number].acceptedCount }
+
+  func complain(_ text: String) { if violations.count < 20 { violations.append(text) } }
+}

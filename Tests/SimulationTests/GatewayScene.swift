@@ -1,0 +1,220 @@
+import Gateway
+import IOPort
+import MQTT
+import Records
+import Settings
+import Simulator
+
+/// A whole gateway with its devices and a broker, on simulated hosts.
+final class GatewayScene {
+  static let gatewayHost: UInt32 = 0x0a00_0001
+  static let brokerHost: UInt32 = 0x0a00_0064
+  static let firstDeviceHost: UInt32 = 0x0a00_0a00
+  static let mqttPort: UInt16 = 1883
+  static let brokerPort: UInt16 = 6650
+
+  let world: SimulatedWorld
+  let driver: SimulationDriver
+  let gateway: Gateway
+  let ingest: IngestNode
+  let delivery: DeliveryNode
+  let main: MainNode
+  /// Nil with the embedded broker.
+  let broker: ScriptedBroker?
+  let oracle = DeliveryOracle()
+  private(set) var devices: [SimulatedDevice] = []
+  private var acceptedSeen = 0
+  private(set) var peakBytes = 0
+  /// Where the loops of the gateway ended.
+  private(set) var stoppedLoops = 0
+
+  init(
+    seed: UInt64, configuration: GatewayConfiguration = GatewayScene.configuration(),
+    isFaulty: Bool = false,
+    limits: SimulatedPortLimits = .init(receiveBufferCount: 32, receiveBufferBytes: 2_048)
+  ) throws {
+    world = SimulatedWorld(seed: seed)
+    driver = SimulationDriver(world)
+    gateway = Gateway(configuration: configuration, seed: seed, startingAt: world.now)
+    if case .brokers = configuration.danube.target {
+      let broker = try ScriptedBroker(world, host: Self.brokerHost, port: Self.brokerPort)
+      driver.add(broker)
+      self.broker = broker
+    } else {
+      broker = nil
+    }
+    main = try MainNode(world, host: Self.gatewayHost, gateway: gateway)
+    ingest = try IngestNode(
+      world, host: Self.gatewayHost, gateway: gateway, limits: limits, isFaulty: isFaulty)
+    delivery = try DeliveryNode(world, host: Self.gatewayHost, gateway: gateway, limits: limits)
+    driver.add(main)
+    driver.add(ingest)
+    driver.add(delivery)
+  }
+
+  /// A small gateway in front of the broker.
+  static func configuration(isEmbedded: Bool = false) -> GatewayConfiguration {
+    var configuration = GatewayConfiguration(
+      routes: [
+        route("sensors/+/temperature", "/default/temperature", key: "{client_id}"),
+        route("keyed/+/#", "/default/keyed", key: "{1}"),
+        route("alarm", "/default/alarm", key: "{topic}"),
+      ])
+    configuration.listeners[0].address = HostPort(host: "0.0.0.0", port: mqttPort)
+    configuration.listeners[0].receiveMaximum = 16
+    configuration.listeners[0].maxPacketBytes = 400 << 10
+    configuration.listeners[0].maxPauseSeconds = 20
+    configuration.limits.memoryBytes = 1 << 20
+    configuration.limits.maxBatchBytes = 64 << 10
+    configuration.danube.callDeadlineMilliseconds = 1_000
+    configuration.danube.connectTimeoutMilliseconds = 1_000
+    configuration.danube.backoffMinMilliseconds = 20
+    configuration.danube.backoffMaxMilliseconds = 500
+    if !isEmbedded {
+      configuration.danube.target = .brokers([HostPort(host: "10.0.0.100", port: brokerPort)])
+    } else {
+      configuration.broker.address = HostPort(host: "0.0.0.0", port: brokerPort)
+    }
+    return configuration
+  }
+
+  private static func route(
+    _ filter: String, _ topic: String, key: String
+  ) -> RouteConfiguration {
+    do {
+      return try RouteConfiguration(mqtt: filter, to: topic, key: key)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  // MARK: Devices
+
+  static func deviceHost(_ index: Int) -> UInt32 { firstDeviceHost + UInt32(index) }
+
+  @discardableResult
+  func addDevice(_ messages: [PlannedMessage], _ habits: DeviceHabits) -> SimulatedDevice {
+    let index = devices.count
+    let device = SimulatedDevice(
+      world, host: Self.deviceHost(index), name: "device-\(index)",
+      gateway: SocketAddress(ipv4: Self.gatewayHost, port: Self.mqttPort), messages: messages,
+      habits: habits, seed: world.seed &* 31 &+ UInt64(index))
+    let isV5 = habits.version == .v5
+    device.onAnswer = { [unowned self] number, reason in
+      watchBroker()
+      oracle.answered(
+        device: index, number: number, reason: reason, isRouted: messages[number].isRouted,
+        isV5: isV5)
+    }
+    oracle.addDevice(messageCount: messages.count)
+    devices.append(device)
+    driver.add(device)
+    return device
+  }
+
+  /// A device with the name of another one and nothing to say.
+  func addTwin(of index: Int) -> SimulatedDevice {
+    let twin = SimulatedDevice(
+      world, host: Self.deviceHost(100 + index), name: devices[index].name,
+      gateway: SocketAddress(ipv4: Self.gatewayHost, port: Self.mqttPort), messages: [],
+      habits: devices[index].habits, seed: world.seed &+ 99)
+    devices[index].staysAway = true
+    driver.add(twin)
+    return twin
+  }
+
+  /// The next message of the next device.
+  static func message(
+    device: Int, number: Int, topic: String, qos: QoS = .atLeastOnce, byteCount: Int = 20,
+    isRouted: Bool = true
+  ) -> PlannedMessage {
+    PlannedMessage(
+      topic: Array(topic.utf8), qos: qos,
+      payload: DeliveryOracle.payload(device: device, number: number, byteCount: byteCount),
+      isRouted: isRouted)
+  }
+
+  /// Tells the oracle what a consumer or the broker has.
+  func accepted(topic: String, key: [UInt8], payload: [UInt8]) {
+    oracle.accepted(topic: topic, key: key, payload: payload) { [devices] device, number in
+      devices[device].messages[number].qos
+    }
+  }
+
+  // MARK: Time
+
+  private func watchBroker() {
+    guard let broker else { return }
+    while acceptedSeen < broker.accepted.count {
+      let message = broker.accepted[acceptedSeen]
+      acceptedSeen += 1
+      accepted(topic: message.topic, key: message.key, payload: message.payload)
+    }
+  }
+
+  private func watchMemory() {
+    let bytes = gateway.store.bytesInUse
+    peakBytes = max(peakBytes, bytes)
+    if bytes > gateway.configuration.limits.memoryBytes {
+      oracle.complain("\(bytes) bytes of batches")
+    }
+  }
+
+  /// Loops that have ended do not turn any more, as their threads would.
+  private func dropStoppedLoops() {
+    if gateway.control.stage == .running { return }
+    for (part, id) in [(GatewayControl.Part.ingest, ingest.portID), (.delivery, delivery.portID)]
+    where gateway.control.state(of: part) == .stopped && world.isAlive(id) {
+      let lent = world.lentBufferCount(of: id)
+      if lent > 0 { oracle.complain("\(part) ended with \(lent) buffers lent") }
+      stoppedLoops += 1
+      driver.remove(id)
+      world.kill(id)
+    }
+    if main.isFinished, world.isAlive(main.portID) {
+      stoppedLoops += 1
+      driver.remove(main.portID)
+      world.kill(main.portID)
+    }
+  }
+
+  /// Runs until `condition` holds, watching every turn; false when time ran out before.
+  @discardableResult
+  func run(milliseconds: Int, until condition: () -> Bool = { false }) -> Bool {
+    let isMet = driver.run(milliseconds: milliseconds) {
+      watchMemory()
+      dropStoppedLoops()
+      return condition()
+    }
+    watchBroker()
+    return isMet
+  }
+
+  // MARK: What holds at the end
+
+  /// Everything wrong so far.
+  var violations: [String] { oracle.violations + devices.flatMap(\.violations) }
+
+  /// After everything healed: everything outstanding is delivered, answered, and forgotten.
+  func settle(milliseconds: Int = 120_000) -> [String] {
+    let isDone = run(milliseconds: milliseconds) {
+      devices.allSatisfy(\.isDone) && gateway.store.batchesInUse == 0
+    }
+    if !isDone {
+      for device in devices where !device.isDone {
+        oracle.complain(
+          "\(device.name) has \(device.answeredCount) answers for \(device.messages.count)")
+      }
+      oracle.complain("\(gateway.store.batchesInUse) batches are in use at the end")
+    }
+    run(milliseconds: 2_000)
+    if gateway.store.bytesInUse != 0 {
+      oracle.complain("\(gateway.store.bytesInUse) bytes leaked")
+    }
+    for id in [ingest.portID, delivery.portID, main.portID] where world.isAlive(id) {
+      let lent = world.lentBufferCount(of: id)
+      if lent > 0 { oracle.complain("\(lent) buffers are lent for ever") }
+    }
+    return violations
+  }
+}
