@@ -3,24 +3,17 @@ import Records
 
 /// Gathers records into one open batch a lane and decides when a batch is sealed.
 ///
-/// While few batches of a lane are under way, the open one is sealed at the end of every turn: a
-/// lone message waits for nobody, and a busy loop fills batches by itself. When delivery falls
-/// behind, batches wait longer to be filled, so that an outage does not use up memory with small
-/// ones.
+/// While batches and memory are at hand, the open one is sealed at the end of every turn: a lone
+/// message waits for nobody, and a busy loop fills batches by itself. Above a quarter of either
+/// limit batches wait to be filled, longer the less is left, so that an outage does not use up
+/// memory with small ones. One stuck key alone does not come near that.
 struct Batcher: ~Copyable {
   private struct Lane {
     var open: BatchID?
     var openedAt = Instant(nanoseconds: 0)
-    /// Batches sealed and not complete.
-    var underWay = 0
     /// What the last batch held: a guess for the next one.
     var lastByteCount = 0
   }
-
-  /// Batches under way up to which a lane seals at the end of each turn.
-  private static let promptBatches = 4
-  /// The linger is stretched at most so many times.
-  private static let longestStretch = 20
 
   let store: BatchStore
   let lingerMilliseconds: Int
@@ -29,6 +22,8 @@ struct Batcher: ~Copyable {
   /// Sealed batches on their way to delivery, oldest first.
   private(set) var sealed: [BatchID] = []
   private var sealedHead = 0
+  /// Batches sealed and not complete.
+  private var underWay = 0
 
   init(store: BatchStore, laneCount: Int, lingerMilliseconds: Int) {
     self.store = store
@@ -59,18 +54,23 @@ struct Batcher: ~Copyable {
   private mutating func seal(_ index: Int) {
     guard let batch = lanes[index].open else { return }
     lanes[index].open = nil
-    lanes[index].underWay += 1
+    underWay += 1
     lanes[index].lastByteCount = store.byteCount(of: batch)
     store.seal(batch)
     sealed.append(batch)
   }
 
-  /// When the open batch of a lane is due; at once while few are under way.
+  /// When the open batch of a lane is due; at once while there is enough of everything.
   private func due(_ index: Int) -> Instant {
-    let lane = lanes[index]
-    if lane.underWay < Self.promptBatches { return lane.openedAt }
-    let stretch = min(lane.underWay / Self.promptBatches, Self.longestStretch)
-    return lane.openedAt.advanced(milliseconds: lingerMilliseconds * stretch)
+    let openedAt = lanes[index].openedAt
+    // With nothing under way nothing would come back by waiting.
+    if underWay == 0 { return openedAt }
+    if let open = lanes[index].open, store.byteCount(of: open) >= store.limits.batchBytes {
+      return openedAt
+    }
+    let quarters = max(
+      underWay * 4 / store.limits.batches, store.bytesInUse * 4 / store.limits.memoryBytes)
+    return openedAt.advanced(milliseconds: lingerMilliseconds * quarters * quarters)
   }
 
   /// Seals what is due. Call it at the end of every turn.
@@ -114,7 +114,7 @@ struct Batcher: ~Copyable {
 
   /// Delivery has done with the batch: its memory is free again.
   mutating func release(_ batch: BatchID) {
-    lanes[Int(store.lane(of: batch).rawValue)].underWay -= 1
+    underWay -= 1
     store.release(batch)
   }
 

@@ -31,7 +31,11 @@ extension LimitsConfiguration: ConfigurationSection {
     ) { $0.memoryBytes = $1 },
     .init(
       "batch_linger_ms", .milliseconds(0...1000), default: "5",
-      "How long a record may wait for others to travel with. 0: not at all."
+      """
+      How long a record waits for others to travel with once a quarter of the memory, or of the
+      batches, is under way; four times as long at half, nine times at three quarters. Before that
+      it waits for nothing. 0: never.
+      """
     ) { $0.batchLingerMilliseconds = $1 },
     .init(
       "max_batch", .byteSize(4096...ListenerConfiguration.maxPacketLimitBytes),
