@@ -20,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,4 +133,12 @@ static inline void *clinux_map_anonymous(size_t byte_count) {
   void *memory = mmap(
       NULL, byte_count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? NULL : memory;
+}
+
+// The limit on descriptors: its kind is an enum that Swift does not take for an int.
+static inline int clinux_get_descriptor_limit(struct rlimit *limit) {
+  return getrlimit(RLIMIT_NOFILE, limit);
+}
+static inline int clinux_set_descriptor_limit(const struct rlimit *limit) {
+  return setrlimit(RLIMIT_NOFILE, limit);
 }

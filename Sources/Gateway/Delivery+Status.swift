@@ -17,7 +17,9 @@ extension Delivery {
     result.recordsUnderWay = status.recordsUnderWay
     result.lastError = status.lastError
     result.lanes = status.lanes.map {
-      DeliveryStatus.Lane(topic: $0.topic, phase: $0.phase.rawValue, error: $0.error)
+      DeliveryStatus.Lane(
+        topic: $0.topic, phase: $0.phase.rawValue, error: $0.error,
+        isBlocked: $0.phase == .blocked)
     }
     return result
   }

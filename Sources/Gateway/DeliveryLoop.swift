@@ -19,13 +19,16 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var logger: Logger
   private let gateway: Gateway
   private var nextStatus = Instant(nanoseconds: 0)
-  private var wasConnected = false
-  private var isResolving = false
+  /// Nil until the first connection, or until that has been missing for a while.
+  private var wasConnected: Bool?
+  private var askedHosts: [UplinkHost] = []
   private var isStopping = false
   private var stopDeadline = Instant.distantFuture
 
   /// How often `/status` learns how delivery is, milliseconds.
   private static var statusIntervalMilliseconds: Int { 1_000 }
+  /// A first connection may take so long before its absence is logged, milliseconds.
+  private static var connectGraceMilliseconds: Int { 3_000 }
 
   /// Starts the embedded broker or the uplink on `port`. On the thread that will run the loop.
   public init(gateway: Gateway, port: consuming Port) throws(StartError) {
@@ -106,21 +109,20 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Names go to whoever resolves them, addresses come back.
+  /// Names go to whoever resolves them, addresses come back. What was asked is remembered less what
+  /// was answered, so that a name that is wanted again is asked for again.
   private mutating func resolve() {
-    if isResolving {
-      for answer in gateway.resolution.takeResolved() {
-        delivery.resolved(
-          UplinkHost(name: answer.host.name, port: answer.host.port), addresses: answer.addresses)
-      }
-      isResolving = !delivery.hostsToResolve.isEmpty
-    } else if !delivery.hostsToResolve.isEmpty {
-      isResolving = true
-      gateway.resolution.setWanted(
-        delivery.hostsToResolve.map { Resolution.Host(name: $0.name, port: $0.port) })
-      if let bell = gateway.control.doorbell(of: .main) {
-        operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
-      }
+    for answer in gateway.resolution.takeResolved() {
+      askedHosts.removeAll { $0.name == answer.host.name && $0.port == answer.host.port }
+      delivery.resolved(
+        UplinkHost(name: answer.host.name, port: answer.host.port), addresses: answer.addresses)
+    }
+    let wanted = delivery.hostsToResolve
+    guard wanted != askedHosts else { return }
+    askedHosts = wanted
+    gateway.resolution.setWanted(wanted.map { Resolution.Host(name: $0.name, port: $0.port) })
+    if !wanted.isEmpty, let bell = gateway.control.doorbell(of: .main) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
     }
   }
 
@@ -128,10 +130,25 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     nextStatus = now.advanced(milliseconds: Self.statusIntervalMilliseconds)
     let status = delivery.status
     gateway.deliveryStatus.withLock { $0 = status }
-    guard !status.isEmbedded, status.isConnected != wasConnected else { return }
-    wasConnected = status.isConnected
+    guard !status.isEmbedded else { return }
     let time = port.unixMilliseconds
-    if wasConnected {
+    for lane in status.lanes where lane.isBlocked {
+      logger.log(
+        .error, "uplink.topic_blocked", at: time,
+        message: "the broker refuses the topic by its configuration; its devices are not answered"
+      ) { fields in
+        fields.add("topic", lane.topic)
+        fields.add("error", lane.error)
+      }
+    }
+    let grace = gateway.startedAt.advanced(milliseconds: Self.connectGraceMilliseconds)
+    guard status.isConnected != wasConnected, status.isConnected || now >= grace else { return }
+    wasConnected = status.isConnected
+    logConnection(status, at: time)
+  }
+
+  private mutating func logConnection(_ status: DeliveryStatus, at time: UInt64) {
+    if status.isConnected {
       logger.log(.info, "uplink.connected", at: time, repeats: .all) { fields in
         fields.add("broker", status.brokers.first ?? "")
       }

@@ -4,6 +4,7 @@ struct DeliveryStatus: Sendable {
     var topic: String
     var phase: String
     var error: String
+    var isBlocked: Bool
   }
 
   var isEmbedded = false

@@ -43,10 +43,11 @@ extension Gateway {
   }
 
   func makeIngest(owner: UInt8) -> Ingest {
-    Ingest(
-      owner: owner, configuration: configuration,
-      limits: IngestLimits(configuration: configuration), store: store, metrics: ingestMetrics,
-      unroutedTopics: unroutedTopics, seed: seed &+ 1)
+    var limits = IngestLimits(configuration: configuration)
+    limits.connections = max(1, min(limits.connections, connectionLimit))
+    return Ingest(
+      owner: owner, configuration: configuration, limits: limits, store: store,
+      metrics: ingestMetrics, unroutedTopics: unroutedTopics, seed: seed &+ 1)
   }
 
   func makeDelivery(owner: UInt8) -> Delivery {

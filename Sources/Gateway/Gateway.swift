@@ -37,6 +37,8 @@ public final class Gateway: Sendable {
   let uplinkMetrics: UplinkMetrics
   let brokerMetrics: LocalBrokerMetrics
   let seed: UInt64
+  /// Device connections at most, whatever the configuration says.
+  let connectionLimit: Int
   private let ends: Mutex<Ends>
   /// When it was made, by the ports' clock.
   let startedAt: Instant
@@ -56,11 +58,21 @@ public final class Gateway: Sendable {
   /// Messages of progress that may be on their way; more wait in delivery.
   private static let progressCapacity = 8_192
 
+  /// Descriptors that are kept for the embedded broker, the admin address and the process itself.
+  public static let reservedDescriptors = 320
+
   /// A gateway that has not started. `seed` decides jitter and assigned client identifiers; `now`
   /// is the time by the clock of the ports it will run on.
-  public init(configuration: GatewayConfiguration, seed: UInt64, startingAt now: Instant) {
+  ///
+  /// `connectionLimit` is how many devices the system has descriptors for, beside the reserved
+  /// ones.
+  public init(
+    configuration: GatewayConfiguration, seed: UInt64, startingAt now: Instant,
+    connectionLimit: Int = .max
+  ) {
     self.configuration = configuration
     self.seed = seed
+    self.connectionLimit = connectionLimit
     startedAt = now
     let registry = MetricsRegistry()
     self.registry = registry

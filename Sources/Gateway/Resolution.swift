@@ -18,6 +18,7 @@ public final class Resolution: Sendable {
   }
 
   private let state = Mutex<State>(State())
+  private let hasAnswers = Atomic<Bool>(false)
 
   /// Nothing to resolve.
   public init() {}
@@ -33,10 +34,15 @@ public final class Resolution: Sendable {
       state.wanted.removeAll { $0 == host }
       state.resolved.append((host, addresses))
     }
+    // Pairs with the exchange in `takeResolved`.
+    hasAnswers.store(true, ordering: .releasing)
   }
 
+  /// The answers since the last time. Costs one load while there are none.
   func takeResolved() -> [(host: Host, addresses: [SocketAddress])] {
-    state.withLock { state in
+    guard hasAnswers.load(ordering: .relaxed) else { return [] }
+    _ = hasAnswers.exchange(false, ordering: .acquiring)
+    return state.withLock { state in
       defer { state.resolved = [] }
       return state.resolved
     }

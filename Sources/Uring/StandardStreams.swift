@@ -22,6 +22,25 @@ public enum StandardStreams {
   @discardableResult
   public static func writeStandardError(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: 2) }
 
+  /// Writes what the standard error takes without waiting, and tells how many bytes that were. When
+  /// nobody reads it any more it takes everything, and it is lost.
+  public static func writeStandardErrorIfReady(_ bytes: RawSpan) -> Int {
+    var offset = 0
+    while offset < bytes.byteCount {
+      var ready = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+      guard unsafe poll(&ready, 1, 0) == 1 else { return offset }
+      // A pipe that is ready takes PIPE_BUF bytes at once (pipe(7)).
+      let end = min(offset + 4_096, bytes.byteCount)
+      let count = unsafe bytes.extracting(offset..<end).withUnsafeBytes { memory in
+        unsafe write(2, memory.baseAddress, memory.count)
+      }
+      if count < 0, clinux_errno() == EINTR { continue }
+      guard count > 0 else { return bytes.byteCount }
+      offset += count
+    }
+    return offset
+  }
+
   /// Whether the standard output is a terminal.
   public static var isTerminal: Bool { isatty(1) == 1 }
 

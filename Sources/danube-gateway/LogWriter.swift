@@ -17,6 +17,9 @@ struct LogWriter: ~Copyable {
   private var output = GrowableBytes()
   private var told = 0
 
+  /// Bytes that may wait for a reader of the log.
+  private static let pendingLimitBytes = 256 << 10
+
   init(gateway: Gateway) {
     self.gateway = gateway
     drain = LogDrain(format: isatty(2) == 1 ? .text : .json)
@@ -40,6 +43,17 @@ struct LogWriter: ~Copyable {
     }
   }
 
+  mutating func tooFewDescriptors(_ limit: Int, wanted: Int, at time: UInt64) {
+    let needed = wanted + Gateway.reservedDescriptors
+    logger.log(
+      .warning, "limits.descriptors", at: time,
+      message: "fewer devices than max_connections can connect: raise LimitNOFILE (ulimit -n)"
+    ) { fields in
+      fields.add("limit", limit)
+      fields.add("needed", needed)
+    }
+  }
+
   mutating func ended(at time: UInt64) {
     logger.log(.info, "gateway.stopped", at: time, repeats: .all)
     _ = write(at: time)
@@ -60,12 +74,11 @@ struct LogWriter: ~Copyable {
     _ = drain.drain(&own, into: &output, at: time)
     _ = drain.drain(&ingest, into: &output, at: time)
     _ = drain.drain(&delivery, into: &output, at: time)
-    if !output.isEmpty {
-      unsafe output.bytes.withUnsafeBytes { bytes in
-        _ = unsafe StandardStreams.writeStandardError(Array(bytes))
-      }
-    }
-    output.removeAll(keepingCapacityUpTo: 64 << 10)
+    // Main has more to do than to wait for a reader of its log: what finds no room is lost.
+    let taken = StandardStreams.writeStandardErrorIfReady(output.bytes)
+    output.removeFirst(taken)
+    if output.count > Self.pendingLimitBytes { output.removeAll(keepingCapacityUpTo: 0) }
+    if output.isEmpty { output.removeAll(keepingCapacityUpTo: 64 << 10) }
     let ingestIsQuiet = ingest.prepareToSleep()
     return delivery.prepareToSleep() && ingestIsQuiet
   }

@@ -33,9 +33,10 @@ enum ResolverThread {
         }
         gateway.resolution.resolved(host, addresses: addresses)
       }
-      if let bell = gateway.control.doorbell(of: .delivery) { Uring.ring(bell) }
-      // Pairs with the exchange in `serve`.
+      // Before the bell, so that what delivery wants next finds no thread under way. Pairs with the
+      // exchange in `serve`.
       isRunning.store(false, ordering: .releasing)
+      if let bell = gateway.control.doorbell(of: .delivery) { Uring.ring(bell) }
     }
   }
 }

@@ -50,13 +50,19 @@ enum RunCommand {
         "danube-gateway: cannot watch for signals (error \(error.code))\n")
       return ExitCode.unavailable
     }
+    let descriptors = DescriptorLimit.raise()
     let gateway = Gateway(
-      configuration: configuration, seed: UInt64.random(in: 0 ... .max), startingAt: port.now)
+      configuration: configuration, seed: UInt64.random(in: 0 ... .max), startingAt: port.now,
+      connectionLimit: descriptors - Gateway.reservedDescriptors)
     var log = LogWriter(gateway: gateway)
     do throws(StartError) {
       var loop = try MainLoop(gateway: gateway, port: port)
       let threads = try startThreads(gateway)
       log.started(configuration, at: loop.clock.unixMilliseconds)
+      let wanted = configuration.listeners.reduce(0) { $0 + $1.maxConnections }
+      if wanted > descriptors - Gateway.reservedDescriptors {
+        log.tooFewDescriptors(descriptors, wanted: wanted, at: loop.clock.unixMilliseconds)
+      }
       while !loop.isFinished {
         let isQuiet = log.write(at: loop.clock.unixMilliseconds)
         loop.turn(waitingAtMost: isQuiet ? 1_000 : 0)
