@@ -15,16 +15,15 @@ struct ResolutionTests {
     ])
     let scene = try GatewayScene(seed: 5, configuration: configuration)
     var asked: [String: Int] = [:]
-    // One name at a time is answered, each time with nothing, the other one stays open.
-    for round in 0..<40 {
+    // Nobody answers for b: that must not keep a from being asked for again.
+    for _ in 0..<80 {
       scene.run(milliseconds: 500)
-      let wanted = scene.gateway.resolution.wanted
-      guard !wanted.isEmpty else { continue }
-      let host = wanted[round % wanted.count]
-      asked[host.name, default: 0] += 1
-      scene.gateway.resolution.resolved(host, addresses: [])
+      for host in scene.gateway.resolution.wanted where host.name == "a.example" {
+        asked[host.name, default: 0] += 1
+        scene.gateway.resolution.resolved(host, addresses: [])
+      }
     }
-    #expect(asked["a.example", default: 0] >= 3 && asked["b.example", default: 0] >= 3, "\(asked)")
+    #expect(asked["a.example", default: 0] >= 3, "\(asked)")
     let address = SocketAddress(ipv4: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
     for _ in 0..<40 where scene.broker?.createCount == 0 {
       scene.run(milliseconds: 500)
