@@ -1,5 +1,6 @@
 import Gateway
 import IOPort
+import Ingest
 import MQTT
 import Records
 import Settings
@@ -25,6 +26,7 @@ final class GatewayScene {
   private(set) var devices: [SimulatedDevice] = []
   private var acceptedSeen = 0
   private(set) var peakBytes = 0
+  private(set) var peakInputBytes = 0
   /// Where the loops of the gateway ended.
   private(set) var stoppedLoops = 0
 
@@ -157,6 +159,11 @@ final class GatewayScene {
     peakBytes = max(peakBytes, bytes)
     if bytes > gateway.configuration.limits.memoryBytes {
       oracle.complain("\(bytes) bytes of batches")
+    }
+    let input = inputBytes
+    peakInputBytes = max(peakInputBytes, input)
+    if input > IngestLimits(configuration: gateway.configuration).inputBytes {
+      oracle.complain("\(input) bytes of memory for what devices sent")
     }
   }
 
