@@ -58,6 +58,27 @@ public struct GrowableBytes: ~Copyable {
     moveOrGrow(additional)
   }
 
+  /// Moves the bytes to memory of `wanted` bytes, or of just as many as there are if that is more;
+  /// none is kept for none. O(count).
+  public mutating func setCapacity(_ wanted: Int) {
+    let length = count
+    let size = max(wanted, length)
+    if size == capacity { return }
+    var moved: UnsafeMutableRawPointer?
+    if size > 0 {
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+      if let base = unsafe base {
+        unsafe memory.copyMemory(from: base + head, byteCount: length)
+      }
+      unsafe moved = memory
+    }
+    unsafe base?.deallocate()
+    unsafe base = moved
+    capacity = size
+    head = 0
+    tail = length
+  }
+
   private mutating func moveOrGrow(_ additional: Int) {
     let length = count
     if let base = unsafe base, head >= additional, head >= capacity / 2 {

@@ -11,7 +11,12 @@ struct ProgressQueue {
       taken = 0
       return nil
     }
+    let next = entries[taken]
     taken += 1
-    return entries[taken - 1]
+    if taken >= 1024, taken * 2 >= entries.count {
+      entries.removeSubrange(..<taken)
+      taken = 0
+    }
+    return next
   }
 }

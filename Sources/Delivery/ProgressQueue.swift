@@ -13,6 +13,9 @@ struct ProgressQueue: ~Copyable {
     if head == messages.count {
       messages.removeAll(keepingCapacity: true)
       head = 0
+    } else if head >= 1024, head * 2 >= messages.count {
+      messages.removeSubrange(..<head)
+      head = 0
     }
   }
 

@@ -109,6 +109,9 @@ struct Batcher: ~Copyable {
     if sealedHead == sealed.count {
       sealed.removeAll(keepingCapacity: true)
       sealedHead = 0
+    } else if sealedHead >= 1024, sealedHead * 2 >= sealed.count {
+      sealed.removeSubrange(..<sealedHead)
+      sealedHead = 0
     }
   }
 

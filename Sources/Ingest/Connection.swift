@@ -35,12 +35,26 @@ struct Connection: ~Copyable {
   var pausedSince: Instant?
   /// Whether a packet was taken since reading was last tried again.
   var madeProgress = false
-  /// Whether the connection stands in the queue for memory.
+  /// Whether the connection stands in the queue for memory for records.
   var waitsForMemory = false
-  /// Whether the peer ended its direction while its bytes were still waiting.
-  var peerEnded = false
+  /// Whether the connection stands in the queue for memory for its incomplete packet.
+  var waitsForInput = false
+  /// The size of the incomplete packet at the front of `input`; 0 when it is not known.
+  var expectedBytes = 0
+  /// What of `expectedBytes` is reserved: all or nothing.
+  var reservedBytes = 0
+  /// Since when the reservation is held.
+  var reservedSince = Instant(nanoseconds: 0)
+  /// What the ingest side counts for this connection.
+  var countedBytes = 0
+  /// Bytes of the incomplete packet when it last counted as a sign of life.
+  var lastProgressBytes = 0
+  /// When the peer ended its direction while it was still owed something.
+  var endedSince: Instant?
   /// Whether it stands in the list of connections with something to send.
   var isDirty = false
+  let accepted: Instant
+  /// When the last whole packet came, or a KiB of one that is not complete.
   var lastReceived: Instant
   /// Times 1.5 already; 0 for none.
   var keepAliveMilliseconds = 0
@@ -56,8 +70,12 @@ struct Connection: ~Copyable {
     self.listener = listener
     self.session = session
     answers = AnswerQueue(capacity: answerLimit)
+    accepted = now
     lastReceived = now
   }
+
+  var peerEnded: Bool { endedSince != nil }
+  var isWaiting: Bool { waitsForMemory || waitsForInput }
 
   /// Lets the session write to the outbox.
   mutating func write(_ body: (inout ServerSession, inout GrowableBytes) -> Void) {

@@ -37,7 +37,7 @@ extension Ingest {
     metrics.connections.set(Int64(connections.count))
     operations.append(.receive(descriptor), token: token(Verb.receive, id))
     schedule(
-      id, at: now.advanced(milliseconds: configuration.connectTimeoutSeconds * 1_000))
+      id, at: now.advanced(milliseconds: configuration.connectTimeoutSeconds * 1_000), from: now)
   }
 
   mutating func acceptEnded(_ listener: Int, _ error: IOError, at now: Instant) {
@@ -52,74 +52,13 @@ extension Ingest {
       at: now.advanced(milliseconds: limits.acceptPauseMilliseconds))
   }
 
-  mutating func receivedBytes(
-    _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
-  ) {
-    guard connections.contains(id) else { return }
-    metrics.bytesReceived.add(UInt64(bytes.byteCount))
-    switch connections[id].phase {
-    case .lingering, .closing: return
-    case .connecting, .open: break
-    }
-    connections[id].lastReceived = now
-    guard connections[id].input.isEmpty, connections[id].pausedSince == nil else {
-      keep(id, bytes, at: now, operations: &operations)
-      if connections.contains(id), connections[id].pausedSince == nil {
-        processInput(id, at: now, operations: &operations)
-      }
-      return
-    }
-    let used = process(id, bytes, at: now, operations: &operations)
-    guard connections.contains(id), used < bytes.byteCount else { return }
-    switch connections[id].phase {
-    case .lingering, .closing: return
-    case .connecting, .open:
-      keep(id, bytes.extracting(droppingFirst: used), at: now, operations: &operations)
-    }
-  }
-
-  /// Keeps bytes for later; a connection that would make us hold too many is closed.
-  private mutating func keep(
-    _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
-  ) {
-    guard inputBytes + bytes.byteCount <= limits.inputBytes else {
-      metrics.disconnects(.inputMemory).add(1)
-      note(
-        .limitReached, "no memory is left for packets that are not complete",
-        peer: connections[id].peer, subject: clientText(id))
-      disconnect(id, reason: .quotaExceeded, at: now, operations: &operations)
-      return
-    }
-    connections[id].input.append(bytes)
-    inputBytes += bytes.byteCount
-  }
-
-  /// Processes what was kept, as far as it goes.
-  mutating func processInput(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
-    guard connections.contains(id), !connections[id].input.isEmpty else { return }
-    // Taken out while it is read, because processing changes the connection.
-    var input = GrowableBytes()
-    swap(&input, &connections[id].input)
-    let used = process(id, input.bytes, at: now, operations: &operations)
-    guard connections.contains(id) else { return }
-    switch connections[id].phase {
-    case .lingering, .closing:
-      inputBytes -= input.count
-    case .connecting, .open:
-      inputBytes -= used
-      input.removeFirst(used)
-      if input.isEmpty { input.removeAll(keepingCapacityUpTo: 16 * 1024) }
-      swap(&input, &connections[id].input)
-    }
-  }
-
   mutating func receiveEnded(
     _ id: SlotID, _ error: IOError?, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id) else { return }
     connections[id].isReceiving = false
     guard let error else {
-      peerEnded(id, operations: &operations)
+      peerEnded(id, at: now, operations: &operations)
       return
     }
     switch error.kind {
@@ -128,14 +67,36 @@ extension Ingest {
     }
   }
 
-  private mutating func peerEnded(_ id: SlotID, operations: inout OperationQueue) {
-    let isWaiting = connections[id].pausedSince != nil && !connections[id].input.isEmpty
-    if isWaiting, connections[id].phase == .open {
-      // What it sent before it left is still processed.
-      connections[id].peerEnded = true
-    } else {
+  /// The device says nothing more, but may still read: what it is owed goes out first. For that it
+  /// has `max_pause_s`.
+  private mutating func peerEnded(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    let isPaused = connections[id].pausedSince != nil && !connections[id].input.isEmpty
+    let isOwed = !connections[id].answers.isEmpty || !connections[id].outbox.isEmpty
+    guard connections[id].phase == .open, isPaused || isOwed else {
       close(id, operations: &operations)
+      return
     }
+    connections[id].endedSince = now
+    schedule(id, at: now.advanced(milliseconds: maxPauseMilliseconds(id)), from: now)
+    // What it sent before it left is still processed, a packet that is not complete never will be.
+    if connections[id].waitsForInput { connections[id].waitsForInput = false }
+    if isPaused, !connections[id].isWaiting {
+      resume(id, at: now, operations: &operations)
+    }
+    leaveIfEnded(id, at: now, operations: &operations)
+  }
+
+  /// A device that said its last word leaves when it has all its answers.
+  mutating func leaveIfEnded(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    guard connections.contains(id), connections[id].phase == .open, connections[id].peerEnded,
+      connections[id].answers.isEmpty,
+      connections[id].pausedSince == nil || connections[id].input.isEmpty
+    else { return }
+    linger(id, at: now, operations: &operations)
   }
 
   /// Arms a receive unless there is one, or reading is withheld.
@@ -153,12 +114,14 @@ extension Ingest {
   ) {
     guard connections.contains(id) else { return }
     connections[id].outbox.sent(count)
-    if connections[id].pausedSince != nil, !connections[id].waitsForMemory, !mustWait(id) {
+    if connections[id].pausedSince != nil, !connections[id].isWaiting, !mustWait(id) {
       resume(id, at: now, operations: &operations)
       guard connections.contains(id) else { return }
     }
     if !connections[id].outbox.isEmpty {
       markDirty(id)
+    } else if connections[id].phase == .lingering, connections[id].peerEnded {
+      close(id, operations: &operations)
     } else if connections[id].phase == .lingering {
       // The peer reads our last packet, then our end, and closes; a timer limits the wait.
       operations.append(
@@ -189,13 +152,7 @@ extension Ingest {
     dropInput(id)
     markDirty(id)
     resumeReceiving(id, operations: &operations)
-    schedule(id, at: now.advanced(milliseconds: limits.lingerMilliseconds))
-  }
-
-  /// Gives back the memory of bytes that nobody will process.
-  private mutating func dropInput(_ id: SlotID) {
-    inputBytes -= connections[id].input.count
-    connections[id].input.removeAll(keepingCapacityUpTo: 0)
+    schedule(id, at: now.advanced(milliseconds: limits.lingerMilliseconds), from: now)
   }
 
   mutating func closed(_ id: SlotID) {

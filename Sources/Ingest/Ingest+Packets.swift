@@ -28,6 +28,7 @@ extension Ingest {
         return used
       }
       var packetBytes = 0
+      connections[id].expectedBytes = 0
       let next = take(
         id, bytes.extracting(droppingFirst: used), packetBytes: &packetBytes, at: now,
         operations: &operations)
@@ -37,6 +38,8 @@ extension Ingest {
       case .goOn: used += packetBytes
       }
       connections[id].madeProgress = true
+      connections[id].lastReceived = now
+      connections[id].lastProgressBytes = 0
     }
     return used
   }
@@ -55,7 +58,8 @@ extension Ingest {
     do throws(MQTTError) {
       let event = try connections[id].session.next(in: bytes, consumed: &packetBytes)
       switch event {
-      case .needMore:
+      case .needMore(let expectedBytes):
+        connections[id].expectedBytes = expectedBytes ?? 0
         return .stopBefore
       case .connect(let view):
         return connect(id, view, at: now, operations: &operations)
@@ -128,10 +132,11 @@ extension Ingest {
     }
     markDirty(id)
     connections[id].phase = .open
-    connections[id].timer = .distantFuture
     let keepAlive = Int(connections[id].session.keepAliveSeconds)
     connections[id].keepAliveMilliseconds = keepAlive * 1_500
-    if keepAlive > 0 { schedule(id, at: now.advanced(milliseconds: keepAlive * 1_500)) }
+    if keepAlive > 0 {
+      schedule(id, at: now.advanced(milliseconds: keepAlive * 1_500), from: now)
+    }
     return .goOn
   }
 

@@ -54,9 +54,9 @@ extension Ingest {
       rest &= rest &- 1
       let source = batcher.store.source(of: RecordRef(batch: batch, index: index))
       guard source.index != .max else { continue }
-      sendAnswers(
-        SlotID(index: source.index, generation: source.generation), at: now,
-        operations: &operations)
+      let id = SlotID(index: source.index, generation: source.generation)
+      sendAnswers(id, at: now, operations: &operations)
+      leaveIfEnded(id, at: now, operations: &operations)
     }
   }
 
@@ -81,6 +81,7 @@ extension Ingest {
       }
     connections[id].answers.markReady(sequence: source.sequence, reason: code.rawValue)
     sendAnswers(id, at: now, operations: &operations)
+    leaveIfEnded(id, at: now, operations: &operations)
   }
 
   /// Sends the answers at the head of the queue that are ready, in one go.
@@ -108,7 +109,7 @@ extension Ingest {
       leaveIfAnswered(id, at: now, operations: &operations)
       return
     }
-    if connections[id].pausedSince != nil, !connections[id].waitsForMemory {
+    if connections[id].pausedSince != nil, !connections[id].isWaiting {
       resume(id, at: now, operations: &operations)
     }
   }

@@ -45,14 +45,19 @@ public struct Ingest: ~Copyable {
   var router: Router
   var timers = TimerQueue()
   var dirty: [SlotID] = []
+  /// Connections that wait for memory for records.
   var waiting = SlotQueue()
+  /// Connections that wait for memory for an incomplete packet.
+  var inputWaiting = SlotQueue()
   var notices: [IngestNotice] = []
   var unrouted: UnroutedSampler
   var random: SplitMix64
   /// The time of day as of this turn, Unix milliseconds.
   var unixMilliseconds: UInt64 = 0
-  /// Bytes in the input buffers of all connections.
+  /// Memory of the input buffers of all connections, and what is reserved beyond that.
   var inputBytes = 0
+  /// Reserved for packets that are not complete.
+  var reservedInputBytes = 0
   var isShuttingDown = false
   /// Reused for the attributes and the key of the record at hand.
   var routeFields = RouteFields()
@@ -147,6 +152,7 @@ public struct Ingest: ~Copyable {
 
   /// Ends a turn: seals batches that are due and sends what devices are to get.
   public mutating func flush(at now: Instant, operations: inout OperationQueue) {
+    wakeInputWaiting(at: now, operations: &operations)
     if isShuttingDown { batcher.sealAll() } else { batcher.sealDue(at: now) }
     for id in dirty where connections.contains(id) {
       connections[id].isDirty = false
@@ -156,6 +162,7 @@ public struct Ingest: ~Copyable {
         to: descriptor, token: token(Verb.send, id), operations: &operations)
     }
     dirty.removeAll(keepingCapacity: true)
+    metrics.inputBytes.set(inputBytes)
     metrics.batchBytes.set(batcher.store.bytesInUse)
     metrics.batches.set(batcher.store.batchesInUse)
   }

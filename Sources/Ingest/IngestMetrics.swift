@@ -59,6 +59,8 @@ public final class IngestMetrics: Sendable {
   public let pauses: Counter
   /// Bytes of memory in batches.
   public let batchBytes: Gauge
+  /// Bytes of memory for what was received and not processed.
+  public let inputBytes: Gauge
   /// Batches open or under way.
   public let batches: Gauge
   private let disconnectCounters: [Counter]
@@ -88,6 +90,9 @@ public final class IngestMetrics: Sendable {
     batchBytes = registry.gauge(
       "danube_gateway_batch_memory_bytes", help: "Memory in batches on their way to Danube.",
       unit: .bytes)
+    inputBytes = registry.gauge(
+      "danube_gateway_mqtt_input_memory_bytes",
+      help: "Memory for what MQTT devices sent and was not processed yet.", unit: .bytes)
     batches = registry.gauge(
       "danube_gateway_batches", help: "Batches open or on their way to Danube.")
     disconnectCounters = DisconnectReason.allCases.map { reason in

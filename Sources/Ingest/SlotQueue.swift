@@ -7,6 +7,8 @@ struct SlotQueue: ~Copyable {
 
   var count: Int { slots.count - head }
 
+  var first: SlotID? { head < slots.count ? slots[head] : nil }
+
   mutating func append(_ id: SlotID) { slots.append(id) }
 
   mutating func popFirst() -> SlotID? {

@@ -107,6 +107,26 @@ struct GrowableBytesTests {
     #expect(array(bytes.bytes) == [7])
   }
 
+  @Test("Memory is set to what is wanted, never below the bytes, and none for none")
+  func setCapacity() {
+    var bytes = GrowableBytes()
+    bytes.setCapacity(0)
+    #expect(bytes.capacity == 0)
+    bytes.setCapacity(100)
+    #expect(bytes.capacity == 100 && bytes.isEmpty)
+    bytes.append([UInt8](repeating: 1, count: 90).span.bytes)
+    bytes.append("0123456789")
+    #expect(bytes.capacity == 100)
+    bytes.removeFirst(95)
+    bytes.setCapacity(3)
+    #expect(bytes.capacity == 5 && array(bytes.bytes) == Array("56789".utf8))
+    bytes.setCapacity(1_000)
+    #expect(bytes.capacity == 1_000 && array(bytes.bytes) == Array("56789".utf8))
+    bytes.removeFirst(5)
+    bytes.setCapacity(0)
+    #expect(bytes.capacity == 0 && bytes.isEmpty)
+  }
+
   @Test("A slice names the bytes where they are")
   func slice() {
     var bytes = GrowableBytes()

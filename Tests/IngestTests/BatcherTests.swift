@@ -40,6 +40,26 @@ struct BatcherTests {
     #expect(batcher.isIdle && batcher.store.bytesInUse == 0)
   }
 
+  @Test("The queue of sealed batches does not grow when it is never empty")
+  func neverEmpty() throws {
+    var batcher = makeBatcher()
+    #expect(append(&batcher, at: start) != nil)
+    batcher.sealAll()
+    for _ in 0..<5_000 {
+      #expect(append(&batcher, at: start) != nil)
+      batcher.sealAll()
+      let next = batcher.nextSealed
+      let batch = try #require(next)
+      batcher.removeNextSealed()
+      batcher.release(batch)
+    }
+    #expect(batcher.sealed.count <= 2_050)
+    let last = batcher.nextSealed
+    batcher.release(try #require(last))
+    batcher.removeNextSealed()
+    #expect(batcher.nextSealed == nil && batcher.isIdle)
+  }
+
   @Test("Records of one turn share a batch, lanes do not")
   func sharing() {
     var batcher = makeBatcher()

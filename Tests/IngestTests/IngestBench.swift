@@ -59,6 +59,19 @@ final class IngestBench {
   }
 
   var inputBytes: Int { ingest.inputBytes }
+  var timerCount: Int { ingest.timers.count }
+  var inputLimits: IngestLimits { ingest.limits }
+
+  /// What the connections hold in truth, to compare with what is counted.
+  var heldInputBytes: Int {
+    var sum = 0
+    for index in 0..<ingest.connections.upperBound {
+      guard let id = ingest.connections.tenant(at: index) else { continue }
+      sum += max(
+        ingest.connections[id].input.capacity, ingest.connections[id].reservedBytes)
+    }
+    return sum
+  }
   var connectionCount: Int { ingest.connectionCount }
   var isDrained: Bool { ingest.isDrained }
 

@@ -138,7 +138,7 @@ struct IngestTests {
     let first = bench.connect(.v5)
     bench.receive(first, publish(.v5, 1))
     let batch = try #require(bench.takeBatch())
-    bench.endReceive(first, nil)
+    bench.endReceive(first, IOError(.connectionReset))
     bench.finishClose(first)
     let second = bench.connect(.v5)
     bench.receive(second, publish(.v5, 1))

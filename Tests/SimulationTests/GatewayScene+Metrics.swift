@@ -1,7 +1,11 @@
-import Gateway
+@testable import Gateway
+import Ingest
 import Metrics
 
 extension GatewayScene {
+  /// Memory for what devices sent and ingest did not process, as of its last turn.
+  var inputBytes: Int { Int(gateway.ingestMetrics.inputBytes.value) }
+
   /// The value of a metric, as `/metrics` shows it.
   func metric(_ name: String) -> Int {
     var text: [UInt8] = []

@@ -1,5 +1,6 @@
 import Gateway
 import IOPort
+import Ingest
 import MQTT
 import Records
 import Settings
@@ -25,6 +26,7 @@ final class GatewayScene {
   private(set) var devices: [SimulatedDevice] = []
   private var acceptedSeen = 0
   private(set) var peakBytes = 0
+  private(set) var peakInputBytes = 0
   /// Where the loops of the gateway ended.
   private(set) var stoppedLoops = 0
 
@@ -158,6 +160,11 @@ final class GatewayScene {
     if bytes > gateway.configuration.limits.memoryBytes {
       oracle.complain("\(bytes) bytes of batches")
     }
+    let input = inputBytes
+    peakInputBytes = max(peakInputBytes, input)
+    if input > IngestLimits(configuration: gateway.configuration).inputBytes {
+      oracle.complain("\(input) bytes of memory for what devices sent")
+    }
   }
 
   /// Loops that have ended do not turn any more, as their threads would.
@@ -211,6 +218,8 @@ final class GatewayScene {
     if gateway.store.bytesInUse != 0 {
       oracle.complain("\(gateway.store.bytesInUse) bytes leaked")
     }
+    // A packet that is on its way may be there, a message that waits may not.
+    if inputBytes > 1_024 { oracle.complain("\(inputBytes) bytes of input leaked") }
     for id in [ingest.portID, delivery.portID, main.portID] where world.isAlive(id) {
       let lent = world.lentBufferCount(of: id)
       if lent > 0 { oracle.complain("\(lent) buffers are lent for ever") }

@@ -1,0 +1,188 @@
+import Bytes
+import IOPort
+import MQTT
+import Metrics
+import Settings
+
+// Bytes that were received and cannot be processed yet, and the memory for them.
+//
+// A packet that is not complete reserves its whole size before more of it is read; where there is
+// nothing left to reserve, reading stops until others give back theirs. What was received by then
+// is held without a reservation. As the largest packet fits into what can be reserved, whoever
+// waits first gets it sooner or later.
+extension Ingest {
+  /// Incomplete packets up to this size need no reservation while there is memory enough.
+  private static var smallPacketBytes: Int { 16 << 10 }
+  /// So many bytes of an incomplete packet are a sign of life as good as a packet.
+  private static var progressBytes: Int { 1_024 }
+
+  mutating func receivedBytes(
+    _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
+  ) {
+    guard connections.contains(id) else { return }
+    metrics.bytesReceived.add(UInt64(bytes.byteCount))
+    var used = 0
+    // First what completes the packet at hand, and not more: its memory is measured.
+    while used < bytes.byteCount, isReading(id), !connections[id].input.isEmpty {
+      let missing = max(connections[id].expectedBytes - connections[id].input.count, 1)
+      let count = min(missing, bytes.byteCount - used)
+      keep(id, bytes.extracting(used..<used + count), at: now, operations: &operations)
+      used += count
+      guard isReading(id) else { break }
+      if connections[id].input.count >= connections[id].expectedBytes {
+        processInput(id, at: now, operations: &operations)
+      }
+    }
+    if used < bytes.byteCount, isReading(id) {
+      used += process(
+        id, bytes.extracting(droppingFirst: used), at: now, operations: &operations)
+    }
+    guard isHeard(id) else { return }
+    if used < bytes.byteCount {
+      keep(id, bytes.extracting(droppingFirst: used), at: now, operations: &operations)
+      provide(id, at: now, operations: &operations)
+    }
+    noteProgress(id, at: now)
+  }
+
+  /// Whether what the connection sends still matters.
+  private func isHeard(_ id: SlotID) -> Bool {
+    guard connections.contains(id) else { return false }
+    switch connections[id].phase {
+    case .lingering, .closing: return false
+    case .connecting, .open: return true
+    }
+  }
+
+  private func isReading(_ id: SlotID) -> Bool {
+    isHeard(id) && connections[id].pausedSince == nil
+  }
+
+  /// A large packet on a slow line takes longer than the keep alive: each KiB of it counts. Single
+  /// bytes do not, or a device could hold its place with a packet that never ends.
+  private mutating func noteProgress(_ id: SlotID, at now: Instant) {
+    guard isReading(id), connections[id].expectedBytes > 0 else { return }
+    let count = connections[id].input.count
+    guard count - connections[id].lastProgressBytes >= Self.progressBytes else { return }
+    connections[id].lastProgressBytes = count
+    connections[id].lastReceived = now
+  }
+
+  /// Counts the memory of the connection's input anew.
+  private mutating func count(_ id: SlotID) {
+    let held = max(connections[id].input.capacity, connections[id].reservedBytes)
+    inputBytes += held - connections[id].countedBytes
+    connections[id].countedBytes = held
+  }
+
+  /// Memory held without a reservation.
+  private var looseBytes: Int { inputBytes - reservedInputBytes }
+
+  /// Keeps bytes for later; a connection that would make us hold too many is closed.
+  private mutating func keep(
+    _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
+  ) {
+    let needed = connections[id].input.count + bytes.byteCount
+    let capacity = connections[id].input.capacity
+    if needed > capacity {
+      // Not doubled: beside the packet at hand only what one wait of the port brings is kept.
+      let larger = connections[id].input.isEmpty ? needed : needed + min(needed / 2, 64 << 10)
+      let held = max(larger, connections[id].reservedBytes)
+      guard looseBytes + held - connections[id].countedBytes <= limits.looseInputBytes else {
+        metrics.disconnects(.inputMemory).add(1)
+        note(
+          .limitReached, "no memory is left for what was received",
+          peer: connections[id].peer, subject: clientText(id))
+        disconnect(id, reason: .quotaExceeded, at: now, operations: &operations)
+        return
+      }
+      connections[id].input.setCapacity(larger)
+    }
+    connections[id].input.append(bytes)
+    count(id)
+  }
+
+  /// Sees to the memory for the whole of the incomplete packet at the front.
+  private mutating func provide(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    let expected = connections[id].expectedBytes
+    guard isReading(id), expected > 0, connections[id].reservedBytes == 0,
+      !connections[id].peerEnded
+    else { return }
+    let missing = max(expected - connections[id].countedBytes, 0)
+    let isSmall =
+      expected <= Self.smallPacketBytes && looseBytes + missing <= limits.looseInputBytes / 2
+    if isSmall {
+      connections[id].input.setCapacity(expected)
+      count(id)
+    } else if inputWaiting.count == 0,
+      reservedInputBytes + expected <= limits.reservableInputBytes
+    {
+      reserve(id, at: now)
+    } else {
+      connections[id].waitsForInput = true
+      inputWaiting.append(id)
+      pause(id, at: now, operations: &operations)
+    }
+  }
+
+  private mutating func reserve(_ id: SlotID, at now: Instant) {
+    let expected = connections[id].expectedBytes
+    connections[id].reservedBytes = expected
+    connections[id].reservedSince = now
+    reservedInputBytes += expected
+    connections[id].input.setCapacity(expected)
+    count(id)
+    schedule(id, at: now.advanced(milliseconds: maxPauseMilliseconds(id)), from: now)
+  }
+
+  private mutating func giveBackReservation(_ id: SlotID) {
+    reservedInputBytes -= connections[id].reservedBytes
+    connections[id].reservedBytes = 0
+  }
+
+  /// Lets connections go on that wait for memory for their packet, the longest waiting first.
+  mutating func wakeInputWaiting(at now: Instant, operations: inout OperationQueue) {
+    while let id = inputWaiting.first {
+      if isHeard(id), connections[id].waitsForInput {
+        let expected = connections[id].expectedBytes
+        // What was under way when reading stopped may have completed the packet.
+        let isComplete = connections[id].input.count >= expected
+        if !isComplete {
+          guard reservedInputBytes + expected <= limits.reservableInputBytes else { return }
+          reserve(id, at: now)
+        }
+        connections[id].waitsForInput = false
+        resume(id, at: now, operations: &operations)
+      }
+      _ = inputWaiting.popFirst()
+    }
+  }
+
+  /// Processes what was kept, as far as it goes.
+  mutating func processInput(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
+    guard connections.contains(id), !connections[id].input.isEmpty else { return }
+    // Taken out while it is read, because processing changes the connection.
+    var input = GrowableBytes()
+    swap(&input, &connections[id].input)
+    let used = process(id, input.bytes, at: now, operations: &operations)
+    guard isHeard(id) else { return }
+    input.removeFirst(used)
+    if used > 0 { giveBackReservation(id) }
+    if input.isEmpty || (input.capacity > 16 << 10 && input.count < input.capacity / 4) {
+      input.setCapacity(0)
+    }
+    swap(&input, &connections[id].input)
+    count(id)
+    provide(id, at: now, operations: &operations)
+  }
+
+  /// Gives back the memory of bytes that nobody will process.
+  mutating func dropInput(_ id: SlotID) {
+    connections[id].input.removeAll(keepingCapacityUpTo: 0)
+    connections[id].waitsForInput = false
+    giveBackReservation(id)
+    count(id)
+  }
+}
