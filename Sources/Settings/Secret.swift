@@ -23,7 +23,7 @@ public struct Secret: Sendable {
     bytes = []
   }
 
-  /// A secret that was read. `contents` is not checked; see ``SecretText/trimmed(_:)``.
+  /// A secret that was read. `contents` is not checked; whoever read it did.
   public init(source: Source, contents: [UInt8]) {
     self.source = source
     bytes = contents
