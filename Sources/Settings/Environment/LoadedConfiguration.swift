@@ -27,17 +27,20 @@ public struct LoadedConfiguration: Sendable {
     self.path = path
   }
 
-  /// Reads every secret with `read`, which gets the place and answers what is there.
+  /// Reads every secret with `read`, which gets the place and answers what is there, or nil to
+  /// leave it unread.
   ///
   /// - Throws: an error a secret that cannot be read, or whose text cannot be one.
   public mutating func readSecrets(
-    _ read: (Secret.Source) throws(SettingsProblem) -> [UInt8]
+    _ read: (Secret.Source) throws(SettingsProblem) -> [UInt8]?
   ) throws(SettingsErrors) {
     var errors: [SettingsError] = []
     if let token = configuration.admin.token {
       do throws(SettingsProblem) {
-        let contents = try SecretText.token(try read(token.source))
-        configuration.admin.token = Secret(source: token.source, contents: contents)
+        if let contents = try read(token.source) {
+          configuration.admin.token = Secret(
+            source: token.source, contents: try SecretText.token(contents))
+        }
       } catch {
         errors.append(secretError(error, section: "admin", names: ["token_file", "token_env"]))
       }
