@@ -125,6 +125,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests("GatewayTests", ["Admin", "Gateway", "IOPort", "Settings"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],
