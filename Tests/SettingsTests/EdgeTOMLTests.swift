@@ -56,7 +56,8 @@ struct EdgeTOMLTests {
     let secrets = ConfigurationReference.entries.filter(\.isSecret).map { "#\($0.name) = " }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       if secrets.contains(where: { line.hasPrefix($0) }) { return line }
-      return line.first == "#" && line.dropFirst().first?.isLowercase == true ? line.dropFirst() : line
+      return line.first == "#" && line.dropFirst().first?.isLowercase == true
+        ? line.dropFirst() : line
     }
     let uncommented = lines.joined(separator: "\n")
     let loaded = try load(uncommented)

@@ -147,7 +147,8 @@ struct EnvironmentTests {
       notes.contains(
         "DANUBE_GATEWAY_LIMIT_MEMORY is ignored: there is no such key; "
           + "did you mean DANUBE_GATEWAY_LIMITS_MEMORY?"))
-    #expect(notes.contains { $0.hasPrefix("DANUBE_GATEWAY_LISTEN_ADDRESS is ignored: there can be") })
+    #expect(
+      notes.contains { $0.hasPrefix("DANUBE_GATEWAY_LISTEN_ADDRESS is ignored: there can be") })
     #expect(notes.contains { $0.hasPrefix("MQTT_PASSWORD is ignored: ") })
     #expect(notes.contains { $0.hasPrefix("RUST_LOG is ignored: ") })
     #expect(notes.contains { $0.hasPrefix("SERVER_PORT is ignored: there is no [[listen]]") })
@@ -176,11 +177,14 @@ struct EnvironmentTests {
   @Test("Variables with any text load or are refused, and never crash")
   func hostileValues() {
     var generator = SeededGenerator(seed: UInt64.random(in: 0...UInt64.max))
-    let names = EnvironmentReference.aliases.map(\.variable)
+    let names =
+      EnvironmentReference.aliases.map(\.variable)
       + ConfigurationReference.entries.filter { !$0.isRepeated }.map {
         EnvironmentReference.variable(section: $0.section, key: $0.name)
       }
-    let pieces = ["a", "1", ",", "\u{0}", "\u{202e}", "\n", "\"", "[", "]", "::", ":", "é", "-", " "]
+    let pieces = [
+      "a", "1", ",", "\u{0}", "\u{202e}", "\n", "\"", "[", "]", "::", ":", "é", "-", " ",
+    ]
     for _ in 0..<2_000 {
       let count = Int.random(in: 1...8, using: &generator)
       let value = (0..<count).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()

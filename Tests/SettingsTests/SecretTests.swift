@@ -31,7 +31,9 @@ struct SecretTests {
   @Test("Only the whole secret matches; one that was not read matches nothing")
   func matching() {
     let secret = Secret(source: .variable("X"), contents: Array(text.utf8))
-    for other in ["", "s", text + "x", String(text.dropLast()), text + text, "S" + text.dropFirst()] {
+    for other in [
+      "", "s", text + "x", String(text.dropLast()), text + text, "S" + text.dropFirst(),
+    ] {
       #expect(!secret.matches(Array(other.utf8)), "\(other)")
     }
     let unread = Secret(source: .variable("X"))
@@ -99,7 +101,9 @@ struct SecretTests {
 
   @Test(
     "A text that is no secret is an error with a remedy",
-    arguments: ["", "\n", "short", "with spaces in between", "two\nlines-two-lines", "é1234567890123456"])
+    arguments: [
+      "", "\n", "short", "with spaces in between", "two\nlines-two-lines", "é1234567890123456",
+    ])
   func badTexts(contents: String) throws {
     #expect(throws: SettingsErrors.self) {
       _ = try read("[admin]\ntoken_file = \"/etc/x\"\n", contents: contents)
