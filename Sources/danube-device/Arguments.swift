@@ -25,7 +25,8 @@ enum Arguments {
         --payload-bytes N       fill the readings up to this size
         --name PREFIX           devices are PREFIX-1, PREFIX-2, ... (default: device)
         --late-ms N             later than this counts as late (default: 1000)
-        --wait-ms N             for answers after the last message (default: 10000)
+        --wait-ms N             for connections before the first message, and for answers after
+                                the last one (default: 10000)
         --manifest FILE         list what was acknowledged, as "device sequence"; - for stdout
         --json                  the summary as JSON
         --quiet                 no running count

@@ -17,7 +17,7 @@ struct DeviceFleet: ~Copyable {
 
   /// So that the queue of new connections at the server does not overflow.
   private static let connectingLimit = 64
-  private static let connectNanoseconds: UInt64 = 10_000_000_000
+  private static let shortestConnectNanoseconds: UInt64 = 500_000_000
   private static let idleLimitNanoseconds: UInt64 = 50_000_000
 
   private var clients: MosquittoClients
@@ -49,13 +49,12 @@ struct DeviceFleet: ~Copyable {
 
   // MARK: The loop
 
-  /// Waits until all are connected, or for as long as that may take.
+  /// Waits until all are connected, or for as long as answers are waited for.
   private mutating func connectAll() throws(DeviceError) {
-    let start = Clock.now()
-    while connectedCount < devices.count, !Process.shouldStop {
-      let now = Clock.now()
-      if now - start > Self.connectNanoseconds { break }
-      turn(at: now)
+    let limit = UInt64(ledger.options.workload.waitMilliseconds) * 1_000_000
+    let end = Clock.now() + max(limit, Self.shortestConnectNanoseconds)
+    while connectedCount < devices.count, !Process.shouldStop, Clock.now() < end {
+      turn(at: Clock.now())
       clients.wait(nanoseconds: Self.idleLimitNanoseconds)
     }
     let server = ledger.options.server
