@@ -182,6 +182,38 @@ extension EndToEnd {
         try device(["publish", "--topic", "a", "--file", folder.path("none")]).end == .exited(65))
     }
 
+    @Test("Webhooks are posted until they are accepted, and given up when they are refused")
+    func webhooks() throws {
+      let port = try RawSocket.freePorts(1)[0]
+      let server = try ChildProcess(
+        "webhook_peer", [try Paths.python(), "-u", Paths.peer("webhook_peer"), "--port", "\(port)"])
+      _ = try Deadline().wait(for: "webhook_peer") { try? RawSocket(port: port) }
+      func run(_ path: String) throws -> (end: ChildProcess.End, counts: [String: Double]) {
+        let result = try device([
+          "run", "--webhook", "http://127.0.0.1:\(port)/\(path)/{device}", "--header",
+          "X-Site: hall", "--devices", "10", "--rate", "200", "--count", "100", "--json",
+          "--manifest", folder.path("manifest"),
+        ])
+        return (result.end, try summary(result.output))
+      }
+      let good = try run("hooks")
+      #expect(good.end == .exited(0))
+      #expect(good.counts["acknowledged"] == 100 && good.counts["refused"] == 0)
+      // One of ten was told to come again. One of ten got no answer: where the connection was kept
+      // from an earlier request libcurl posts again by itself, and that is not counted.
+      #expect((11...30).contains(good.counts["retried"] ?? 0), "\(good.counts)")
+      #expect((good.counts["latency_max_ms"] ?? 0) >= 1_000, "Retry-After is waited for")
+      let received = server.output.split(separator: "\n").map(String.init)
+      #expect(try manifest.count == 100)
+      #expect(try verify(received) == .exited(0))
+      #expect(try verify(received.dropLast()) == .exited(1))
+
+      let refused = try run("elsewhere")
+      #expect(refused.end == .exited(1))
+      #expect(refused.counts["refused"] == 100 && refused.counts["retried"] == 0)
+      #expect(try manifest.isEmpty)
+    }
+
     // MARK: The demo
 
     /// A program that is the gateway, except that what `tail` prints goes through `filter`.
