@@ -1,7 +1,7 @@
 /// The words and options of a command line, before anybody has asked what they mean.
 ///
 /// An option is `--name value` or `--name=value`, a switch is `--name`; `--` ends them, and `-` is
-/// a word.
+/// a word. Not getopt_long: the door to it brings liburing along, and this one reads any list.
 struct OptionList {
   private(set) var words: [String] = []
   private var values: [String: [String]] = [:]

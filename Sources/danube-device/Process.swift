@@ -8,10 +8,11 @@ enum Process {
   /// Whether SIGINT or SIGTERM came.
   static var shouldStop: Bool { stopRequested.load(ordering: .relaxed) }
 
-  /// Makes SIGINT and SIGTERM end a run in order, and a closed pipe an error of the write to it.
+  /// Makes SIGINT and SIGTERM end a run in order, the second one at once, and a closed pipe an
+  /// error of the write to it.
   static func prepareSignals() {
     let stop: @convention(c) (Int32) -> Void = { _ in
-      Process.stopRequested.store(true, ordering: .relaxed)
+      if Process.stopRequested.exchange(true, ordering: .relaxed) { _exit(130) }
     }
     signal(SIGINT, stop)
     signal(SIGTERM, stop)
