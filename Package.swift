@@ -96,7 +96,7 @@ let package = Package(
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
     tests("LogsTests", ["Logs", "Bytes"]),
-    tests("UringTests", ["Uring", "IOPort", "Bytes"]),
+    tests("UringTests", ["Uring", "IOPort", "Bytes", "Simulator"]),
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
     tests(
       "DanubeUplinkTests",
