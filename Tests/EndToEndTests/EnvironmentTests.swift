@@ -66,15 +66,21 @@ extension EndToEnd {
       let gateway = try GatewayProcess(
         environment: ["LOG_LEVEL": "warn", "DANUBE_GATEWAY_NAME": "n-e-w", "JOURNAL_STREAM": "1:2"])
       #expect(try gateway.get("/status").body.contains("\"name\":\"n-e-w\""))
-      let lines = gateway.process.errorOutput.split(separator: "\n")
-      #expect(!lines.isEmpty)
-      for line in lines {
+      for line in try log(of: gateway) {
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         #expect(object?["level"] as? String == "warn", "\(line)")
       }
       let text = try GatewayProcess(environment: ["DANUBE_GATEWAY_LOG_FORMAT": "text"])
-      let first = text.process.errorOutput.split(separator: "\n").first ?? ""
+      let first = try log(of: text)[0]
       #expect(first.contains("Z info  gateway.starting version="), "\(first)")
+    }
+
+    /// The lines of the log, once there are any: ports answer before the first one is written.
+    private func log(of gateway: GatewayProcess) throws -> [Substring] {
+      try Deadline().wait(for: "a line of the log") {
+        let output = gateway.process.errorOutput
+        return output.hasSuffix("\n") ? output.split(separator: "\n") : nil
+      }
     }
 
     @Test("Lines for the journal carry their priority, also those of a start that fails")

@@ -123,7 +123,8 @@ extension EndToEnd {
           let line = status.split(separator: "\n").first { $0.hasPrefix("\(key):") } ?? ""
           return line.split(whereSeparator: \.isWhitespace).last.map(String.init) ?? ""
         }
-        result[task == "\(process)" ? "main" : value("Name")] = Int(value("voluntary_ctxt_switches"))
+        let name = task == "\(process)" ? "main" : value("Name")
+        result[name] = Int(value("voluntary_ctxt_switches"))
       }
       return result
     }

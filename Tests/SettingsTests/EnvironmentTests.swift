@@ -43,7 +43,8 @@ struct EnvironmentTests {
 
   @Test("An empty environment changes nothing")
   func nothing() throws {
-    let loaded = try load(anyRoute, ["LOG_LEVEL": "", "PATH": "/bin"])
+    let loaded = try load(
+      anyRoute, ["LOG_LEVEL": "", "PATH": "/bin", "DANUBE_GATEWAY_BINARY": "x"])
     let plain = try load(anyRoute)
     #expect(loaded.configuration == plain)
     #expect(loaded.notes == [])

@@ -15,7 +15,9 @@ struct EnvironmentOverlay {
     let sections = ConfigurationReference.sections.filter { !$0.isRepeated }
     for alias in EnvironmentReference.aliases { apply(alias) }
     setWebhookAddress()
-    var known: Set<String> = [EnvironmentReference.configurationPath]
+    var known: Set<String> = [
+      EnvironmentReference.configurationPath, EnvironmentReference.program,
+    ]
     for section in sections {
       for entry in section.entries {
         for name in Self.names(of: entry) {

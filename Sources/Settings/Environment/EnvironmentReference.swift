@@ -7,6 +7,9 @@ public enum EnvironmentReference {
   /// Danube Connect's name for the same.
   public static let connectorConfigurationPath = "CONNECTOR_CONFIG_PATH"
 
+  /// Names the program, for the scripts and tests of this project; it sets nothing.
+  static let program = "DANUBE_GATEWAY_BINARY"
+
   /// A variable that Danube Connect's connectors know, with its meaning here.
   public struct Alias: Sendable {
     /// The name.
