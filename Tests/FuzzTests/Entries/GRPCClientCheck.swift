@@ -39,7 +39,7 @@ enum GRPCClientCheck {
     let whole = try GRPCClientPlay(bytes, ends: [bytes.count], setup, isLively: false)
     try Cuts.forEach(bytes[...], effort: effort) { ends throws(Finding) in
       let cut = try GRPCClientPlay(bytes, ends: ends, setup, isLively: false)
-      try cut.log.requireEqual(to: whole.log, "cut at \(ends.prefix(2)) the events are others")
+      try cut.log.requireEqual(to: whole.log, ends: ends)
       if effort == .thorough || ends.count > 2 {
         _ = try GRPCClientPlay(bytes, ends: ends, setup, isLively: true)
       }

@@ -4,7 +4,7 @@ import IOPort
 
 /// One connection of a gRPC client with four calls, on streams 1 to 7.
 struct GRPCClientPlay {
-  private(set) var log = EventLog()
+  private(set) var log = CallLog()
   private let setup: GRPCClientCheck.Setup
   private let isLively: Bool
   /// Tags of calls in flight.
@@ -39,7 +39,7 @@ struct GRPCClientPlay {
         try write(&client, &sent)
       }
     }
-    if let failure = client.failure { log.begin("failure \(failure)") }
+    if client.failure != nil { log.fail() }
     try write(&client, &sent)
     client.abandonAllCalls()
     try takeEvents(&client)
@@ -97,21 +97,17 @@ struct GRPCClientPlay {
     while let event = client.nextEvent() {
       switch event {
       case .message(let tag):
-        log.begin("message")
-        log.add(tag)
-        log.add(client.currentMessage)
+        log.note(tag, "message") { $0.add(client.currentMessage) }
         try require(open.contains(tag), "a message of call \(tag), which is over")
         try require(
           client.currentMessage.byteCount <= setup.options.maximumMessageBytes,
           "a message above the limit")
       case .completed(let tag, let status):
-        log.begin("completed \(status)")
-        log.add(tag)
-        log.add(client.currentStatusMessage)
+        log.end(tag, "completed \(status)") { $0.add(client.currentStatusMessage) }
         try require(open.remove(tag) != nil, "call \(tag) completes twice")
-      case .goAway: log.begin("goaway")
-      case .pong: log.begin("pong")
-      case .settings: log.begin("settings")
+      case .goAway: log.note("goaway")
+      case .pong: log.note("pong")
+      case .settings: log.note("settings")
       }
     }
     while let tag = client.takeAbandonedBodyTag() {

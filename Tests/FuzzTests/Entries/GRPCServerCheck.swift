@@ -39,7 +39,7 @@ enum GRPCServerCheck {
     let whole = try GRPCServerPlay(bytes, ends: [bytes.count], setup, answers: false)
     try Cuts.forEach(bytes[...], effort: effort) { ends throws(Finding) in
       let cut = try GRPCServerPlay(bytes, ends: ends, setup, answers: false)
-      try cut.log.requireEqual(to: whole.log, "cut at \(ends.prefix(2)) the events are others")
+      try cut.log.requireEqual(to: whole.log, ends: ends)
       if effort == .thorough || ends.count > 2 {
         _ = try GRPCServerPlay(bytes, ends: ends, setup, answers: true)
       }

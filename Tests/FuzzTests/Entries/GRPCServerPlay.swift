@@ -4,7 +4,7 @@ import IOPort
 
 /// One connection to a gRPC server.
 struct GRPCServerPlay {
-  private(set) var log = EventLog()
+  private(set) var log = CallLog()
   private let setup: GRPCServerCheck.Setup
   private let answers: Bool
   /// Streams whose call came and whose last event did not.
@@ -32,12 +32,11 @@ struct GRPCServerPlay {
         try takeEvents(&server)
       }
     }
-    if let failure = server.failure { log.begin("failure \(failure)") }
+    if server.failure != nil { log.fail() }
     sent.send { server.writeOutput(to: &$0) }
     server.abandonAllCalls()
     try takeEvents(&server)
     try require(open.isEmpty, "calls without an end: \(open)")
-    try require(server.callsOpen == 0, "\(server.callsOpen) calls are open")
     try require(server.heldBytes < 64 << 20, "\(server.heldBytes) bytes are held")
   }
 
@@ -47,22 +46,20 @@ struct GRPCServerPlay {
       case .call(let stream):
         try require(open.insert(stream).inserted, "stream \(stream) calls twice")
         callCount += 1
-        log.begin("call")
-        log.add(stream)
-        log.add(server.currentPath)
-        log.add(server.currentMessage)
-        log.add(server.currentTimeoutMilliseconds ?? -1)
+        log.note(UInt64(stream), "call") { log in
+          log.add(server.currentPath)
+          log.add(server.currentMessage)
+          log.add(server.currentTimeoutMilliseconds ?? -1)
+        }
         let message = Array(copying: server.currentMessage)
         try require(
           message.count <= setup.options.maximumMessageBytes, "a message above the limit")
         if answers { answer(stream, message, &server) }
       case .cancelled(let stream):
-        log.begin("cancelled")
-        log.add(stream)
+        log.end(UInt64(stream), "cancelled") { _ in }
         try require(open.remove(stream) != nil, "stream \(stream) is cancelled unheard")
       case .closed(let stream):
-        log.begin("closed")
-        log.add(stream)
+        log.end(UInt64(stream), "closed") { _ in }
         try require(open.remove(stream) != nil, "stream \(stream) is closed unheard")
       }
     }

@@ -45,8 +45,9 @@ struct MQTTConversation: ~Copyable {
         switch event {
         case .needMore(let expected):
           wantsMore = true
-          if let expected, expected <= bytes.byteCount - consumed
-            || expected > session.limits.maximumPacketBytes
+          if let expected,
+            expected <= bytes.byteCount - consumed
+              || expected > session.limits.maximumPacketBytes
           {
             throw MQTTError.packetTooLarge
           }
@@ -60,7 +61,8 @@ struct MQTTConversation: ~Copyable {
       }
       try require(consumed >= before && consumed <= bytes.byteCount, "consumed \(consumed)")
       if wantsMore {
-        try require(consumed == before, "consumed, and wants more")
+        try require(
+          consumed == before || stateBefore == .closed, "consumed, and wants more")
         return consumed
       }
       try require(consumed > before || wasTakenBack, "an event of no bytes")

@@ -47,7 +47,8 @@ enum TOMLCheck {
     }
     var second: SettingsErrors?
     do throws(SettingsErrors) { _ = try load(contents, variables) } catch { second = error }
-    try require(second == refusal, "refused once, and the second time: \(second?.description ?? "not")")
+    try require(
+      second == refusal, "refused once, and the second time: \(second?.description ?? "not")")
   }
 
   /// What is accepted, shown as TOML and read again, is the same configuration.
