@@ -99,6 +99,12 @@ public struct AdminServer: ~Copyable {
     requests.isEmpty ? nil : requests.removeFirst()
   }
 
+  /// What was sent with a request that is not answered yet; empty when nothing was, or when its
+  /// connection has gone. At most 256 bytes: more is refused before the owner sees it.
+  public func body(of connection: AdminConnection) -> [UInt8] {
+    connections.contains(connection.slot) ? connections[connection.slot].body : []
+  }
+
   /// Answers a request. The body is copied; for HEAD only its length is sent. A connection that has
   /// gone meanwhile is passed over.
   public mutating func respond(

@@ -23,12 +23,13 @@ struct ClientConnection: ~Copyable {
   struct Facts: BitwiseCopyable {
     enum Target: BitwiseCopyable {
       case endpoint(AdminEndpoint)
-      case wrongMethod
+      case wrongMethod(AdminEndpoint)
       case unknown
     }
 
     var target = Target.unknown
     var isHead = false
+    var isPut = false
     var keepsAlive = false
     var minorVersion: UInt8 = 1
 
@@ -39,27 +40,32 @@ struct ClientConnection: ~Copyable {
       isHead = head.method == .head
       keepsAlive = head.keepsAlive
       minorVersion = head.minorVersion
-      let endpoint: AdminEndpoint? =
-        if head.hasPath("/healthz") {
-          .health
-        } else if head.hasPath("/metrics") {
-          .metrics
-        } else if head.hasPath("/status") {
-          .status
-        } else {
-          nil
-        }
-      if let endpoint {
-        target = head.method == .get || isHead ? .endpoint(endpoint) : .wrongMethod
+      isPut = head.method == .put
+      for endpoint in AdminEndpoint.allCases where head.hasPath(endpoint.path) {
+        let isRead = head.method == .get || isHead
+        let isAllowed = isRead || isPut && endpoint.isSettable
+        target = isAllowed ? .endpoint(endpoint) : .wrongMethod(endpoint)
       }
     }
+
+    /// Whether the body matters.
+    var wantsBody: Bool {
+      if case .endpoint = target { isPut } else { false }
+    }
   }
+
+  /// The most bytes of a body that matters.
+  static let bodyLimitBytes = 256
 
   let descriptor: Descriptor
   var reader: RequestReader
   var outbox = Outbox()
   var phase = Phase.reading
   var facts = Facts()
+  /// What was sent with the request, if that matters.
+  var body: [UInt8] = []
+  /// Whether more was sent than is taken.
+  var bodyIsTooLarge = false
   /// Whether the peer ended its direction.
   var peerEnded = false
   /// Whether a request has begun to arrive; its time limit runs.
@@ -76,8 +82,21 @@ struct ClientConnection: ~Copyable {
   /// Takes what the head just read says; `100 Continue` goes out where it is waited for.
   mutating func noteHead() {
     facts = Facts(reader.head)
+    body.removeAll()
+    bodyIsTooLarge = false
     if reader.head.expectsContinue {
       outbox.write { ResponseHead.writeContinue(into: &$0) }
+    }
+  }
+
+  /// Keeps the piece of a body just read, if it matters.
+  mutating func noteBody() {
+    guard facts.wantsBody else { return }
+    let piece = Array(copying: reader.body)
+    if body.count + piece.count > Self.bodyLimitBytes {
+      bodyIsTooLarge = true
+    } else {
+      body += piece
     }
   }
 
@@ -87,7 +106,9 @@ struct ClientConnection: ~Copyable {
       statusCode: statusCode, contentType: contentType, contentLength: body.byteCount,
       isLast: !facts.keepsAlive, minorVersion: facts.minorVersion,
       fields: [("Cache-Control", "no-store")])
-    if statusCode == 405 { head.fields.append(("Allow", "GET, HEAD")) }
+    if statusCode == 405, case .wrongMethod(let endpoint) = facts.target {
+      head.fields.append(("Allow", endpoint.allowedMethods.description))
+    }
     outbox.write { head.write(into: &$0) }
     if !facts.isHead { outbox.append(body) }
   }

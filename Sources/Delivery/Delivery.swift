@@ -1,6 +1,7 @@
 public import DanubeUplink
 public import IOPort
 public import LocalBroker
+import Metrics
 public import Records
 
 /// The delivery side of the gateway: where a sealed batch goes, and when its records are safe.
@@ -14,16 +15,23 @@ public struct Delivery: ~Copyable {
   /// The embedded broker; nil with a broker elsewhere.
   public var broker: LocalBroker?
   private var progress = ProgressQueue()
+  private let metrics: DeliveryMetrics
 
   /// Delivers to a broker elsewhere.
-  public init(store: BatchStore, uplink: consuming DanubeUplink) {
+  public init(
+    store: BatchStore, uplink: consuming DanubeUplink, metrics: DeliveryMetrics = DeliveryMetrics()
+  ) {
+    self.metrics = metrics
     self.store = store
     self.uplink = consume uplink
     broker = nil
   }
 
   /// Delivers to the embedded broker.
-  public init(store: BatchStore, broker: consuming LocalBroker) {
+  public init(
+    store: BatchStore, broker: consuming LocalBroker, metrics: DeliveryMetrics = DeliveryMetrics()
+  ) {
+    self.metrics = metrics
     self.store = store
     uplink = nil
     self.broker = consume broker
@@ -33,6 +41,7 @@ public struct Delivery: ~Copyable {
   public mutating func submit(_ batch: BatchID, at now: Instant) {
     if broker != nil {
       broker?.append(batch, from: store, at: now)
+      countDelivered(batch, at: now)
       progress.complete(batch)
     } else {
       uplink?.submit(batch)
@@ -74,14 +83,33 @@ public struct Delivery: ~Copyable {
   public mutating func flush(at now: Instant, operations: inout OperationQueue) {
     broker?.flush(at: now, operations: &operations)
     uplink?.flush(operations: &operations)
+    var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
     while let told = uplink?.nextProgress() {
       switch told {
-      case .accepted(let record): progress.safe(record)
+      case .accepted(let record):
+        latencies.add(startingAt: store.receivedNanoseconds(of: record))
+        progress.safe(record)
       case .refused(let record, let reason): progress.refused(record, reason)
       case .released(let batch): progress.complete(batch)
       }
     }
+    latencies.finish()
+    metrics.delivered.add(latencies.count)
   }
+
+  private mutating func countDelivered(_ batch: BatchID, at now: Instant) {
+    var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
+    for index in 0..<store.recordCount(of: batch) {
+      let record = RecordRef(batch: batch, index: UInt32(index))
+      latencies.add(startingAt: store.receivedNanoseconds(of: record))
+    }
+    latencies.finish()
+    metrics.delivered.add(latencies.count)
+  }
+
+  /// Tells how much progress ingest has not got yet. Once a turn, after it was told what the ring
+  /// had room for.
+  public func tellWaitingProgress() { metrics.progress.set(progress.count) }
 
   /// The oldest progress that ingest has not got yet.
   public var nextProgress: Progress? { progress.first }

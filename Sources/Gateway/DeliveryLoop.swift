@@ -4,6 +4,7 @@ import Delivery
 public import IOPort
 import LocalBroker
 import Logs
+import Metrics
 import Records
 import Rings
 import Settings
@@ -18,6 +19,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var progress: RingProducer<Progress>
   private var logger: Logger
   private let gateway: Gateway
+  private let startedAt: Instant
   private var nextStatus = Instant(nanoseconds: 0)
   /// Nil until the first connection, or until that has been missing for a while.
   private var wasConnected: Bool?
@@ -39,6 +41,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     logger = ends.logger
     delivery = gateway.makeDelivery(owner: LoopOwner.delivery)
     self.port = port
+    startedAt = self.port.now
     gateway.control.setDoorbell(self.port.doorbell, of: .delivery)
     if delivery.broker != nil {
       let listener = try listen(
@@ -82,6 +85,9 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     writeLog()
     followStage(at: now)
     gateway.deliveryHealth.turned(at: now)
+    delivery.tellWaitingProgress()
+    gateway.deliveryLoopMetrics.turned(
+      at: now, since: startedAt, port: port.statistics, ringLength: batches.count)
     if !isStopped { waitForWork() }
   }
 
@@ -130,6 +136,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     nextStatus = now.advanced(milliseconds: Self.statusIntervalMilliseconds)
     let status = delivery.status
     gateway.deliveryStatus.withLock { $0 = status }
+    gateway.deliveryMetrics.isConnected.set(Int64(status.isConnected ? 1 : 0))
     guard !status.isEmbedded else { return }
     let time = port.unixMilliseconds
     for lane in status.lanes where lane.isBlocked {

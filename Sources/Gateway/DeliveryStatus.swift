@@ -7,6 +7,9 @@ struct DeliveryStatus: Sendable {
     var isBlocked: Bool
   }
 
+  /// Lanes told one by one; the others are counted.
+  static let laneLimit = 100
+
   var isEmbedded = false
   var isConnected = false
   var brokers: [String] = []
@@ -14,5 +17,9 @@ struct DeliveryStatus: Sendable {
   var keysInFlight = 0
   var recordsUnderWay = 0
   var lastError = ""
+  /// Lanes that are not ready first.
   var lanes: [Lane] = []
+  /// How many lanes are in each phase.
+  var laneCounts: [(phase: String, count: Int)] = []
+  var blockedCount = 0
 }

@@ -58,7 +58,7 @@ extension Gateway {
         owner: owner, limits: LocalBrokerLimits(),
         configuration: LocalBrokerConfiguration(configuration, lanes: lanes),
         metrics: brokerMetrics, seed: seed &+ 2)
-      return Delivery(store: store, broker: broker)
+      return Delivery(store: store, broker: broker, metrics: deliveryMetrics)
     case .brokers(let hosts):
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
@@ -67,7 +67,7 @@ extension Gateway {
         },
         seeds: hosts.map(UplinkSeed.init(_:)), store: store, metrics: uplinkMetrics,
         seed: seed &+ 2)
-      return Delivery(store: store, uplink: uplink)
+      return Delivery(store: store, uplink: uplink, metrics: deliveryMetrics)
     }
   }
 }

@@ -1,5 +1,6 @@
 public import Admin
 import DanubeUplink
+import Delivery
 public import IOPort
 public import Ingest
 import LocalBroker
@@ -36,6 +37,11 @@ public final class Gateway: Sendable {
   let ingestMetrics: IngestMetrics
   let uplinkMetrics: UplinkMetrics
   let brokerMetrics: LocalBrokerMetrics
+  let deliveryMetrics: DeliveryMetrics
+  let ingestLoopMetrics: LoopMetrics
+  let deliveryLoopMetrics: LoopMetrics
+  /// What the process takes from the system; whoever runs the gateway fills it in.
+  public let processMetrics: ProcessMetrics
   let seed: UInt64
   /// Device connections at most, whatever the configuration says.
   let connectionLimit: Int
@@ -78,13 +84,18 @@ public final class Gateway: Sendable {
     self.registry = registry
     ingestHealth = LoopHealth(name: "ingest", startingAt: now)
     deliveryHealth = LoopHealth(name: "delivery", startingAt: now)
-    ingestMetrics = IngestMetrics(registry: registry)
+    ingestMetrics = IngestMetrics(registry: registry, configuration: configuration)
     uplinkMetrics = UplinkMetrics(registry: registry)
     brokerMetrics = LocalBrokerMetrics(registry: registry)
-    registry.freeze()
+    deliveryMetrics = DeliveryMetrics(registry: registry)
+    ingestLoopMetrics = LoopMetrics(loop: "ingest", ring: "progress_ring", registry: registry)
+    deliveryLoopMetrics = LoopMetrics(loop: "delivery", ring: "batch_ring", registry: registry)
+    processMetrics = ProcessMetrics(registry: registry)
     let limits = BatchLimits(
       memoryBytes: configuration.limits.memoryBytes,
       batchBytes: configuration.limits.maxBatchBytes)
+    LimitMetrics.register(configuration, batches: limits, registry: registry)
+    registry.freeze()
     store = BatchStore(limits: limits)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchID.self, capacity: limits.batches)

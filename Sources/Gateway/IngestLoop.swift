@@ -15,6 +15,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var progress: RingConsumer<Progress>
   private var logger: Logger
   private let gateway: Gateway
+  private let startedAt: Instant
   private var drainDeadline = Instant.distantFuture
   private var leaveDeadline = Instant.distantFuture
   private var hasLeft = false
@@ -28,6 +29,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     logger = ends.logger
     ingest = gateway.makeIngest(owner: LoopOwner.ingest)
     self.port = port
+    startedAt = self.port.now
     gateway.control.setDoorbell(self.port.doorbell, of: .ingest)
     for configuration in gateway.configuration.listeners {
       let listener = try listen(
@@ -72,6 +74,9 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     handOver()
     writeLog()
     gateway.ingestHealth.turned(at: now)
+    ingest.tellSealedBatches()
+    gateway.ingestLoopMetrics.turned(
+      at: now, since: startedAt, port: port.statistics, ringLength: progress.count)
     if !isStopped { waitForWork() }
   }
 

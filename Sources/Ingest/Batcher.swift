@@ -22,6 +22,8 @@ struct Batcher: ~Copyable {
   /// Sealed batches on their way to delivery, oldest first.
   private(set) var sealed: [BatchID] = []
   private var sealedHead = 0
+  /// Whether no record found room since a batch was released last.
+  private(set) var isExhausted = false
   /// Batches sealed and not complete.
   private var underWay = 0
 
@@ -38,17 +40,20 @@ struct Batcher: ~Copyable {
     let index = Int(lane.rawValue)
     let bodyBytes = record.bodyBytes
     if let open = lanes[index].open {
-      if store.hasRoom(open, bodyBytes: bodyBytes) { return store.append(record, to: open) }
+      if store.hasRoom(open, bodyBytes: bodyBytes) {
+        return store.append(record, to: open, receivedNanoseconds: now.nanoseconds)
+      }
       seal(index)
     }
     let guess = max(4096, lanes[index].lastByteCount * 2)
     guard let batch = store.open(lane: lane, bodyBytes: bodyBytes, expectedBytes: guess) else {
+      isExhausted = true
       return nil
     }
     if !dirty.contains(index) { dirty.append(index) }
     lanes[index].open = batch
     lanes[index].openedAt = now
-    return store.append(record, to: batch)
+    return store.append(record, to: batch, receivedNanoseconds: now.nanoseconds)
   }
 
   private mutating func seal(_ index: Int) {
@@ -103,6 +108,9 @@ struct Batcher: ~Copyable {
   /// The oldest sealed batch that was not taken, without taking it.
   var nextSealed: BatchID? { sealedHead < sealed.count ? sealed[sealedHead] : nil }
 
+  /// Sealed batches that delivery has not got yet.
+  var sealedCount: Int { sealed.count - sealedHead }
+
   /// Takes the batch that `nextSealed` told.
   mutating func removeNextSealed() {
     sealedHead += 1
@@ -118,6 +126,7 @@ struct Batcher: ~Copyable {
   /// Delivery has done with the batch: its memory is free again.
   mutating func release(_ batch: BatchID) {
     underWay -= 1
+    isExhausted = false
     store.release(batch)
   }
 

@@ -21,20 +21,20 @@ extension Ingest {
     let configuration = listeners[listener].configuration
     let isFull = listeners[listener].connectionCount >= configuration.maxConnections
     if isFull || connections.isFull || isShuttingDown {
-      metrics.connectionsRefused.add(1)
+      metrics.listener(listener).refused.add(1)
       note(.connectionLimit, "all connections of the listener are taken", peer: peer, subject: "")
       operations.append(
         .close(descriptor), token: token(Verb.ignored, SlotID(index: 0, generation: 0)))
       return
     }
     listeners[listener].connectionCount += 1
-    metrics.connectionsOpened.add(1)
+    metrics.listener(listener).opened.add(1)
     let session = ServerSession(limits: ServerLimits(configuration: configuration))
     let id = connections.insert(
       Connection(
         descriptor: descriptor, peer: peer, listener: listener, session: session,
         answerLimit: configuration.receiveMaximum, now: now))
-    metrics.connections.set(Int64(connections.count))
+    metrics.listener(listener).connections.set(listeners[listener].connectionCount)
     operations.append(.receive(descriptor), token: token(Verb.receive, id))
     schedule(
       id, at: now.advanced(milliseconds: configuration.connectTimeoutSeconds * 1_000), from: now)
@@ -159,9 +159,10 @@ extension Ingest {
     guard connections.contains(id) else { return }
     let clientID = connections[id].clientID
     if clients[clientID] == id { clients[clientID] = nil }
-    listeners[connections[id].listener].connectionCount -= 1
+    let listener = connections[id].listener
+    listeners[listener].connectionCount -= 1
+    metrics.listener(listener).connections.set(listeners[listener].connectionCount)
     _ = connections.remove(id)
-    metrics.connections.set(Int64(connections.count))
   }
 
   func clientText(_ id: SlotID) -> String {

@@ -20,7 +20,8 @@ extension Ingest {
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id) else { return }
-    metrics.bytesReceived.add(UInt64(bytes.byteCount))
+    let listener = connections[id].listener
+    metrics.listener(listener).receivedBytes.add(UInt64(bytes.byteCount))
     var used = 0
     // First what completes the packet at hand, and not more: its memory is measured.
     while used < bytes.byteCount, isReading(id), !connections[id].input.isEmpty {

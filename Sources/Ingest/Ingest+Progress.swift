@@ -39,15 +39,22 @@ extension Ingest {
     operations: inout OperationQueue
   ) {
     var rest = bits
+    var latencies = DurationRun(into: metrics.deviceToSafe, endingAt: now.nanoseconds)
     while rest != 0 {
       let index = first + UInt32(rest.trailingZeroBitCount)
       rest &= rest &- 1
-      let source = batcher.store.source(of: RecordRef(batch: batch, index: index))
+      let record = RecordRef(batch: batch, index: index)
+      // The batch's completion tells of records again that were told of before.
+      guard let received = batcher.store.takeReceivedNanoseconds(of: record) else { continue }
+      latencies.add(startingAt: received)
+      let source = batcher.store.source(of: record)
       guard source.index != .max else { continue }
       let id = SlotID(index: source.index, generation: source.generation)
       guard connections.contains(id) else { continue }
       connections[id].answers.markReady(sequence: source.sequence, reason: 0)
     }
+    latencies.finish()
+    metrics.safe.add(latencies.count)
     rest = bits
     while rest != 0 {
       let index = first + UInt32(rest.trailingZeroBitCount)
@@ -64,7 +71,9 @@ extension Ingest {
     _ record: RecordRef, _ reason: RefusalReason, at now: Instant,
     operations: inout OperationQueue
   ) {
-    metrics.recordsRefused.add(1)
+    // It does not count as safe when its batch is complete.
+    _ = batcher.store.takeReceivedNanoseconds(of: record)
+    metrics.refused(reason.refusal).add(1)
     let source = batcher.store.source(of: record)
     let id = SlotID(index: source.index, generation: source.generation)
     let isConnected = source.index != .max && connections.contains(id)
@@ -128,6 +137,14 @@ extension Ingest {
 }
 
 extension RefusalReason {
+  var refusal: IngestMetrics.Refusal {
+    switch self {
+    case .tooLarge: .brokerTooLarge
+    case .invalidPayload: .brokerInvalidPayload
+    case .invalidRequest: .brokerInvalidRequest
+    }
+  }
+
   var text: StaticString {
     switch self {
     case .tooLarge: "Danube refuses the record: too large"

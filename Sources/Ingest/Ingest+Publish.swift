@@ -23,15 +23,15 @@ extension Ingest {
     swap(&fields, &routeFields)
     switch result {
     case .appended:
-      metrics.records.add(1)
-      metrics.payloadBytes.add(UInt64(view.payload.byteCount))
+      metrics.route(index).records.add(1)
+      metrics.route(index).payloadBytes.add(UInt64(view.payload.byteCount))
       if view.qos != .atMostOnce {
         connections[id].answers.appendWaiting(packetID: view.packetID)
         if answersBeforeSafe { answerBeforeSafe(id, at: now, operations: &operations) }
       }
       return .goOn
     case .tooLarge:
-      metrics.recordsTooLarge.add(1)
+      metrics.refused(.tooLarge).add(1)
       return refuse(
         id, view, reason: .implementationSpecificError,
         text: "the record is larger than Danube takes", at: now, operations: &operations)
@@ -106,13 +106,13 @@ extension Ingest {
     _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
     operations: inout OperationQueue
   ) -> Next {
-    metrics.unrouted.add(1)
     _ = unrouted.note(view.topic)
     note(
       .unrouted, "no route takes the topic", peer: connections[id].peer,
       subject: shortText(view.topic, limit: 64))
     switch unroutedPolicy {
     case .accept:
+      metrics.dropped(.noRoute).add(1)
       if view.qos != .atMostOnce {
         let reason: ReasonCode =
           connections[id].session.version == .v5 ? .noMatchingSubscribers : .success
@@ -120,6 +120,7 @@ extension Ingest {
       }
       return .goOn
     case .reject:
+      metrics.refused(.noRoute).add(1)
       return refuse(
         id, view, reason: .topicNameInvalid, text: "no route takes the topic", at: now,
         operations: &operations)

@@ -163,16 +163,17 @@ public struct Ingest: ~Copyable {
         to: descriptor, token: token(Verb.send, id), operations: &operations)
     }
     dirty.removeAll(keepingCapacity: true)
-    metrics.inputBytes.set(inputBytes)
-    metrics.batchBytes.set(batcher.store.bytesInUse)
-    metrics.batches.set(batcher.store.batchesInUse)
+    tellLevels()
   }
 
   /// The oldest sealed batch that delivery has not got yet.
   public var nextSealedBatch: BatchID? { batcher.nextSealed }
 
   /// Delivery has got the batch that `nextSealedBatch` told.
-  public mutating func removeNextSealedBatch() { batcher.removeNextSealed() }
+  public mutating func removeNextSealedBatch() {
+    noteBatchSize()
+    batcher.removeNextSealed()
+  }
 
   /// Something for the log; nil when there is nothing.
   public mutating func nextNotice() -> IngestNotice? { notices.popLast() }

@@ -65,7 +65,7 @@ enum RunCommand {
       }
       while !loop.isFinished {
         let isQuiet = log.write(at: loop.clock.unixMilliseconds)
-        loop.turn(waitingAtMost: isQuiet ? 1_000 : 0)
+        loop.turn(waitingAtMost: isQuiet ? 1_000 : 0) { gateway.processMetrics.sample() }
         ResolverThread.serve(gateway)
       }
       log.ended(at: loop.clock.unixMilliseconds)
@@ -135,6 +135,7 @@ private func runLoop(
     var limits = UringLimits()
     limits.receiveBufferBytes = 8 * 1_024
     let port = try Uring(limits: limits)
+    gateway.processMetrics.setProcessorClock(ProcessUsage.threadClock(), of: part)
     do throws(StartError) {
       try body(port)
     } catch {

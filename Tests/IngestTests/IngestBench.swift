@@ -25,7 +25,8 @@ final class IngestBench {
 
   var ingest: Ingest
   let store: BatchStore
-  let metrics = IngestMetrics(registry: MetricsRegistry())
+  let registry = MetricsRegistry()
+  let metrics: IngestMetrics
   let topics = UnroutedTopics()
   var now = Instant(nanoseconds: 5_000_000_000)
   private(set) var sockets: [Int32: Socket] = [:]
@@ -46,6 +47,7 @@ final class IngestBench {
       routes: try routes.map { try RouteConfiguration(mqtt: $0.mqtt, to: $0.to, key: $0.key) })
     configuration.gateway.name = "edge"
     change(&configuration)
+    metrics = IngestMetrics(registry: registry, configuration: configuration)
     store = BatchStore(
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
     ingest = Ingest(
