@@ -97,7 +97,7 @@ let package = Package(
     tests("SettingsTests", ["Settings"]),
     tests("IOPortTests", ["IOPort", "Bytes"]),
     tests("DanubeProtocolTests", ["DanubeProtocol", "Bytes"]),
-    tests("RecordsTests", ["Records", "Bytes", "DanubeProtocol"]),
+    tests("RecordsTests", ["Records", "Bytes", "DanubeProtocol", "Rings"]),
     tests("MQTTTests", ["MQTT", "Bytes"]),
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
@@ -131,6 +131,9 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests(
+      "GatewayTests",
+      ["Gateway", "Admin", "Ingest", "Logs", "Metrics", "Settings", "IOPort", "Records", "Bytes"]),
     tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),

@@ -78,14 +78,15 @@ final class GatewayProcess {
     return (end, process.output, process.errorOutput)
   }
 
-  /// `GET path` at the admin address by curl: the status code and the body.
-  func get(_ path: String) throws -> (status: String, body: String) {
+  /// `GET path` at the admin address by curl, or what its further options ask for: the status code
+  /// and the body.
+  func get(_ path: String, _ options: [String] = []) throws -> (status: String, body: String) {
     let curl = try ChildProcess(
       "curl \(path)",
       [
         "/usr/bin/curl", "--silent", "--noproxy", "*", "--max-time", "20", "--write-out",
         "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)",
-      ])
+      ] + options)
     try curl.wait()
     let parts = curl.output.split(separator: "\n", omittingEmptySubsequences: false)
     return (String(parts.last ?? ""), parts.dropLast().joined(separator: "\n"))
