@@ -23,7 +23,7 @@ extension AdminServer {
     guard connections.contains(id) else { return }
     while case .reading = connections[id].phase {
       switch connections[id].reader.nextEvent() {
-      case .head: connections[id].noteHead()
+      case .head: connections[id].noteHead(authorization)
       case .body: connections[id].noteBody()
       case .end: answer(id)
       case .failed(let error):
@@ -64,6 +64,7 @@ extension AdminServer {
           connection: AdminConnection(slot: id), endpoint: endpoint,
           isPut: connections[id].facts.isPut))
     case .wrongMethod: sendError(id, statusCode: 405)
+    case .refused(let verdict): sendError(id, statusCode: verdict.statusCode)
     case .unknown: sendError(id, statusCode: 404)
     }
   }

@@ -23,6 +23,7 @@ public struct AdminServer: ~Copyable {
 
   let owner: UInt8
   let limits: AdminLimits
+  let authorization: AdminAuthorization
   let requestLimits = RequestLimits(headBytes: 8192, fieldCount: 64, bodyBytes: 4096)
   var connections: SlotTable<ClientConnection>
   var requests: [AdminRequest] = []
@@ -35,10 +36,14 @@ public struct AdminServer: ~Copyable {
   /// Connections closed as they came because the limit was reached.
   public private(set) var refusedCount: UInt64 = 0
 
-  /// A server whose tokens carry `owner`.
-  public init(owner: UInt8, limits: AdminLimits = AdminLimits()) {
+  /// A server whose tokens carry `owner`. Requests that change something need what `authorization`
+  /// says.
+  public init(
+    owner: UInt8, authorization: AdminAuthorization, limits: AdminLimits = AdminLimits()
+  ) {
     self.owner = owner
     self.limits = limits
+    self.authorization = authorization
     connections = SlotTable(capacity: limits.connectionCount)
   }
 

@@ -24,6 +24,8 @@ struct ClientConnection: ~Copyable {
     enum Target: BitwiseCopyable {
       case endpoint(AdminEndpoint)
       case wrongMethod(AdminEndpoint)
+      /// It would change something, and may not.
+      case refused(AdminAuthorization.Verdict)
       case unknown
     }
 
@@ -36,15 +38,19 @@ struct ClientConnection: ~Copyable {
     /// Of a request that could not be read.
     init() {}
 
-    init(_ head: borrowing RequestHead) {
+    init(_ head: borrowing RequestHead, _ authorization: AdminAuthorization) {
       isHead = head.method == .head
       keepsAlive = head.keepsAlive
       minorVersion = head.minorVersion
       isPut = head.method == .put
       for endpoint in AdminEndpoint.allCases where head.hasPath(endpoint.path) {
         let isRead = head.method == .get || isHead
-        let isAllowed = isRead || isPut && endpoint.isSettable
-        target = isAllowed ? .endpoint(endpoint) : .wrongMethod(endpoint)
+        guard isRead || isPut && endpoint.isSettable else {
+          target = .wrongMethod(endpoint)
+          continue
+        }
+        let verdict = isRead ? .allowed : authorization.verdict(for: head)
+        target = verdict == .allowed ? .endpoint(endpoint) : .refused(verdict)
       }
     }
 
@@ -80,8 +86,8 @@ struct ClientConnection: ~Copyable {
   }
 
   /// Takes what the head just read says; `100 Continue` goes out where it is waited for.
-  mutating func noteHead() {
-    facts = Facts(reader.head)
+  mutating func noteHead(_ authorization: AdminAuthorization) {
+    facts = Facts(reader.head, authorization)
     body.removeAll()
     bodyIsTooLarge = false
     if reader.head.expectsContinue {
@@ -109,6 +115,7 @@ struct ClientConnection: ~Copyable {
     if statusCode == 405, case .wrongMethod(let endpoint) = facts.target {
       head.fields.append(("Allow", endpoint.allowedMethods.description))
     }
+    if statusCode == 401 { head.fields.append(("WWW-Authenticate", "Bearer")) }
     outbox.write { head.write(into: &$0) }
     if !facts.isHead { outbox.append(body) }
   }

@@ -21,10 +21,13 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   public init(gateway: Gateway, port: consuming Port) throws(StartError) {
     self.gateway = gateway
     self.port = port
-    admin = AdminServer(owner: LoopOwner.admin)
     gateway.control.setDoorbell(self.port.doorbell, of: .main)
     let listener = try listen(
       on: gateway.configuration.admin.address, purpose: "admin", port: &self.port)
+    admin = AdminServer(
+      owner: LoopOwner.admin,
+      authorization: AdminAuthorization(
+        token: gateway.configuration.admin.token, isLoopback: listener.bound.isLoopback))
     admin.start(listener: listener.descriptor, operations: &operations)
     gateway.control.addListening("admin", listener.bound)
     gateway.processMetrics.started(atUnixMilliseconds: self.port.unixMilliseconds)
@@ -53,7 +56,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   ) {
     port.submit(&operations)
     let latest = port.now.advanced(milliseconds: milliseconds)
-    port.wait(until: min(admin.nextDeadline, latest))
+    port.wait(until: min(min(admin.nextDeadline, forcedEnd), latest))
     let now = port.now
     while let completion = port.next() {
       if completion.token.owner == LoopOwner.admin {
@@ -77,6 +80,9 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
     gateway.control.advance(to: .draining)
     ring()
   }
+
+  /// Wakes both loops, as something that happened does.
+  public mutating func wakeLoops() { ring() }
 
   private mutating func followLoops(at now: Instant) {
     let ingest = gateway.control.state(of: .ingest)

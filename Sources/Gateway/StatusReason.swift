@@ -14,16 +14,27 @@ struct StatusReason: Sendable {
     case unhealthy
   }
 
+  /// What it is, the same word each time; docs/admin.md explains them.
+  enum Code: String, Sendable, CaseIterable {
+    case startFailed = "start_failed"
+    case loopStuck = "loop_stuck"
+    case starting
+    case shuttingDown = "shutting_down"
+    case danubeDisconnected = "danube_disconnected"
+    case topicsBlocked = "topics_blocked"
+    case recordMemoryLow = "record_memory_low"
+    case recordMemoryExhausted = "record_memory_exhausted"
+  }
+
   let severity: Severity
-  /// What it is, the same word each time.
-  let code: String
+  let code: Code
   /// What it means, for people.
   let message: String
   /// Whether no device should come meanwhile.
   let keepsDevicesAway: Bool
 
   private init(
-    _ severity: Severity, _ code: String, _ message: String, keepsDevicesAway: Bool = false
+    _ severity: Severity, _ code: Code, _ message: String, keepsDevicesAway: Bool = false
   ) {
     self.severity = severity
     self.code = code
@@ -37,7 +48,7 @@ struct StatusReason: Sendable {
     if gateway.control.stage != .running {
       reasons.append(
         StatusReason(
-          .degraded, "shutting_down", "the gateway is about to end", keepsDevicesAway: true))
+          .degraded, .shuttingDown, "the gateway is about to end", keepsDevicesAway: true))
     }
     reasons += danube(gateway.deliveryStatus.withLock { $0 })
     reasons += memory(gateway)
@@ -47,13 +58,13 @@ struct StatusReason: Sendable {
   private static func loops(_ gateway: Gateway, at now: Instant) -> [StatusReason] {
     var reasons: [StatusReason] = []
     if let error = gateway.control.startError {
-      reasons.append(StatusReason(.unhealthy, "start_failed", error, keepsDevicesAway: true))
+      reasons.append(StatusReason(.unhealthy, .startFailed, error, keepsDevicesAway: true))
     }
     let report = HealthReport(loops: [gateway.ingestHealth, gateway.deliveryHealth], at: now)
     for loop in report.stuckLoops {
       reasons.append(
         StatusReason(
-          .unhealthy, "loop_stuck",
+          .unhealthy, .loopStuck,
           "the \(loop.name) loop has not turned for \(loop.milliseconds) ms",
           keepsDevicesAway: true))
     }
@@ -61,7 +72,7 @@ struct StatusReason: Sendable {
     where gateway.control.state(of: part) == .starting {
       reasons.append(
         StatusReason(
-          .degraded, "starting", "the \(name) loop is not started yet", keepsDevicesAway: true))
+          .degraded, .starting, "the \(name) loop is not started yet", keepsDevicesAway: true))
     }
     return reasons
   }
@@ -72,14 +83,14 @@ struct StatusReason: Sendable {
       let error = delivery.lastError.isEmpty ? "" : ": \(delivery.lastError)"
       reasons.append(
         StatusReason(
-          .degraded, "danube_disconnected",
+          .degraded, .danubeDisconnected,
           "no broker takes records; they wait in memory and devices are not answered\(error)"))
     }
     if delivery.blockedCount > 0 {
       let topic = delivery.lanes.first(where: \.isBlocked)?.topic ?? ""
       reasons.append(
         StatusReason(
-          .degraded, "topics_blocked",
+          .degraded, .topicsBlocked,
           "the broker refuses \(delivery.blockedCount) topics, such as \(topic)"))
     }
     return reasons
@@ -90,7 +101,7 @@ struct StatusReason: Sendable {
     if metrics.memoryExhausted.value > 0 {
       return [
         StatusReason(
-          .degraded, "record_memory_exhausted",
+          .degraded, .recordMemoryExhausted,
           "there is no memory for further records: reading from devices rests",
           keepsDevicesAway: true)
       ]
@@ -99,7 +110,7 @@ struct StatusReason: Sendable {
     guard Int(metrics.batchBytes.value) > limit / 4 * 3 else { return [] }
     return [
       StatusReason(
-        .degraded, "record_memory_low",
+        .degraded, .recordMemoryLow,
         "three quarters of the memory for records are used: Danube takes them slower than they come"
       )
     ]
@@ -112,7 +123,7 @@ extension JSONText {
     beginArray(key)
     for reason in reasons {
       beginObject()
-      member("code", reason.code)
+      member("code", reason.code.rawValue)
       member("severity", reason.severity.rawValue)
       member("message", reason.message)
       endObject()

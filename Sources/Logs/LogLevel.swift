@@ -35,6 +35,16 @@ public enum LogLevel: UInt8, BitwiseCopyable, Sendable, Comparable, CaseIterable
     case .error: "error"
     }
   }
+
+  /// The level as a priority of syslog(3), 3 to 7.
+  public var syslogPriority: UInt8 {
+    switch self {
+    case .debug: 7
+    case .info: 6
+    case .warning: 4
+    case .error: 3
+    }
+  }
 }
 
 /// The least level that is written: one for all loggers, set from any thread while they write.

@@ -1,5 +1,6 @@
 import Admin
 import IOPort
+import Settings
 import Testing
 
 @Suite("The admin address")
@@ -53,6 +54,38 @@ struct AdminServerTests {
     #expect(
       more == response("200 OK", "<logLevel \(longest)>")
         + response("413 Content Too Large", "{\"error\":413}"))
+  }
+
+  @Test("A change needs permission, reading does not; the owner hears nothing of what is refused")
+  func permission() {
+    let change = put("/log-level", "debug")
+    let refusals: [(AdminAuthorization, String, String)] = [
+      (AdminAuthorization(token: nil, isLoopback: false), "403 Forbidden", ""),
+      (
+        AdminAuthorization(
+          token: Secret(source: .variable("T"), contents: Array("0123456789abcdef".utf8)),
+          isLoopback: true),
+        "401 Unauthorized", "WWW-Authenticate: Bearer\r\n"
+      ),
+    ]
+    for (authorization, status, field) in refusals {
+      var kernel = Kernel(authorization: authorization)
+      kernel.echoesBodies = true
+      let client = kernel.connect(10)
+      kernel.receive(client, change + get("/log-level"))
+      let text = kernel.text(client)
+      let body = "{\"error\":\(status.prefix(3))}"
+      #expect(text == response(status, body, field) + response("200 OK", "<logLevel>"))
+    }
+    var kernel = Kernel(authorization: refusals[1].0)
+    kernel.echoesBodies = true
+    let client = kernel.connect(10)
+    kernel.receive(
+      client,
+      change.replacing("Host: a\r\n", with: "Host: a\r\nAuthorization: Bearer 0123456789abcdef\r\n")
+    )
+    let text = kernel.text(client)
+    #expect(text == response("200 OK", "<logLevel debug>"))
   }
 
   @Test("HEAD of every endpoint gets the length and no body", arguments: AdminEndpoint.allCases)

@@ -28,8 +28,11 @@ struct Kernel: ~Copyable {
   /// What the owner answers with; nil leaves requests unanswered.
   var answer: ((AdminEndpoint) -> (UInt16, String))? = { (200, "<\($0)>") }
 
-  init(limits: AdminLimits = AdminLimits()) {
-    server = AdminServer(owner: Self.owner, limits: limits)
+  init(
+    limits: AdminLimits = AdminLimits(),
+    authorization: AdminAuthorization = AdminAuthorization(token: nil, isLoopback: true)
+  ) {
+    server = AdminServer(owner: Self.owner, authorization: authorization, limits: limits)
     server.start(listener: Self.listener, operations: &operations)
     turn()
   }

@@ -139,6 +139,15 @@ struct StatusTests {
     #expect(codes(answer) == ["start_failed"])
   }
 
+  @Test("docs/admin.md explains every reason there is, and no other")
+  func documentedReasons() throws {
+    let page = try String(
+      contentsOf: MetricsPage.url.deletingLastPathComponent().appending(path: "admin.md"),
+      encoding: .utf8)
+    let rows = page.matches(of: /(?m)^\| `(\w+)` \| (?:degraded|unhealthy) \|/).map { String($0.1) }
+    #expect(rows == StatusReason.Code.allCases.map(\.rawValue))
+  }
+
   @Test("Ten thousand routes are counted, a hundred of them told")
   func manyRoutes() throws {
     let gateway = try makeRunning(routeCount: 10_000)
