@@ -4,13 +4,12 @@ public import Settings
 public struct IngestLimits: Sendable, Equatable {
   /// Connections of all listeners, closing ones included.
   public var connections: Int
-  /// Memory for bytes received and not processed, over all connections: half of it can be
-  /// reserved, the other half holds what was received without a reservation.
-  public var inputBytes: Int
-  /// The part of `inputBytes` that packets which are not complete can reserve.
-  public var reservableInputBytes: Int { inputBytes - looseInputBytes }
-  /// The part of `inputBytes` for bytes that have no reservation.
-  public var looseInputBytes: Int { inputBytes / 2 }
+  /// Memory that packets which are not complete can reserve, over all connections.
+  public var reservableInputBytes: Int
+  /// Memory for bytes that were received without a reservation, over all connections.
+  public var looseInputBytes: Int
+  /// Memory for bytes received and not processed, over all connections.
+  public var inputBytes: Int { reservableInputBytes + looseInputBytes }
   /// Bytes on their way to one device above which nothing more is read from it.
   public var outboxBytes: Int
   /// How long a connection lingers so that its last packet arrives, milliseconds.
@@ -18,14 +17,20 @@ public struct IngestLimits: Sendable, Equatable {
   /// How long accepting rests after the system had no descriptor left, milliseconds.
   public var acceptPauseMilliseconds: Int
 
+  /// Eight times the buffers that a port has for received bytes (256 of 8 KiB).
+  private static let leastLooseInputBytes = 16 << 20
+
   /// Limits that follow from a configuration.
   public init(configuration: GatewayConfiguration) {
     let sum = configuration.listeners.reduce(0) { $0 + $1.maxConnections }
     // A few more places, so that closing connections don't keep new ones out.
     connections = min(sum + sum / 8 + 16, 1 << 24)
     let largestPacket = configuration.listeners.map(\.maxPacketBytes).max() ?? 0
-    // The largest packet has to fit into the half that can be reserved.
-    inputBytes = max(configuration.limits.memoryBytes / 2, 8 << 20, 2 * largestPacket)
+    // The largest packet has to fit into what can be reserved.
+    reservableInputBytes = max(configuration.limits.memoryBytes / 4, 4 << 20, largestPacket)
+    // Devices do not know yet that reading stops: what the port's buffers hold comes in a few
+    // times over before the kernel has taken back its receives.
+    looseInputBytes = max(configuration.limits.memoryBytes / 4, Self.leastLooseInputBytes)
     outboxBytes = 16 << 10
     lingerMilliseconds = 1_000
     acceptPauseMilliseconds = 500
