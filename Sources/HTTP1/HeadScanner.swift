@@ -22,6 +22,9 @@ public struct HeadScanner: BitwiseCopyable, Sendable {
   private var headStart = 0
   private var isAfterCarriageReturn = false
 
+  /// Whether a byte of the head itself was seen, not only of an empty line before it.
+  public var isInHead: Bool { scannedBytes > max(headStart, isAfterCarriageReturn ? 1 : 0) }
+
   /// A scanner at the end of a request.
   public init() {}
 

@@ -104,4 +104,9 @@ public struct RequestHead: ~Escapable {
     }
     return true
   }
+
+  /// Whether the field at `index` below ``fieldCount`` has a name, which is given in lower case.
+  public func isField(at index: Int, named name: StaticString) -> Bool {
+    bytes.extracting(layout.fields[index].name.range).equalsIgnoringCase(name)
+  }
 }

@@ -71,8 +71,8 @@ struct ConfigurationErrorTests {
     (
       "[[listen]]\n[[listen]]\naddress = \"h:1\"\nkind = \"mqtts\"\n\(anyRoute)",
       [
-        "edge.toml:4:8: listen[1].kind: \"mqtts\" is not one of \"mqtt\", \"webhook\"; did you mean \"mqtt\"? "
-          + "For example: kind = \"mqtt\"."
+        "edge.toml:4:8: listen[1].kind: \"mqtts\" is not one of \"mqtt\", \"webhook\"; "
+          + "did you mean \"mqtt\"? For example: kind = \"mqtt\"."
       ]
     ),
     (

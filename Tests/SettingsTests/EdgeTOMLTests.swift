@@ -50,7 +50,7 @@ struct EdgeTOMLTests {
   }
 
   @Test(
-    "With every comment sign before a key of a kind removed the file still loads, with the defaults",
+    "With the comment signs before all keys of a kind removed the file still loads",
     arguments: ListenerConfiguration.Kind.allCases)
   func fileServesUncommented(kind: ListenerConfiguration.Kind) throws {
     let text = try String(contentsOf: edgeTOML, encoding: .utf8)

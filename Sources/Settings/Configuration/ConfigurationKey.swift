@@ -22,7 +22,8 @@ struct ConfigurationKey<Section>: Sendable {
   init<Value>(
     _ name: String, _ type: SettingsType<Value>, default defaultText: String? = nil,
     computedDefault: String? = nil, sample: String? = nil, isActive: Bool = false,
-    onlyWith condition: String? = nil, _ documentation: String, set: @escaping @Sendable (inout Section, Value) -> Void
+    onlyWith condition: String? = nil, _ documentation: String,
+    set: @escaping @Sendable (inout Section, Value) -> Void
   ) {
     self.name = name
     typeDescription = type.description
