@@ -13,6 +13,8 @@ final class GatewayProcess {
     var broker = ""
     var listen = ""
     var limits = ""
+    /// Further lines of a listener for webhooks; nil for none.
+    var webhook: String?
     var routes = """
       [[route]]
       mqtt = "sensors/+/temperature"
@@ -26,14 +28,16 @@ final class GatewayProcess {
   let mqttPort: Int
   let brokerPort: Int
   let adminPort: Int
+  /// Where webhooks are posted to; nobody listens there unless the configuration says so.
+  let webhookPort: Int
   let configurationPath: String
   private(set) var process: ChildProcess
 
   /// Starts the gateway and waits until its ports answer.
   init(_ configuration: Configuration = Configuration()) throws {
     folder = try TemporaryFolder()
-    let ports = try RawSocket.freePorts(3)
-    (mqttPort, brokerPort, adminPort) = (ports[0], ports[1], ports[2])
+    let ports = try RawSocket.freePorts(4)
+    (mqttPort, brokerPort, adminPort, webhookPort) = (ports[0], ports[1], ports[2], ports[3])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
     process = try Self.start(configurationPath, in: folder)
@@ -42,8 +46,16 @@ final class GatewayProcess {
 
   var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
 
-  /// The text of edge.toml; the ports are those of MQTT, broker and admin.
+  /// The text of edge.toml; the ports are those of MQTT, broker, admin and webhooks.
   static func render(_ configuration: Configuration, ports: [Int]) -> String {
+    let webhook = configuration.webhook.map { lines in
+      """
+      [[listen]]
+      kind = "webhook"
+      address = "127.0.0.1:\(ports[3])"
+      \(lines)
+      """
+    }
     let url = configuration.brokerURL.map { "\"\($0)\"" } ?? "\"embedded\""
     return """
       [gateway]
@@ -64,6 +76,7 @@ final class GatewayProcess {
       kind = "mqtt"
       address = "127.0.0.1:\(ports[0])"
       \(configuration.listen)
+      \(webhook ?? "")
       \(configuration.routes)
       """ + "\n"
   }
