@@ -61,6 +61,8 @@ public struct Ingest: ~Copyable {
   var waiting = SlotQueue()
   /// Connections that wait for memory for an incomplete packet.
   var inputWaiting = SlotQueue()
+  /// Webhooks that wait for memory for an incomplete request.
+  var webhookInputWaiting = SlotQueue()
   var notices: [IngestNotice] = []
   var unrouted: UnroutedSampler
   var random: SplitMix64
@@ -70,6 +72,8 @@ public struct Ingest: ~Copyable {
   var inputBytes = 0
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
+  /// Of that, for webhooks.
+  var reservedWebhookBytes = 0
   /// Since when memory for records has been used up.
   var exhaustedSince: Instant?
   var isShuttingDown = false
