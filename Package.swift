@@ -34,7 +34,8 @@ func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> 
 let package = Package(
   name: "danube-gateway",
   products: [
-    .executable(name: "danube-gateway", targets: ["danube-gateway"])
+    .executable(name: "danube-gateway", targets: ["danube-gateway"]),
+    .executable(name: "danube-device", targets: ["danube-device"]),
   ],
   targets: [
     // C doors: one library each, no logic.
@@ -42,6 +43,8 @@ let package = Package(
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
+    .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CTOML", cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])]),
 
     module("Bytes"),
@@ -79,6 +82,9 @@ let package = Package(
         "DanubeProtocol", "Admin", "Metrics", "Rings", "CLinux",
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "danube-device",
+      dependencies: [.target(name: "CMosquitto"), .target(name: "CCurl")], swiftSettings: strict),
 
     .target(
       name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol"],
@@ -96,7 +102,7 @@ let package = Package(
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
     tests("LogsTests", ["Logs", "Bytes"]),
-    tests("UringTests", ["Uring", "IOPort", "Bytes"]),
+    tests("UringTests", ["Uring", "IOPort", "Bytes", "Simulator"]),
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
     tests(
       "DanubeUplinkTests",
@@ -126,6 +132,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],
@@ -140,9 +147,12 @@ if let only = Context.environment["DANUBE_TESTS_ONLY"] {
   var open = only.split(separator: " ").map(String.init)
   while let name = open.popLast() {
     guard kept.insert(name).inserted else { continue }
-    for case .targetItem(let dependency, _) in package.targets.first(where: { $0.name == name })?
-      .dependencies ?? []
-    { open.append(dependency) }
+    for dependency in package.targets.first(where: { $0.name == name })?.dependencies ?? [] {
+      switch dependency {
+      case .targetItem(let name, _), .byNameItem(let name, _): open.append(name)
+      default: break
+      }
+    }
   }
   package.targets.removeAll { !kept.contains($0.name) }
   package.products = []

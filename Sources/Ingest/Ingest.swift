@@ -146,6 +146,7 @@ public struct Ingest: ~Copyable {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 
