@@ -34,7 +34,8 @@ func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> 
 let package = Package(
   name: "danube-gateway",
   products: [
-    .executable(name: "danube-gateway", targets: ["danube-gateway"])
+    .executable(name: "danube-gateway", targets: ["danube-gateway"]),
+    .executable(name: "danube-device", targets: ["danube-device"]),
   ],
   targets: [
     // C doors: one library each, no logic.
@@ -42,6 +43,8 @@ let package = Package(
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
+    .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CTOML", cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])]),
 
     module("Bytes"),
@@ -79,6 +82,9 @@ let package = Package(
         "DanubeProtocol", "Admin", "Metrics", "Rings", "CLinux",
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "danube-device",
+      dependencies: [.target(name: "CMosquitto"), .target(name: "CCurl")], swiftSettings: strict),
 
     .target(
       name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol"],
@@ -125,6 +131,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],
