@@ -88,13 +88,12 @@ public struct Ingest: ~Copyable {
   /// An ingest side without listeners yet.
   public init(
     owner: UInt8, configuration: GatewayConfiguration, limits: IngestLimits, store: BatchStore,
-    metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
+    lanes: LaneTable, metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
   ) {
     self.owner = owner
     self.limits = limits
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
-    let lanes = LaneDescription.lanes(of: configuration)
     connections = SlotTable(capacity: limits.connections)
     batcher = Batcher(
       store: store, laneCount: lanes.count,

@@ -51,7 +51,8 @@ final class IngestBench {
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
     ingest = Ingest(
       owner: Self.owner, configuration: configuration,
-      limits: IngestLimits(configuration: configuration), store: store, metrics: metrics,
+      limits: IngestLimits(configuration: configuration), store: store,
+      lanes: LaneTable(configuration: configuration, capacity: 64), metrics: metrics,
       unroutedTopics: topics, seed: 1)
     ingest.setTimeOfDay(unixMilliseconds: 1_700_000_000_000)
     for (index, listener) in configuration.listeners.enumerated() {
