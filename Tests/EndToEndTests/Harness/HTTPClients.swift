@@ -46,7 +46,7 @@ struct Curl {
 
 /// A load generator for HTTP/1.1.
 enum HTTPLoad {
-  /// wrk for some seconds; how many requests were answered, and how many not with 2xx or not at all.
+  /// wrk for some seconds; how many requests were answered, and how many failed or got no 2xx.
   static func wrk(
     _ url: String, seconds: Int, connections: Int, pipelined: Int, in folder: TemporaryFolder
   ) throws -> (answered: Int, failed: Int) {
