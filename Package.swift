@@ -132,6 +132,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests("GatewayTests", ["Admin", "Gateway", "IOPort", "Settings"]),
     tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),

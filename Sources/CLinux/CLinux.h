@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -25,6 +26,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -197,6 +199,12 @@ static inline const char *clinux_next_name(DIR *names) {
 }
 
 static inline int clinux_errno(void) { return errno; }
+
+// One variable, "NAME=VALUE"; NULL behind the last. (`environ` is a global variable.)
+extern char **environ;
+static inline const char *clinux_environment_entry(int index) {
+  return environ == NULL ? NULL : environ[index];
+}
 
 static inline int clinux_open(const char *path, int flags, mode_t mode) {
   return open(path, flags, mode);
