@@ -10,6 +10,7 @@ extension IngestNotice {
     case .protocolError: .warning
     case .connectionLimit: .warning
     case .limitReached: .warning
+    case .badRequest: .warning
     case .acceptFailed: .warning
     }
   }
@@ -18,11 +19,12 @@ extension IngestNotice {
   var event: StaticString {
     switch kind {
     case .protocolError: "mqtt.protocol_error"
-    case .connectionLimit: "mqtt.connection_refused"
-    case .unrouted: "mqtt.unrouted"
+    case .connectionLimit: "ingest.connection_refused"
+    case .unrouted: "ingest.unrouted"
     case .limitReached: "mqtt.disconnected"
     case .recordRefused: "danube.record_refused"
-    case .acceptFailed: "mqtt.accept_failed"
+    case .badRequest: "webhook.bad_request"
+    case .acceptFailed: "ingest.accept_failed"
     }
   }
 
@@ -30,7 +32,7 @@ extension IngestNotice {
   var subjectName: StaticString {
     switch kind {
     case .unrouted: "topic"
-    case .acceptFailed: "error"
+    case .acceptFailed, .badRequest: "error"
     default: "client_id"
     }
   }

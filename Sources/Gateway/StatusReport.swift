@@ -106,6 +106,7 @@ struct StatusReport {
     text.beginObject("danube")
     text.member("path", delivery.isEmbedded ? "embedded" : "uplink")
     text.member("connected", delivery.isConnected)
+    text.member("lane_count", gateway.lanes.count)
     if !delivery.isEmbedded {
       text.member("calls_in_flight", delivery.callsInFlight)
       text.member("keys_in_flight", delivery.keysInFlight)

@@ -10,7 +10,7 @@ extension Ingest {
     metrics.batches.set(batcher.store.batchesInUse)
     metrics.memoryExhausted.set(Int64(batcher.isExhausted ? 1 : 0))
     metrics.waitingForRecordMemory.set(waiting.count)
-    metrics.waitingForInputMemory.set(inputWaiting.count)
+    metrics.waitingForInputMemory.set(inputWaiting.count + webhookInputWaiting.count)
   }
 
   /// Tells how many sealed batches found no room in the ring to delivery. Once a turn, after they

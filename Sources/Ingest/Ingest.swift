@@ -1,4 +1,5 @@
 import Bytes
+import HTTP1
 public import IOPort
 import MQTT
 import Metrics
@@ -13,8 +14,19 @@ public struct Ingest: ~Copyable {
   struct Listener {
     let descriptor: Descriptor
     let configuration: ListenerConfiguration
+    let requestLimits: RequestLimits
+    let trustedProxies: TrustedProxies
     var connectionCount = 0
     var isAccepting = false
+
+    init(descriptor: Descriptor, configuration: ListenerConfiguration) {
+      self.descriptor = descriptor
+      self.configuration = configuration
+      requestLimits = RequestLimits(
+        headBytes: configuration.maxHeadBytes, fieldCount: configuration.maxHeaderFields,
+        bodyBytes: configuration.maxBodyBytes)
+      trustedProxies = TrustedProxies(configuration.trustedProxies)
+    }
   }
 
   enum Verb {
@@ -49,6 +61,8 @@ public struct Ingest: ~Copyable {
   var waiting = SlotQueue()
   /// Connections that wait for memory for an incomplete packet.
   var inputWaiting = SlotQueue()
+  /// Webhooks that wait for memory for an incomplete request.
+  var webhookInputWaiting = SlotQueue()
   var notices: [IngestNotice] = []
   var unrouted: UnroutedSampler
   var random: SplitMix64
@@ -58,7 +72,12 @@ public struct Ingest: ~Copyable {
   var inputBytes = 0
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
+  /// Of that, for webhooks.
+  var reservedWebhookBytes = 0
+  /// Since when memory for records has been used up.
+  var exhaustedSince: Instant?
   var isShuttingDown = false
+  var webhooks: WebhookParts
   /// Reused for the attributes and the key of the record at hand.
   var routeFields = RouteFields()
   /// A planted fault for the simulation, which has to catch it: answers leave when the record is
@@ -69,13 +88,12 @@ public struct Ingest: ~Copyable {
   /// An ingest side without listeners yet.
   public init(
     owner: UInt8, configuration: GatewayConfiguration, limits: IngestLimits, store: BatchStore,
-    metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
+    lanes: LaneTable, metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
   ) {
     self.owner = owner
     self.limits = limits
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
-    let lanes = LaneDescription.lanes(of: configuration)
     connections = SlotTable(capacity: limits.connections)
     batcher = Batcher(
       store: store, laneCount: lanes.count,
@@ -83,6 +101,7 @@ public struct Ingest: ~Copyable {
     router = Router(configuration: configuration, lanes: lanes)
     unrouted = UnroutedSampler(topics: unroutedTopics)
     random = SplitMix64(seed: seed)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
   }
 
   /// Starts to accept devices on a socket that listens.
@@ -97,6 +116,7 @@ public struct Ingest: ~Copyable {
   /// Tells the time of day for the records of this turn, Unix milliseconds.
   public mutating func setTimeOfDay(unixMilliseconds: UInt64) {
     self.unixMilliseconds = unixMilliseconds
+    webhooks.clock.set(unixMilliseconds: unixMilliseconds)
   }
 
   func token(_ verb: UInt8, _ id: SlotID) -> Token { Token(owner: owner, verb: verb, slot: id) }

@@ -7,6 +7,8 @@ extension IngestMetrics {
     case noRoute
     /// It is larger than Danube takes.
     case tooLarge
+    /// Memory is used up, and the protocol can say so.
+    case noMemory
     /// The broker's limit is lower than Danube's.
     case brokerTooLarge
     /// The broker's schema does not allow the payload.
@@ -18,6 +20,7 @@ extension IngestMetrics {
       switch self {
       case .noRoute: "no_route"
       case .tooLarge: "too_large"
+      case .noMemory: "no_memory"
       case .brokerTooLarge: "broker_too_large"
       case .brokerInvalidPayload: "broker_invalid_payload"
       case .brokerInvalidRequest: "broker_invalid_request"

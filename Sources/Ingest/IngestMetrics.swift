@@ -68,6 +68,8 @@ public final class IngestMetrics: Sendable {
   public let waitingForRecordMemory: Gauge
   /// Connections whose reading is withheld for want of memory for their incomplete packet.
   public let waitingForInputMemory: Gauge
+  /// What is counted of webhooks alone.
+  public let webhooks: WebhookMetrics
   private let disconnectCounters: [Counter]
 
   /// Registers the metrics of these listeners and routes.
@@ -108,6 +110,7 @@ public final class IngestMetrics: Sendable {
     sealedBatches = queue("sealed_batches")
     waitingForRecordMemory = queue("connections_for_record_memory")
     waitingForInputMemory = queue("connections_for_input_memory")
+    webhooks = WebhookMetrics(registry: registry)
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(
         "danube_gateway_mqtt_disconnects_total",

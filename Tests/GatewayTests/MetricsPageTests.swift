@@ -46,7 +46,7 @@ struct MetricsPageTests {
   @Test("Labels are few: those whose values the configuration or the program bounds")
   func labels() throws {
     let known: Set = [
-      "listener", "loop", "match", "queue", "reason", "route", "topic", "version",
+      "listener", "loop", "match", "queue", "reason", "route", "status", "topic", "version",
     ]
     for entry in try exported {
       #expect(known.isSuperset(of: entry.labels), "\(entry.name): \(entry.labels)")

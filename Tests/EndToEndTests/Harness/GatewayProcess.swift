@@ -14,6 +14,8 @@ final class GatewayProcess {
     var admin = ""
     var listen = ""
     var limits = ""
+    /// Further lines of a listener for webhooks; nil for none.
+    var webhook: String?
     var routes = """
       [[route]]
       mqtt = "sensors/+/temperature"
@@ -27,6 +29,8 @@ final class GatewayProcess {
   let mqttPort: Int
   let brokerPort: Int
   let adminPort: Int
+  /// Where webhooks are posted to; nobody listens there unless the configuration says so.
+  let webhookPort: Int
   let configurationPath: String
   private(set) var process: ChildProcess
 
@@ -35,8 +39,8 @@ final class GatewayProcess {
     _ configuration: Configuration = Configuration(), environment: [String: String] = [:]
   ) throws {
     folder = try TemporaryFolder()
-    let ports = try RawSocket.freePorts(3)
-    (mqttPort, brokerPort, adminPort) = (ports[0], ports[1], ports[2])
+    let ports = try RawSocket.freePorts(4)
+    (mqttPort, brokerPort, adminPort, webhookPort) = (ports[0], ports[1], ports[2], ports[3])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
     process = try Self.start(configurationPath, in: folder, environment: environment)
@@ -45,8 +49,16 @@ final class GatewayProcess {
 
   var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
 
-  /// The text of edge.toml; the ports are those of MQTT, broker and admin.
+  /// The text of edge.toml; the ports are those of MQTT, broker, admin and webhooks.
   static func render(_ configuration: Configuration, ports: [Int]) -> String {
+    let webhook = configuration.webhook.map { lines in
+      """
+      [[listen]]
+      kind = "webhook"
+      address = "127.0.0.1:\(ports[3])"
+      \(lines)
+      """
+    }
     let url = configuration.brokerURL.map { "\"\($0)\"" } ?? "\"embedded\""
     return """
       [gateway]
@@ -68,6 +80,7 @@ final class GatewayProcess {
       kind = "mqtt"
       address = "127.0.0.1:\(ports[0])"
       \(configuration.listen)
+      \(webhook ?? "")
       \(configuration.routes)
       """ + "\n"
   }
