@@ -63,7 +63,7 @@ let package = Package(
     module(
       "LocalBroker", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
     module(
-      "Ingest", ["MQTT", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
+      "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
       "Delivery", ["Records", "DanubeUplink", "LocalBroker", "IOPort", "Metrics", "Bytes"]),
     module("Admin", ["HTTP1", "Metrics", "Settings", "IOPort", "Bytes"]),
@@ -123,7 +123,8 @@ let package = Package(
         "Metrics", "Simulator",
       ]),
     tests(
-      "IngestTests", ["Ingest", "MQTT", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
+      "IngestTests",
+      ["Ingest", "MQTT", "HTTP1", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
     tests(
       "SimulationTests",
       [

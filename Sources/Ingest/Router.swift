@@ -10,6 +10,8 @@ struct Router: ~Copyable {
     let lane: LaneID
     /// Fields that every record of the route begins with, encoded.
     let prefix: [UInt8]
+    /// The same for webhooks.
+    let webhookPrefix: [UInt8]
     let key: Template
     /// Attributes whose value depends on the message: name and value template.
     let attributes: [(name: [UInt8], value: Template)]
@@ -31,7 +33,10 @@ struct Router: ~Copyable {
       routes.append(
         Route(
           filter: filter, lane: lane,
-          prefix: Self.prefix(lane: lanes[lane], constantAttributes: constant), key: route.key,
+          prefix: Self.prefix(lane: lanes[lane], source: "mqtt", constantAttributes: constant),
+          webhookPrefix: Self.prefix(
+            lane: lanes[lane], source: "webhook", constantAttributes: constant),
+          key: route.key,
           attributes: route.attributes.filter { !$0.value.isConstant }
             .map { (Array($0.name.utf8), $0.value) }))
     }
@@ -39,14 +44,14 @@ struct Router: ~Copyable {
 
   /// `msg_id{topic_name}` (2), `producer_name` (5), and the attributes (7) that never change.
   private static func prefix(
-    lane: LaneDescription, constantAttributes: [RouteAttribute]
+    lane: LaneDescription, source: StaticString, constantAttributes: [RouteAttribute]
   ) -> [UInt8] {
     var messageID = GrowableBytes()
     RecordFields.append(field: 2, lane.topic.span, to: &messageID)
     var prefix = GrowableBytes()
     RecordFields.append(field: 2, messageID.bytes, to: &prefix)
     RecordFields.append(field: 5, lane.producerName.span, to: &prefix)
-    RecordFields.appendAttribute("source", "mqtt", to: &prefix)
+    RecordFields.appendAttribute("source", source, to: &prefix)
     var value = GrowableBytes()
     let none = GrowableBytes()
     for attribute in constantAttributes {
