@@ -39,12 +39,6 @@ public struct Ingest: ~Copyable {
     static let ignored: UInt8 = 7
   }
 
-  /// What a route adds to the record at hand.
-  struct RouteFields: ~Copyable {
-    var attributes = GrowableBytes()
-    var key = GrowableBytes()
-  }
-
   let owner: UInt8
   let limits: IngestLimits
   let metrics: IngestMetrics
@@ -94,11 +88,10 @@ public struct Ingest: ~Copyable {
     connections = SlotTable(capacity: limits.connections)
     self.lanes = lanes
     batcher = Batcher(
-      store: store, laneCount: lanes.count,
-      lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
-    router = Router(configuration: configuration, lanes: lanes)
-    unrouted = UnroutedSampler(topics: unroutedTopics)
+      store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
+    router = Router(configuration: configuration, lanes: lanes, seed: random.next())
+    unrouted = UnroutedSampler(topics: unroutedTopics)
     webhooks = WebhookParts(gatewayName: configuration.gateway.name)
   }
 
