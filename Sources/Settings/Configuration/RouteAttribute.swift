@@ -11,9 +11,11 @@ public struct RouteAttribute: Sendable, Equatable {
     self.value = value
   }
 
-  /// Attributes that every record has; no route can set them.
+  /// Attributes that records of one kind or another have by themselves; no route can set them.
   public static let standardNames = [
-    "mqtt.topic", "mqtt.qos", "mqtt.retain", "mqtt.dup", "mqtt.client_id", "source",
+    "source", "mqtt.topic", "mqtt.qos", "mqtt.retain", "mqtt.dup", "mqtt.client_id",
+    "webhook.source", "webhook.endpoint", "webhook.timestamp", "webhook.ip",
+    "webhook.user_agent", "webhook.content_type",
   ]
 }
 
@@ -52,7 +54,7 @@ extension SettingsType where Value == [RouteAttribute] {
     }
     if RouteAttribute.standardNames.contains(name) {
       return SettingsProblem(
-        "every record has this attribute already",
+        "records have this attribute already",
         remedy: "Choose another name, or leave it out.")
     }
     return nil

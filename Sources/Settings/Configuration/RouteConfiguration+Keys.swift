@@ -26,7 +26,6 @@ extension RouteConfiguration: ConfigurationSection {
     ) { $0.mqtt = $1 },
     .init(
       "webhook", .routePath, computedDefault: "none", sample: "\"/hooks/{device}\"",
-      onlyWith: "a route without mqtt",
       """
       The paths of webhooks that the route takes, in place of mqtt: {name} stands for one segment,
       {name...} or * at the end for the rest. Paths are compared as they are sent.
@@ -93,9 +92,9 @@ extension RouteConfiguration: ConfigurationSection {
     .init(
       "ack", .acknowledgement, default: "\"durable\"",
       """
-      When the sender is answered. "durable": when the record is safe, which is when the broker has
-      accepted it. "delivered": the same, also when there will be a spool. "received": at once;
-      what is in memory is lost in a crash, and counted when Danube refuses it or the gateway stops.
+      When the sender is answered. "durable": when the record is safe. "delivered": when the broker
+      has accepted it, which today is the same. "received": at once; what Danube then refuses is
+      counted, and so is what is still in memory when the gateway stops. A crash loses that.
       """
     ) { $0.acknowledgement = $1 },
   ]

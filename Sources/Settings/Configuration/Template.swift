@@ -118,8 +118,8 @@ public struct Template: Sendable, Hashable {
     let suggestion = nearest(to: name, among: known).map { "{\($0)}" }
     throw SettingsProblem(
       "\(quoted(text)) has an unknown placeholder \(quoted("{\(name)}"))", suggestion: suggestion,
-      remedy: "There are {client_id}, {topic} and {1} to {9}, and for webhooks {topic}, {path.name}, "
-        + "{header.name} and {query.name}; {{ is a literal brace.")
+      remedy: "There are {client_id}, {topic} and {1} to {9} for MQTT, {topic}, {path.name}, "
+        + "{header.name} and {query.name} for webhooks; {{ is a literal brace.")
   }
 
   private static func isName(_ text: String, _ isAllowed: (UInt8) -> Bool) -> Bool {
