@@ -11,6 +11,7 @@ extension IngestNotice {
     case .connectionLimit: .warning
     case .limitReached: .warning
     case .badRequest: .warning
+    case .topicRefused: .warning
     case .acceptFailed: .warning
     }
   }
@@ -24,6 +25,7 @@ extension IngestNotice {
     case .limitReached: "mqtt.disconnected"
     case .recordRefused: "danube.record_refused"
     case .badRequest: "webhook.bad_request"
+    case .topicRefused: "route.topic_refused"
     case .acceptFailed: "ingest.accept_failed"
     }
   }
@@ -31,7 +33,7 @@ extension IngestNotice {
   /// What the subject is.
   var subjectName: StaticString {
     switch kind {
-    case .unrouted: "topic"
+    case .unrouted, .topicRefused: "topic"
     case .acceptFailed, .badRequest: "error"
     default: "client_id"
     }

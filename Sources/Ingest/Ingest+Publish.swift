@@ -11,25 +11,29 @@ extension Ingest {
     _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
     operations: inout OperationQueue
   ) -> Next {
-    guard let (index, captures) = router.firstMatch(view.topic) else {
+    guard let match = router.firstMatch(.mqtt, view.topic) else {
       return unrouted(id, view, at: now, operations: &operations)
     }
     // Taken out while spans of it are held, because appending changes the rest of `self`.
     var fields = RouteFields()
     swap(&fields, &routeFields)
-    expand(id, view, route: index, captures: captures, into: &fields)
-    let result = append(
-      id, view, route: index, attributes: fields.attributes.bytes, key: fields.key.bytes, at: now)
+    let result = append(id, view, match, &fields, at: now)
     swap(&fields, &routeFields)
     switch result {
-    case .appended:
-      metrics.route(index).records.add(1)
-      metrics.route(index).payloadBytes.add(UInt64(view.payload.byteCount))
-      if view.qos != .atMostOnce {
+    case .appended(let isAwaited):
+      metrics.route(match.index).records.add(1)
+      metrics.route(match.index).payloadBytes.add(UInt64(view.payload.byteCount))
+      if view.qos == .atMostOnce { return .goOn }
+      if isAwaited {
         connections[id].answers.appendWaiting(packetID: view.packetID)
         if answersBeforeSafe { answerBeforeSafe(id, at: now, operations: &operations) }
+      } else {
+        answer(id, view.packetID, reason: .success, at: now, operations: &operations)
       }
       return .goOn
+    case .refused(let refusal):
+      let reason: ReasonCode = refusal == .tooManyTopics ? .quotaExceeded : .topicNameInvalid
+      return refuse(id, view, reason: reason, text: refusal.text, at: now, operations: &operations)
     case .tooLarge:
       metrics.refused(.tooLarge).add(1)
       return refuse(
@@ -51,54 +55,45 @@ extension Ingest {
     sendAnswers(id, at: now, operations: &operations)
   }
 
-  /// Writes the attributes and the key that the route gives to this message.
-  private mutating func expand(
-    _ id: SlotID, _ view: borrowing PublishView, route index: Int,
-    captures: TopicFilter.Captures, into fields: inout RouteFields
-  ) {
+  private static let topicAttribute = Array("mqtt.topic".utf8)
+
+  private enum Appended {
+    case appended(isAwaited: Bool)
+    case refused(RouteRefusal)
+    case tooLarge
+    case noMemory
+  }
+
+  private mutating func append(
+    _ id: SlotID, _ view: borrowing PublishView, _ match: RouteMatch,
+    _ fields: inout RouteFields, at now: Instant
+  ) -> Appended {
     fields.attributes.removeAll()
-    fields.key.removeAll()
     RecordFields.appendAttribute(Self.topicAttribute.span, view.topic, to: &fields.attributes)
     fields.attributes.append(
       contentsOf: flags.bytes(
         qos: view.qos.rawValue, retain: view.isRetained, dup: view.isDuplicate))
     fields.attributes.append(contentsOf: connections[id].clientAttribute)
     let clientID = connections[id].clientID
-    unsafe router.appendAttributes(
-      of: index, captures: captures, clientID: clientID.span.bytes, topic: view.topic,
-      to: &fields.attributes)
-    unsafe router.appendKey(
-      of: index, captures: captures, clientID: clientID.span.bytes, topic: view.topic,
-      to: &fields.key)
-  }
-
-  private static let topicAttribute = Array("mqtt.topic".utf8)
-
-  private enum Appended {
-    case appended
-    case tooLarge
-    case noMemory
-  }
-
-  private mutating func append(
-    _ id: SlotID, _ view: borrowing PublishView, route index: Int, attributes: RawSpan,
-    key: RawSpan, at now: Instant
-  ) -> Appended {
-    var hash = FNV1a()
-    hash.combine(key)
+    let resolution = router.resolve(
+      match, subject: view.topic, values: MQTTValues(clientID: clientID.rawBytes),
+      sender: id.sender, into: &fields)
+    guard case .lane(let lane) = resolution else {
+      guard case .refused(let refusal) = resolution else { return .refused(.missingValue) }
+      count(refusal, peer: connections[id].peer, subject: view.topic)
+      return .refused(refusal)
+    }
+    let isAwaited = lane.acknowledgement != .received
     let source =
       view.qos == .atMostOnce
-      ? RecordSource.none
-      : RecordSource(
-        index: id.index, generation: id.generation,
-        sequence: connections[id].answers.nextSequence)
-    let lane = router.routes[index].lane
-    let prefix = router.routes[index].prefix
-    let pieces = unsafe RecordPieces(
-      prefix: prefix.span.bytes, attributes: attributes, routingKey: key, payload: view.payload,
-      publishTimeMilliseconds: unixMilliseconds, keyHash: hash.value, source: source)
+      ? RecordSource.none : isAwaited ? nextSource(of: id) : RecordSource.answered
+    let pieces = RecordPieces(
+      prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,
+      routingKey: fields.key.bytes, payload: view.payload,
+      publishTimeMilliseconds: unixMilliseconds, keyHash: lane.orderHash, source: source)
     if pieces.bodyBytes > BatchStore.maximumBodyBytes { return .tooLarge }
-    return batcher.append(pieces, to: lane, at: now) == nil ? .noMemory : .appended
+    guard append(pieces, to: lane, at: now) else { return .noMemory }
+    return .appended(isAwaited: isAwaited)
   }
 
   /// No route takes the topic. As MQTT means it that is no error, unless the site says so.

@@ -39,12 +39,6 @@ public struct Ingest: ~Copyable {
     static let ignored: UInt8 = 7
   }
 
-  /// What a route adds to the record at hand.
-  struct RouteFields: ~Copyable {
-    var attributes = GrowableBytes()
-    var key = GrowableBytes()
-  }
-
   let owner: UInt8
   let limits: IngestLimits
   let metrics: IngestMetrics
@@ -53,6 +47,7 @@ public struct Ingest: ~Copyable {
   var connections: SlotTable<Connection>
   /// The connection of each client identifier.
   var clients: [[UInt8]: SlotID] = [:]
+  let lanes: LaneTable
   var batcher: Batcher
   var router: Router
   var timers = TimerQueue()
@@ -95,13 +90,13 @@ public struct Ingest: ~Copyable {
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
     connections = SlotTable(capacity: limits.connections)
+    self.lanes = lanes
     batcher = Batcher(
-      store: store, laneCount: lanes.count,
-      lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
-    router = Router(configuration: configuration, lanes: lanes)
-    unrouted = UnroutedSampler(topics: unroutedTopics)
+      store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
-    webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
+    router = Router(configuration: configuration, lanes: lanes, seed: random.next())
+    unrouted = UnroutedSampler(topics: unroutedTopics)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name)
   }
 
   /// Starts to accept devices on a socket that listens.

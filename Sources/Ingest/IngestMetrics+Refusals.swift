@@ -9,6 +9,16 @@ extension IngestMetrics {
     case tooLarge
     /// Memory is used up, and the protocol can say so.
     case noMemory
+    /// A value has a character that a Danube topic cannot have, and the route refuses that.
+    case topicCharacter
+    /// The message has no value for a placeholder of the topic.
+    case topicValue
+    /// The Danube topic would be too long.
+    case topicLength
+    /// There are `max_topics` Danube topics already.
+    case topicCount
+    /// Another route has the Danube topic with other settings.
+    case topicConflict
     /// The broker's limit is lower than Danube's.
     case brokerTooLarge
     /// The broker's schema does not allow the payload.
@@ -21,6 +31,11 @@ extension IngestMetrics {
       case .noRoute: "no_route"
       case .tooLarge: "too_large"
       case .noMemory: "no_memory"
+      case .topicCharacter: RouteRefusal.invalidCharacter.label
+      case .topicValue: RouteRefusal.missingValue.label
+      case .topicLength: RouteRefusal.topicTooLong.label
+      case .topicCount: RouteRefusal.tooManyTopics.label
+      case .topicConflict: RouteRefusal.conflictingTopic.label
       case .brokerTooLarge: "broker_too_large"
       case .brokerInvalidPayload: "broker_invalid_payload"
       case .brokerInvalidRequest: "broker_invalid_request"
@@ -74,6 +89,19 @@ extension IngestMetrics {
         "danube_gateway_records_dropped_total",
         help: "Messages thrown away although their devices were told that all is well.",
         labels: [("reason", reason.label)])
+    }
+  }
+}
+
+extension IngestMetrics.Refusal {
+  /// What a message counts as whose route cannot make a topic of it.
+  init(_ refusal: RouteRefusal) {
+    switch refusal {
+    case .invalidCharacter: self = .topicCharacter
+    case .missingValue: self = .topicValue
+    case .topicTooLong: self = .topicLength
+    case .tooManyTopics: self = .topicCount
+    case .conflictingTopic: self = .topicConflict
     }
   }
 }

@@ -70,6 +70,8 @@ public final class IngestMetrics: Sendable {
   public let waitingForInputMemory: Gauge
   /// What is counted of webhooks alone.
   public let webhooks: WebhookMetrics
+  /// Records whose topic has characters that were mapped.
+  public let topicsMapped: Counter
   private let disconnectCounters: [Counter]
 
   /// Registers the metrics of these listeners and routes.
@@ -111,6 +113,9 @@ public final class IngestMetrics: Sendable {
     waitingForRecordMemory = queue("connections_for_record_memory")
     waitingForInputMemory = queue("connections_for_input_memory")
     webhooks = WebhookMetrics(registry: registry)
+    topicsMapped = counter(
+      "topics_mapped",
+      "Records whose topic had characters that a Danube topic cannot have, mapped to _.")
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(
         "danube_gateway_mqtt_disconnects_total",

@@ -25,7 +25,7 @@ public struct RouteMetrics: Sendable {
 
   /// What a route takes and where it goes, as they are configured.
   public static func description(of route: RouteConfiguration) -> (match: String, topic: String) {
-    (route.filter.text, route.topic)
+    (route.pattern, route.topic.parts.map(\.placeholder).joined())
   }
 
   /// One for each of the first ``labelledCount`` routes, and one for all others if there are any.

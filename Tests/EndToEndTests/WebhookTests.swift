@@ -7,7 +7,7 @@ extension EndToEnd {
   struct WebhookTests {
     static let routes = """
       [[route]]
-      mqtt = "/hooks/#"
+      webhook = "/hooks/*"
       to = "/default/hooks"
       key = "{topic}"
       [[route]]
