@@ -115,6 +115,7 @@ public struct DanubeUplink: ~Copyable {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -124,6 +124,7 @@ public struct Ingest: ~Copyable {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -226,7 +226,7 @@ final class IngestBench {
         if descriptor == listener { isListenerClosed = true }
         sockets[descriptor.rawValue]?.close = token
       case .recycle: recycledCount += 1
-      case .connect, .ring: break
+      case .connect, .ring, .file: break
       }
     }
     operations.removeAll()

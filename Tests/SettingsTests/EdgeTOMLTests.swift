@@ -52,8 +52,12 @@ struct EdgeTOMLTests {
   @Test("With every comment sign before a key removed the file still loads, with the defaults")
   func fileServesUncommented() throws {
     let text = try String(contentsOf: edgeTOML, encoding: .utf8)
+    // Where a secret is kept depends on the machine, and is said once.
+    let secrets = ConfigurationReference.entries.filter(\.isSecret).map { "#\($0.name) = " }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      line.first == "#" && line.dropFirst().first?.isLowercase == true ? line.dropFirst() : line
+      if secrets.contains(where: { line.hasPrefix($0) }) { return line }
+      return line.first == "#" && line.dropFirst().first?.isLowercase == true
+        ? line.dropFirst() : line
     }
     let uncommented = lines.joined(separator: "\n")
     let loaded = try load(uncommented)
@@ -61,7 +65,7 @@ struct EdgeTOMLTests {
     var expected = try load(text)
     expected.gateway.name = "edge-1"
     #expect(loaded == expected)
-    for entry in ConfigurationReference.entries {
+    for entry in ConfigurationReference.entries where !entry.isSecret {
       #expect(uncommented.contains("\n\(entry.name) = "))
     }
   }

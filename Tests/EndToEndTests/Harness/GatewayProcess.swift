@@ -11,6 +11,7 @@ final class GatewayProcess {
     /// Further lines of the sections.
     var danube = ""
     var broker = ""
+    var admin = ""
     var listen = ""
     var limits = ""
     var routes = """
@@ -30,13 +31,15 @@ final class GatewayProcess {
   private(set) var process: ChildProcess
 
   /// Starts the gateway and waits until its ports answer.
-  init(_ configuration: Configuration = Configuration()) throws {
+  init(
+    _ configuration: Configuration = Configuration(), environment: [String: String] = [:]
+  ) throws {
     folder = try TemporaryFolder()
     let ports = try RawSocket.freePorts(3)
     (mqttPort, brokerPort, adminPort) = (ports[0], ports[1], ports[2])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
-    process = try Self.start(configurationPath, in: folder)
+    process = try Self.start(configurationPath, in: folder, environment: environment)
     try waitUntilReady(hasBroker: configuration.brokerURL == nil)
   }
 
@@ -58,6 +61,7 @@ final class GatewayProcess {
       \(configuration.broker)
       [admin]
       address = "127.0.0.1:\(ports[2])"
+      \(configuration.admin)
       [limits]
       \(configuration.limits)
       [[listen]]
@@ -91,9 +95,12 @@ final class GatewayProcess {
     return (String(parts.last ?? ""), parts.dropLast().joined(separator: "\n"))
   }
 
-  private static func start(_ path: String, in folder: TemporaryFolder) throws -> ChildProcess {
+  private static func start(
+    _ path: String, in folder: TemporaryFolder, environment: [String: String]
+  ) throws -> ChildProcess {
     try ChildProcess(
-      "danube-gateway run", [try Paths.gateway(), "run", "--config", path], in: folder.url.path)
+      "danube-gateway run", [try Paths.gateway(), "run", "--config", path], in: folder.url.path,
+      environment: environment)
   }
 
   private func waitUntilReady(hasBroker: Bool) throws {
