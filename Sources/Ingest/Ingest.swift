@@ -47,7 +47,6 @@ public struct Ingest: ~Copyable {
   var connections: SlotTable<Connection>
   /// The connection of each client identifier.
   var clients: [[UInt8]: SlotID] = [:]
-  let lanes: LaneTable
   var batcher: Batcher
   var router: Router
   var timers = TimerQueue()
@@ -56,6 +55,8 @@ public struct Ingest: ~Copyable {
   var waiting = SlotQueue()
   /// Connections that wait for memory for an incomplete packet.
   var inputWaiting = SlotQueue()
+  /// Webhooks that wait for memory for an incomplete request.
+  var webhookInputWaiting = SlotQueue()
   var notices: [IngestNotice] = []
   var unrouted: UnroutedSampler
   var random: SplitMix64
@@ -65,6 +66,8 @@ public struct Ingest: ~Copyable {
   var inputBytes = 0
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
+  /// Of that, for webhooks.
+  var reservedWebhookBytes = 0
   /// Since when memory for records has been used up.
   var exhaustedSince: Instant?
   var isShuttingDown = false
@@ -86,13 +89,12 @@ public struct Ingest: ~Copyable {
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
     connections = SlotTable(capacity: limits.connections)
-    self.lanes = lanes
     batcher = Batcher(
       store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
     router = Router(configuration: configuration, lanes: lanes, seed: random.next())
     unrouted = UnroutedSampler(topics: unroutedTopics)
-    webhooks = WebhookParts(gatewayName: configuration.gateway.name)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
   }
 
   /// Starts to accept devices on a socket that listens.
@@ -136,6 +138,7 @@ public struct Ingest: ~Copyable {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 
