@@ -21,6 +21,7 @@ extension DanubeUplink {
     status.lastError = lastError.description
     status.laneCount = lanes.count
     status.readyLaneCount = readyLaneCount
+    for lane in lanes.indices { status.phaseCounts[Self.phase(of: lanes[lane]), default: 0] += 1 }
     status.lanes = shownLanes.map { Self.shown(lanes[$0]) }
     return status
   }

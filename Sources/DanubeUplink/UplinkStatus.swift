@@ -42,6 +42,8 @@ public struct UplinkStatus: Sendable, Equatable {
   public var laneCount = 0
   /// Of these, how many publish.
   public var readyLaneCount = 0
+  /// How many lanes stand where, those that stand nowhere left out.
+  public var phaseCounts: [LanePhase: Int] = [:]
   /// The lanes in their order. Of more than ``laneLimit``, those come first that do not publish and
   /// have an error, then the others that do not publish, then the rest, as far as there is room.
   public var lanes: [Lane] = []

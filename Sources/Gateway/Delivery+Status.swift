@@ -16,19 +16,14 @@ extension Delivery {
     result.keysInFlight = status.keysInFlight
     result.recordsUnderWay = status.recordsUnderWay
     result.lastError = status.lastError
-    var counts: [String: Int] = [:]
-    for isReady in [false, true] {
-      for lane in status.lanes where (lane.phase == .ready) == isReady {
-        counts[lane.phase.rawValue, default: 0] += 1
-        if lane.phase == .blocked { result.blockedCount += 1 }
-        guard result.lanes.count < DeliveryStatus.laneLimit else { continue }
-        result.lanes.append(
-          DeliveryStatus.Lane(
-            topic: lane.topic, phase: lane.phase.rawValue, error: lane.error,
-            isBlocked: lane.phase == .blocked))
-      }
+    result.lanes = status.lanes.map { lane in
+      DeliveryStatus.Lane(
+        topic: lane.topic, phase: lane.phase.rawValue, error: lane.error,
+        isBlocked: lane.phase == .blocked)
     }
-    result.laneCounts = counts.map { ($0.key, $0.value) }.sorted { $0 < $1 }
+    result.blockedCount = status.phaseCounts[.blocked] ?? 0
+    result.laneCounts = status.phaseCounts.map { ($0.key.rawValue, $0.value) }
+      .sorted { $0 < $1 }
     return result
   }
 }

@@ -7,9 +7,6 @@ struct DeliveryStatus: Sendable {
     var isBlocked: Bool
   }
 
-  /// Lanes told one by one; the others are counted.
-  static let laneLimit = 100
-
   var isEmbedded = false
   var isConnected = false
   var brokers: [String] = []
@@ -17,7 +14,7 @@ struct DeliveryStatus: Sendable {
   var keysInFlight = 0
   var recordsUnderWay = 0
   var lastError = ""
-  /// Lanes that are not ready first.
+  /// Some of the lanes; those in trouble first where there are many.
   var lanes: [Lane] = []
   /// How many lanes are in each phase.
   var laneCounts: [(phase: String, count: Int)] = []

@@ -54,7 +54,9 @@ final class IngestBench {
     ingest = Ingest(
       owner: Self.owner, configuration: configuration,
       limits: IngestLimits(configuration: configuration), store: store,
-      lanes: LaneTable(configuration: configuration, capacity: 64), metrics: metrics,
+      lanes: LaneTable(
+        configuration: configuration, capacity: min(configuration.limits.maxTopics, 64)),
+      metrics: metrics,
       unroutedTopics: topics, seed: 1)
     ingest.setTimeOfDay(unixMilliseconds: 1_700_000_000_000)
     for (index, listener) in configuration.listeners.enumerated() {
