@@ -18,6 +18,11 @@ struct Broker {
   var backoff: Backoff
   /// No new connection before this.
   var retryAt = Instant(nanoseconds: 0)
+  /// Lanes that are bound to it: attaching, creating or ready.
+  var laneCount = 0
+  /// Lanes whose CreateProducer waits for the connection, in turn. One that is not attaching here
+  /// any more is passed over.
+  var attaching = RingQueue<Int>()
   /// Entries are reused when nothing refers to them: their index must stay what it is until then.
   var isForgotten = false
 

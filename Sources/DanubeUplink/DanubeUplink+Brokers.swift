@@ -4,7 +4,8 @@ public import IOPort
 
 // Where brokers are: configured seeds, the hosts that look-ups name, and their addresses.
 extension DanubeUplink {
-  private static var hostLimit: Int { 256 }
+  /// Hosts of brokers that nobody configured, at most so many at a time.
+  static var hostLimit: Int { 256 }
 
   /// Hosts whose addresses the uplink waits for, or that may have new ones. Answer each by
   /// ``resolved(_:addresses:)``.
@@ -29,7 +30,7 @@ extension DanubeUplink {
     let hosts = seeds.map { UplinkHost(name: $0.seed.host, port: $0.seed.port) }
     wantedHosts.removeAll { hosts.contains($0) }
     seedCursor = seeds.isEmpty ? 0 : seedCursor % seeds.count
-    lanesAreDue = true
+    brokersAreDue = true
   }
 
   /// Tells the addresses of a host, each with its port; none when it has none.
@@ -39,6 +40,7 @@ extension DanubeUplink {
     where seeds[index].seed.host == host.name && seeds[index].seed.port == host.port {
       let broker = seeds[index].broker
       if addresses.isEmpty {
+        lastError = UplinkError(.url, "no address for \(host.name)")
         let pause = brokers[broker].backoff.next()
         brokers[broker].retryAt = max(
           brokers[broker].retryAt, now.advanced(milliseconds: pause))
@@ -50,34 +52,51 @@ extension DanubeUplink {
     if knownHosts.count >= Self.hostLimit { knownHosts.removeAll() }
     knownHosts[host] = addresses.isEmpty ? nil : addresses
     for lane in lanes.indices {
-      guard case .resolving(let wanted, let owner) = lanes[lane].phase, wanted == host else {
+      guard case .resolving(let wanted, let owner, _) = lanes[lane].phase, wanted == host else {
         continue
       }
       if addresses.isEmpty {
-        let text = "no address for \(host.name)"
-        lanes[lane].lastError = UplinkError(.url, text)
-        pause(lane)
+        failed(lane, UplinkError(.url, "no address for \(host.name)"))
       } else {
         let authority = Self.authority(host: host.name, port: host.port)
         bind(lane, to: owner, authority: authority, addresses: addresses)
       }
     }
-    lanesAreDue = true
   }
 
-  /// Asks for the addresses of a host, unless it is an address itself.
-  mutating func want(_ host: UplinkHost) {
-    guard SocketAddress(host: host.name, port: host.port) == nil, !wantedHosts.contains(host),
-      wantedHosts.count < Self.hostLimit
+  /// Asks for the addresses of a seed, unless it is an address itself.
+  private mutating func want(_ seed: UplinkSeed) {
+    let host = UplinkHost(name: seed.host, port: seed.port)
+    guard SocketAddress(host: host.name, port: host.port) == nil, !wantedHosts.contains(host)
     else { return }
     wantedHosts.append(host)
   }
 
+  /// Lets a lane wait for the addresses of a host that a look-up named. Answers are not waited for
+  /// longer than those of a call, nor for more hosts than there are places.
+  private mutating func resolve(_ host: UplinkHost, of lane: Int, owner: TopicOwner) {
+    if !wantedHosts.contains(host) {
+      guard wantedHosts.count < Self.hostLimit + seeds.count else {
+        let text = "no address for \(host.name) yet: too many names wait for theirs"
+        return failed(lane, UplinkError(.url, text))
+      }
+      wantedHosts.append(host)
+    }
+    let limit = now.advanced(milliseconds: limits.callDeadlineMilliseconds)
+    setPhase(.resolving(host, owner: owner, until: limit), of: lane)
+  }
+
+  /// The addresses of a host did not come in time. It makes room for others; an answer that comes
+  /// all the same is kept for the lane's next look-up.
+  mutating func resolvingEnded(_ host: UplinkHost, of lane: Int) {
+    let isSeed = seeds.contains { $0.seed.host == host.name && $0.seed.port == host.port }
+    if !isSeed { wantedHosts.removeAll { $0 == host } }
+    failed(lane, UplinkError(.url, "no address for \(host.name) in time"))
+  }
+
   /// A broker could not be reached: its name may have moved.
   mutating func wantAddresses(ofBroker broker: Int) {
-    for entry in seeds where entry.broker == broker {
-      want(UplinkHost(name: entry.seed.host, port: entry.seed.port))
-    }
+    for entry in seeds where entry.broker == broker { want(entry.seed) }
     let authority = brokers[broker].authority
     let stale = knownHosts.keys.filter {
       Self.authority(host: $0.name, port: $0.port) == authority
@@ -88,7 +107,7 @@ extension DanubeUplink {
   // MARK: Seeds
 
   /// A connection to a seed that can be asked now. Otherwise one is being opened, or
-  /// `laneDeadline` says when to try again.
+  /// `brokerDeadline` says when to try again.
   mutating func seedConnection(operations: inout OperationQueue) -> SlotID? {
     for offset in seeds.indices {
       let entry = seeds[(seedCursor + offset) % seeds.count]
@@ -96,14 +115,14 @@ extension DanubeUplink {
         return connections[current].isOpen ? current : nil
       }
       if now < brokers[entry.broker].retryAt {
-        laneDeadline = min(laneDeadline, brokers[entry.broker].retryAt)
+        brokerDeadline = min(brokerDeadline, brokers[entry.broker].retryAt)
       } else if brokers[entry.broker].address == nil {
-        want(UplinkHost(name: entry.seed.host, port: entry.seed.port))
+        want(entry.seed)
       } else if let id = connect(entry.broker, operations: &operations) {
         brokers[entry.broker].current = id
         return nil
       } else {
-        laneDeadline = min(laneDeadline, brokers[entry.broker].retryAt)
+        brokerDeadline = min(brokerDeadline, brokers[entry.broker].retryAt)
       }
     }
     return nil
@@ -124,7 +143,7 @@ extension DanubeUplink {
     let owner = TopicOwner(brokerURL: answer.brokerURL, isProxied: isProxied)
     if answer.connectURL.isEmpty {
       lanes[lane].brokerURL = answer.brokerURL
-      lanes[lane].phase = .attaching(broker: asked)
+      setPhase(.attaching(broker: asked), of: lane)
       return
     }
     guard let place = AdvertisedAddress(answer.connectURL) else {
@@ -156,9 +175,7 @@ extension DanubeUplink {
     } else if let known = knownHosts[host] {
       addresses = known
     } else {
-      want(host)
-      lanes[lane].phase = .resolving(host, owner: owner)
-      return
+      return resolve(host, of: lane, owner: owner)
     }
     bind(lane, to: owner, authority: authority, addresses: addresses)
   }
@@ -172,15 +189,13 @@ extension DanubeUplink {
       !$0.isForgotten && $0.proxiedURL == proxiedURL && $0.address == addresses.first
     }
     lanes[lane].brokerURL = owner.brokerURL
-    lanes[lane].phase = .attaching(
-      broker: index
-        ?? addBroker(authority: authority, proxiedURL: proxiedURL, addresses: addresses))
+    let broker =
+      index ?? addBroker(authority: authority, proxiedURL: proxiedURL, addresses: addresses)
+    setPhase(.attaching(broker: broker), of: lane)
   }
 
   private mutating func refuse(_ lane: Int, _ text: String, _ url: [UInt8]) {
-    lanes[lane].lastError = UplinkError(.url, text: Array(text.utf8) + url)
-    lastError = lanes[lane].lastError
-    pause(lane)
+    failed(lane, UplinkError(.url, text: Array(text.utf8) + url))
   }
 
   private mutating func addBroker(
@@ -202,7 +217,7 @@ extension DanubeUplink {
   /// Lets entries be reused that nothing refers to: owners come and go with every move of a topic.
   mutating func forgetUnused() {
     for index in brokers.indices where !brokers[index].isSeed && !brokers[index].isForgotten {
-      if lanes.contains(where: { $0.broker == index }) { continue }
+      if brokers[index].laneCount > 0 { continue }
       brokers[index].isForgotten = !(0..<connections.upperBound).contains { place in
         connections.tenant(at: place).map { connections[$0].broker == index } ?? false
       }

@@ -53,14 +53,15 @@ extension DanubeUplink {
       brokers[broker].successor = nil
       metrics.connectionsTakenOver.add()
     }
+    guard brokers[broker].laneCount > 0 else { return }
     for lane in lanes.indices where lanes[lane].broker == broker { enqueue(lane) }
-    lanesAreDue = true
   }
 
   mutating func connectFailed(_ error: IOError, _ id: SlotID) {
     let wasConnecting = connections[id].isConnecting
     let broker = connections[id].broker
     _ = connections.remove(id)
+    brokersAreDue = true
     if wasConnecting { connectionFailed(id, broker, error.text) }
   }
 
@@ -120,6 +121,7 @@ extension DanubeUplink {
     connections[id].abandon()
     takeReleasedTags(id)
     _ = connections.remove(id)
+    brokersAreDue = true
   }
 
   // MARK: Ends
@@ -161,9 +163,13 @@ extension DanubeUplink {
     brokers[broker].successor = nil
     if brokers[broker].current == nil {
       if brokers[broker].isSeed { leaveSeed(broker) }
-      for lane in lanes.indices where lanes[lane].broker == broker { loseBroker(lane) }
+      if brokers[broker].laneCount > 0 {
+        for lane in lanes.indices where lanes[lane].broker == broker { loseBroker(lane) }
+      }
+      // None of them is attaching any more.
+      brokers[broker].attaching.removeAll()
     }
-    lanesAreDue = true
+    brokersAreDue = true
   }
 
   /// Every call on a connection may or may not have reached the broker: it is made again. Records
@@ -239,7 +245,7 @@ extension DanubeUplink {
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index), connections[id].isOpen else { continue }
       let broker = connections[id].broker
-      if brokers[broker].isSeed || lanes.contains(where: { $0.broker == broker }) { continue }
+      if brokers[broker].isSeed || brokers[broker].laneCount > 0 { continue }
       connections[id].isRetired = true
     }
   }
@@ -255,8 +261,7 @@ extension DanubeUplink {
       connections[id].isRetired = true
       end(id, "shut down", operations: &operations)
     }
-    lanesAreDue = true
-    laneDeadline = .distantFuture
+    brokerDeadline = .distantFuture
   }
 }
 

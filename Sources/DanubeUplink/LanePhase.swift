@@ -10,8 +10,9 @@ enum LanePhase {
   case wantsSeed
   /// A look-up is under way.
   case lookingUp
-  /// The broker named an address by a host whose addresses are not known yet.
-  case resolving(UplinkHost, owner: TopicOwner)
+  /// The broker named an address by a host whose addresses are not known yet. Nobody waits for
+  /// them longer than until an instant.
+  case resolving(UplinkHost, owner: TopicOwner, until: Instant)
   /// CreateProducer waits for the broker's connection.
   case attaching(broker: Int)
   /// CreateProducer is under way.

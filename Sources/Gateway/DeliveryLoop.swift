@@ -1,4 +1,5 @@
 import Admin
+import Bytes
 import DanubeUplink
 import Delivery
 public import IOPort
@@ -163,6 +164,17 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func writeLog() {
+    while let notice = delivery.nextNotice() {
+      logger.log(
+        notice.level, notice.event, at: port.unixMilliseconds, message: notice.message
+      ) { fields in
+        fields.add("topic", notice.topic.rawBytes)
+        if !notice.subscription.isEmpty {
+          fields.add("subscription", notice.subscription.rawBytes)
+        }
+        if notice.recordCount > 0 { fields.add("records", notice.recordCount) }
+      }
+    }
     logger.advance(to: port.unixMilliseconds)
     if logger.needsWakeUp(), let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))

@@ -17,7 +17,7 @@ struct Published: Hashable {
 /// record is settled once, every batch is released once and after all its records.
 final class UplinkLoop: SimulatedLoop {
   let portID: NodeID
-  let topics: [String]
+  private(set) var topics: [String]
   let store: BatchStore
   let metrics = UplinkMetrics()
   var uplink: DanubeUplink
@@ -50,9 +50,22 @@ final class UplinkLoop: SimulatedLoop {
     portID = port.id
     store = BatchStore(limits: batches)
     uplink = DanubeUplink(
-      owner: 5, limits: limits,
-      lanes: topics.map { UplinkLane(topic: Array($0.utf8), producerName: Array("edge-1".utf8)) },
-      seeds: seeds, store: store, metrics: metrics, seed: world.seed)
+      owner: 5, limits: limits, seeds: seeds, store: store, metrics: metrics, seed: world.seed)
+    for topic in topics { uplink.addLane(Self.lane(topic)) }
+  }
+
+  private static func lane(_ topic: String, isReliable: Bool = true) -> LaneDescription {
+    LaneDescription(
+      topic: Array(topic.utf8), producerName: Array("edge-1".utf8), isReliable: isReliable)
+  }
+
+  /// Adds a lane while the loop runs; its number.
+  @discardableResult
+  func addLane(_ topic: String, isReliable: Bool = true) -> Int {
+    topics.append(topic)
+    uplink.addLane(Self.lane(topic, isReliable: isReliable))
+    wake()
+    return topics.count - 1
   }
 
   var status: UplinkStatus { uplink.status }

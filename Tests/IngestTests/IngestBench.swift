@@ -50,7 +50,8 @@ final class IngestBench {
     try change(&configuration)
     store = BatchStore(
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
-    lanes = LaneTable(configuration: configuration, capacity: maxTopics)
+    lanes = LaneTable(
+      configuration: configuration, capacity: min(configuration.limits.maxTopics, maxTopics))
     ingest = Ingest(
       owner: Self.owner, configuration: configuration,
       limits: IngestLimits(configuration: configuration), store: store,
