@@ -8,7 +8,7 @@ import Settings
 extension Ingest {
   /// Counts a message that has a route and no topic.
   mutating func count(_ refusal: RouteRefusal, peer: SocketAddress, subject: RawSpan) {
-    metrics.routes.refused(refusal).add(1)
+    metrics.topics.refused(refusal).add(1)
     note(
       .topicRefused, refusal.text, peer: peer, subject: shortText(subject, limit: 64))
   }
@@ -18,8 +18,19 @@ extension Ingest {
     _ record: borrowing RecordPieces, to lane: ResolvedLane, at now: Instant
   ) -> Bool {
     guard batcher.append(record, to: lane.lane, at: now) != nil else { return false }
-    if lane.isMapped { metrics.routes.mapped.add(1) }
+    if lane.isMapped { metrics.topics.mapped.add(1) }
+    if record.source == .answered { answeredEarly += 1 }
     return true
+  }
+
+  /// What is under way will not be heard of any more: the time to stop is over.
+  mutating func countLost() {
+    guard answeredEarly > 0 else { return }
+    metrics.topics.lost(.shutdown).add(UInt64(answeredEarly))
+    note(
+      .recordsLost, "records are lost that were answered when they came (ack = \"received\")",
+      peer: nil, subject: "\(answeredEarly) records")
+    answeredEarly = 0
   }
 
   /// The source of a record whose answer is the connection's next.

@@ -65,8 +65,8 @@ public final class IngestMetrics: Sendable {
   public let batches: Gauge
   /// What is counted of webhooks alone.
   public let webhooks: WebhookMetrics
-  /// What is counted of routes.
-  public let routes: RouteMetrics
+  /// What is counted of the Danube topics that templates make.
+  public let topics: TopicMetrics
   private let disconnectCounters: [Counter]
 
   /// Registers the metrics.
@@ -100,7 +100,7 @@ public final class IngestMetrics: Sendable {
     batches = registry.gauge(
       "danube_gateway_batches", help: "Batches open or on their way to Danube.")
     webhooks = WebhookMetrics(registry: registry)
-    routes = RouteMetrics(registry: registry)
+    topics = TopicMetrics(registry: registry)
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(
         "danube_gateway_mqtt_disconnects_total",
