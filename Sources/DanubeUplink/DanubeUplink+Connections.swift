@@ -8,7 +8,7 @@ import Metrics
 extension DanubeUplink {
   /// Opens a connection to a broker; false, and a back-off, when there is no room or no address.
   mutating func connect(_ broker: Int, operations: inout OperationQueue) -> SlotID? {
-    guard let address = brokers[broker].address, !connections.isFull else {
+    guard let address = brokers[broker].addresses.current, !connections.isFull else {
       brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
       return nil
     }
@@ -131,7 +131,7 @@ extension DanubeUplink {
     metrics.connectionsFailed.add()
     lastError = UplinkError(.connect, "\(brokers[broker].authority): \(text)")
     brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
-    brokers[broker].rotateAddress()
+    brokers[broker].addresses.advance()
     wantAddresses(ofBroker: broker)
     unlink(id, from: broker)
   }

@@ -31,7 +31,10 @@ public struct DanubeUplink: ~Copyable {
   let metrics: UplinkMetrics
 
   var lanes: [LaneState] = []
-  var seeds: [SeedEntry] = []
+  /// Where brokers are.
+  var book = AddressBook()
+  /// The entry among the brokers of each seed in the book.
+  var seedBrokers: [Int] = []
   var brokers: [Broker] = []
   var connections: SlotTable<UplinkConnection>
   var calls = CallTable()
@@ -55,10 +58,6 @@ public struct DanubeUplink: ~Copyable {
   var now = Instant(nanoseconds: 0)
   /// The seed that is asked first.
   var seedCursor = 0
-  /// Hosts whose addresses are wanted.
-  var wantedHosts: [UplinkHost] = []
-  /// Addresses of hosts that brokers named.
-  var knownHosts: [UplinkHost: [SocketAddress]] = [:]
   /// Whether a connection or a broker may be of no use any more.
   var brokersAreDue = false
   /// When a broker that lanes wait for may be tried again.
@@ -76,7 +75,7 @@ public struct DanubeUplink: ~Copyable {
   /// An uplink through `seeds`, without lanes yet; `start` lets it begin. `owner` marks the tokens
   /// of its operations, `seed` decides the jitter of its back-offs.
   public init(
-    owner: UInt8, limits: UplinkLimits, seeds: [UplinkSeed], store: BatchStore,
+    owner: UInt8, limits: UplinkLimits, seeds: [ResolvedHost], store: BatchStore,
     metrics: UplinkMetrics, seed: UInt64
   ) {
     limits.check()

@@ -148,7 +148,7 @@ public struct Delivery: ~Copyable {
   }
 
   /// Names of brokers that somebody is to resolve.
-  public var hostsToResolve: [UplinkHost] {
+  public var hostsToResolve: [NamedHost] {
     switch uplink {
     case .some(let uplink): uplink.hostsToResolve
     case .none: []
@@ -156,7 +156,7 @@ public struct Delivery: ~Copyable {
   }
 
   /// Tells what a name resolved to; no address when it did not.
-  public mutating func resolved(_ host: UplinkHost, addresses: [SocketAddress]) {
+  public mutating func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
     uplink?.resolved(host, addresses: addresses)
   }
 }

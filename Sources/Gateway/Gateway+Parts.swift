@@ -61,14 +61,14 @@ extension Gateway {
     case .brokers(let hosts):
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
-        seeds: hosts.map(UplinkSeed.init(_:)), store: store, metrics: uplinkMetrics,
+        seeds: hosts.map(ResolvedHost.init(_:)), store: store, metrics: uplinkMetrics,
         seed: seed &+ 2)
       return Delivery(store: store, lanes: lanes, uplink: uplink)
     }
   }
 }
 
-extension UplinkSeed {
+extension ResolvedHost {
   /// A configured broker. An address is known at once, a name is resolved by the main thread.
   init(_ host: HostPort) {
     let name = host.host == "localhost" ? "127.0.0.1" : host.host

@@ -8,7 +8,7 @@ import Testing
 @Suite("Brokers' names whose addresses somebody has to tell", .timeLimit(.minutes(1)))
 struct ResolvingTests {
   private static let ownerHost: UInt32 = 0x0a00_0065
-  private static let name = UplinkHost(name: "owner", port: 6650)
+  private static let name = NamedHost(name: "owner", port: 6650)
 
   private static func scene() throws -> (Scene, ScriptedBroker) {
     let scene = try Scene()
@@ -96,7 +96,7 @@ struct ResolvingTests {
     let scene = try Scene(
       topics: (0..<300).map { "/default/t\($0)" },
       seeds: [
-        .at(Scene.brokerHost), UplinkSeed(host: "late.example", port: 6650, addresses: []),
+        .at(Scene.brokerHost), ResolvedHost(host: "late.example", port: 6650, addresses: []),
       ])
     scene.broker.onLookup = { topic in
       let url = "http://owner-\(topic.dropFirst(10)):6650"
@@ -107,12 +107,12 @@ struct ResolvingTests {
     scene.broker.closeConnections()
     scene.driver.run(milliseconds: 500)
     #expect(
-      scene.loop.uplink.hostsToResolve.contains(UplinkHost(name: "late.example", port: 6650)))
+      scene.loop.uplink.hostsToResolve.contains(NamedHost(name: "late.example", port: 6650)))
   }
 
   @Test("A seed's name that has no address is an error that a status shows")
   func seedWithoutAddress() throws {
-    let scene = try Scene(seeds: [UplinkSeed(host: "late.example", port: 6650, addresses: [])])
+    let scene = try Scene(seeds: [ResolvedHost(host: "late.example", port: 6650, addresses: [])])
     scene.loop.resolver = { _ in [] }
     scene.driver.run(milliseconds: 1_000)
     #expect(

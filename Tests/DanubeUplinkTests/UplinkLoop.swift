@@ -22,7 +22,7 @@ final class UplinkLoop: SimulatedLoop {
   let metrics = UplinkMetrics()
   var uplink: DanubeUplink
   /// Answers the uplink's questions for addresses.
-  var resolver: ((UplinkHost) -> [SocketAddress])?
+  var resolver: ((NamedHost) -> [SocketAddress])?
 
   private(set) var published: [Published] = []
   private(set) var accepted: [Published] = []
@@ -42,7 +42,7 @@ final class UplinkLoop: SimulatedLoop {
 
   init(
     _ world: SimulatedWorld, host: UInt32 = 0x0a00_0001, topics: [String] = ["/default/t"],
-    seeds: [UplinkSeed], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits()
+    seeds: [ResolvedHost], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits()
   ) {
     self.world = world
     self.topics = topics
@@ -195,7 +195,7 @@ final class Scene {
 
   init(
     seed: UInt64 = 1, topics: [String] = ["/default/t"], limits: UplinkLimits = .quick,
-    batches: BatchLimits = BatchLimits(), seeds: [UplinkSeed]? = nil,
+    batches: BatchLimits = BatchLimits(), seeds: [ResolvedHost]? = nil,
     brokerOptions: ServerSession.Options = ServerSession.Options()
   ) throws {
     world = SimulatedWorld(seed: seed)
@@ -223,11 +223,11 @@ final class Scene {
   }
 }
 
-extension UplinkSeed {
+extension ResolvedHost {
   /// A seed given by its address.
-  static func at(_ host: UInt32, port: UInt16 = 6650) -> UplinkSeed {
+  static func at(_ host: UInt32, port: UInt16 = 6650) -> ResolvedHost {
     let address = SocketAddress(ipv4: host, port: port)
-    return UplinkSeed(host: address.host, port: port, addresses: [address])
+    return ResolvedHost(host: address.host, port: port, addresses: [address])
   }
 }
 

@@ -134,7 +134,7 @@ private final class UplinkDelivery: SimulatedLoop {
     self.world = world
     port = world.makePort(host: GatewayScene.gatewayHost)
     portID = port.id
-    let seed = UplinkSeed(host: broker.host, port: broker.port, addresses: [broker])
+    let seed = ResolvedHost(host: broker.host, port: broker.port, addresses: [broker])
     delivery = Delivery(
       store: bench.store, lanes: bench.lanes,
       uplink: DanubeUplink(
