@@ -47,10 +47,16 @@ extension IngestMetrics {
   public enum Drop: Int, Sendable, CaseIterable {
     /// No route takes it, and `unrouted` is `accept`.
     case noRoute
+    /// Danube refused it, and its route had answered when it came.
+    case refused
+    /// The gateway stopped before it was safe, and its route had answered when it came.
+    case shutdown
 
     var label: String {
       switch self {
       case .noRoute: "no_route"
+      case .refused: "refused"
+      case .shutdown: "shutdown"
       }
     }
   }
@@ -58,7 +64,7 @@ extension IngestMetrics {
   /// Messages that were not taken, for a reason.
   public func refused(_ reason: Refusal) -> Counter { refusals[reason.rawValue] }
 
-  /// Messages that were thrown away, for a reason.
+  /// Messages that were thrown away, or lost, for a reason.
   public func dropped(_ reason: Drop) -> Counter { drops[reason.rawValue] }
 
   /// Messages that matched no route, whatever became of them.
@@ -87,7 +93,7 @@ extension IngestMetrics {
     Drop.allCases.map { reason in
       registry.counter(
         "danube_gateway_records_dropped_total",
-        help: "Messages thrown away although their devices were told that all is well.",
+        help: "Messages thrown away or lost although their devices were told that all is well.",
         labels: [("reason", reason.label)])
     }
   }
