@@ -34,7 +34,8 @@ func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> 
 let package = Package(
   name: "danube-gateway",
   products: [
-    .executable(name: "danube-gateway", targets: ["danube-gateway"])
+    .executable(name: "danube-gateway", targets: ["danube-gateway"]),
+    .executable(name: "danube-device", targets: ["danube-device"]),
   ],
   targets: [
     // C doors: one library each, no logic.
@@ -42,6 +43,8 @@ let package = Package(
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
+    .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CTOML", cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])]),
 
     module("Bytes"),
@@ -60,7 +63,7 @@ let package = Package(
     module(
       "LocalBroker", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
     module(
-      "Ingest", ["MQTT", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
+      "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
       "Delivery", ["Records", "DanubeUplink", "LocalBroker", "IOPort", "Metrics", "Bytes"]),
     module("Admin", ["HTTP1", "Metrics", "Settings", "IOPort", "Bytes"]),
@@ -79,6 +82,9 @@ let package = Package(
         "DanubeProtocol", "Admin", "Metrics", "Rings", "CLinux",
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "danube-device",
+      dependencies: [.target(name: "CMosquitto"), .target(name: "CCurl")], swiftSettings: strict),
 
     .target(
       name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol"],
@@ -117,7 +123,8 @@ let package = Package(
         "Metrics", "Simulator",
       ]),
     tests(
-      "IngestTests", ["Ingest", "MQTT", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
+      "IngestTests",
+      ["Ingest", "MQTT", "HTTP1", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
     tests(
       "SimulationTests",
       [
@@ -125,6 +132,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],

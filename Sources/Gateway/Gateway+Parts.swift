@@ -46,12 +46,12 @@ extension Gateway {
     var limits = IngestLimits(configuration: configuration)
     limits.connections = max(1, min(limits.connections, connectionLimit))
     return Ingest(
-      owner: owner, configuration: configuration, limits: limits, store: store,
+      owner: owner, configuration: configuration, limits: limits, store: store, lanes: lanes,
       metrics: ingestMetrics, unroutedTopics: unroutedTopics, seed: seed &+ 1)
   }
 
   func makeDelivery(owner: UInt8) -> Delivery {
-    let lanes = LaneDescription.lanes(of: configuration)
+    let lanes = (0..<UInt32(lanes.count)).map { self.lanes[LaneID(rawValue: $0)] }
     switch configuration.danube.target {
     case .embedded:
       let broker = LocalBroker(
@@ -63,7 +63,7 @@ extension Gateway {
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
         lanes: lanes.map {
-          UplinkLane(topic: Array($0.topic.utf8), producerName: Array($0.producerName.utf8))
+          UplinkLane(topic: $0.topic, producerName: $0.producerName)
         },
         seeds: hosts.map(UplinkSeed.init(_:)), store: store, metrics: uplinkMetrics,
         seed: seed &+ 2)
@@ -96,7 +96,7 @@ extension UplinkLimits {
 extension LocalBrokerConfiguration {
   init(_ configuration: GatewayConfiguration, lanes: [LaneDescription]) {
     self.init(
-      lanes: lanes.map { Array($0.topic.utf8) },
+      lanes: lanes.map(\.topic),
       newSubscription: configuration.broker.newSubscription == .latest ? .latest : .earliest,
       retainBytes: configuration.broker.retainBytes,
       maximumUnacknowledged: configuration.broker.maxUnacked,

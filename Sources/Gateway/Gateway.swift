@@ -25,6 +25,8 @@ public final class Gateway: Sendable {
   public let deliveryHealth: LoopHealth
   /// Records on their way.
   public let store: BatchStore
+  /// The Danube topics that records go to.
+  public let lanes: LaneTable
   /// Topics that matched no route.
   public let unroutedTopics = UnroutedTopics()
   /// Which log lines are written.
@@ -58,6 +60,9 @@ public final class Gateway: Sendable {
   /// Messages of progress that may be on their way; more wait in delivery.
   private static let progressCapacity = 8_192
 
+  /// Danube topics that one gateway publishes to at most.
+  private static let laneCapacity = 16_384
+
   /// Descriptors that are kept for the embedded broker, the admin address and the process itself.
   public static let reservedDescriptors = 320
 
@@ -86,6 +91,7 @@ public final class Gateway: Sendable {
       memoryBytes: configuration.limits.memoryBytes,
       batchBytes: configuration.limits.maxBatchBytes)
     store = BatchStore(limits: limits)
+    lanes = LaneTable(configuration: configuration, capacity: Self.laneCapacity)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchID.self, capacity: limits.batches)
     let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)

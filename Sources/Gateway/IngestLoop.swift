@@ -30,11 +30,12 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     self.port = port
     gateway.control.setDoorbell(self.port.doorbell, of: .ingest)
     for configuration in gateway.configuration.listeners {
+      let purpose = configuration.kind.rawValue
       let listener = try listen(
-        on: configuration.address, purpose: "mqtt", port: &self.port)
+        on: configuration.address, purpose: purpose, port: &self.port)
       ingest.start(
         listener: listener.descriptor, configuration: configuration, operations: &operations)
-      gateway.control.addListening("mqtt", listener.bound)
+      gateway.control.addListening(purpose, listener.bound)
     }
     gateway.control.set(.running, of: .ingest)
     if let bell = gateway.control.doorbell(of: .main) {

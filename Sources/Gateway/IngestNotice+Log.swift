@@ -10,6 +10,7 @@ extension IngestNotice {
     case .protocolError: .warning
     case .connectionLimit: .warning
     case .limitReached: .warning
+    case .badRequest: .warning
     case .acceptFailed: .warning
     }
   }
@@ -22,6 +23,7 @@ extension IngestNotice {
     case .unrouted: "mqtt.unrouted"
     case .limitReached: "mqtt.disconnected"
     case .recordRefused: "danube.record_refused"
+    case .badRequest: "webhook.bad_request"
     case .acceptFailed: "mqtt.accept_failed"
     }
   }
@@ -30,7 +32,7 @@ extension IngestNotice {
   var subjectName: StaticString {
     switch kind {
     case .unrouted: "topic"
-    case .acceptFailed: "error"
+    case .acceptFailed, .badRequest: "error"
     default: "client_id"
     }
   }

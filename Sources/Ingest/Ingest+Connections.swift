@@ -32,10 +32,14 @@ extension Ingest {
     let session = ServerSession(limits: ServerLimits(configuration: configuration))
     let id = connections.insert(
       Connection(
-        descriptor: descriptor, peer: peer, listener: listener, session: session,
-        answerLimit: configuration.receiveMaximum, now: now))
+        descriptor: descriptor, peer: peer, listener: listener, kind: configuration.kind,
+        session: session, answerLimit: configuration.answerLimit, now: now))
     metrics.connections.set(Int64(connections.count))
     operations.append(.receive(descriptor), token: token(Verb.receive, id))
+    if configuration.kind == .webhook {
+      openWebhook(id, at: now)
+      return
+    }
     schedule(
       id, at: now.advanced(milliseconds: configuration.connectTimeoutSeconds * 1_000), from: now)
   }
@@ -58,6 +62,10 @@ extension Ingest {
     guard connections.contains(id) else { return }
     connections[id].isReceiving = false
     guard let error else {
+      if connections[id].kind == .webhook {
+        webhookPeerEnded(id, at: now, operations: &operations)
+        return
+      }
       peerEnded(id, at: now, operations: &operations)
       return
     }
@@ -72,7 +80,7 @@ extension Ingest {
   private mutating func peerEnded(
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
-    let isPaused = connections[id].pausedSince != nil && !connections[id].input.isEmpty
+    let isPaused = hasInput(id)
     let isOwed = !connections[id].answers.isEmpty || !connections[id].outbox.isEmpty
     guard connections[id].phase == .open, isPaused || isOwed else {
       close(id, operations: &operations)
@@ -93,10 +101,17 @@ extension Ingest {
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id), connections[id].phase == .open, connections[id].peerEnded,
-      connections[id].answers.isEmpty,
-      connections[id].pausedSince == nil || connections[id].input.isEmpty
+      connections[id].answers.isEmpty, !hasInput(id)
     else { return }
     linger(id, at: now, operations: &operations)
+  }
+
+  /// Whether something was received that may still become a record.
+  func hasInput(_ id: SlotID) -> Bool {
+    switch connections[id].kind {
+    case .mqtt: connections[id].pausedSince != nil && !connections[id].input.isEmpty
+    case .webhook: hasWebhookInput(id)
+    }
   }
 
   /// Arms a receive unless there is one, or reading is withheld.

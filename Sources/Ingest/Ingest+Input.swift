@@ -21,6 +21,10 @@ extension Ingest {
   ) {
     guard connections.contains(id) else { return }
     metrics.bytesReceived.add(UInt64(bytes.byteCount))
+    if connections[id].kind == .webhook {
+      receivedWebhook(id, bytes, at: now, operations: &operations)
+      return
+    }
     var used = 0
     // First what completes the packet at hand, and not more: its memory is measured.
     while used < bytes.byteCount, isReading(id), !connections[id].input.isEmpty {
@@ -46,7 +50,7 @@ extension Ingest {
   }
 
   /// Whether what the connection sends still matters.
-  private func isHeard(_ id: SlotID) -> Bool {
+  func isHeard(_ id: SlotID) -> Bool {
     guard connections.contains(id) else { return false }
     switch connections[id].phase {
     case .lingering, .closing: return false
@@ -54,7 +58,7 @@ extension Ingest {
     }
   }
 
-  private func isReading(_ id: SlotID) -> Bool {
+  func isReading(_ id: SlotID) -> Bool {
     isHeard(id) && connections[id].pausedSince == nil
   }
 
@@ -69,41 +73,60 @@ extension Ingest {
   }
 
   /// Counts the memory of the connection's input anew.
-  private mutating func count(_ id: SlotID) {
-    let held = max(connections[id].input.capacity, connections[id].reservedBytes)
+  mutating func count(_ id: SlotID) {
+    let held =
+      max(connections[id].input.capacity, connections[id].reservedBytes)
+      + connections[id].webhook.backlog.capacity
     inputBytes += held - connections[id].countedBytes
     connections[id].countedBytes = held
   }
 
   /// Memory held without a reservation.
-  private var looseBytes: Int { inputBytes - reservedInputBytes }
+  var looseBytes: Int { inputBytes - reservedInputBytes }
 
   /// Keeps bytes for later; a connection that would make us hold too many is closed.
   private mutating func keep(
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) {
-    let needed = connections[id].input.count + bytes.byteCount
-    let capacity = connections[id].input.capacity
-    if needed > capacity {
-      // Not doubled: beside the packet at hand only what one wait of the port brings is kept.
-      let larger = connections[id].input.isEmpty ? needed : needed + min(needed / 2, 64 << 10)
-      let held = max(larger, connections[id].reservedBytes)
-      guard looseBytes + held - connections[id].countedBytes <= limits.looseInputBytes else {
-        metrics.disconnects(.inputMemory).add(1)
-        note(
-          .limitReached, "no memory is left for what was received",
-          peer: connections[id].peer, subject: clientText(id))
-        disconnect(id, reason: .quotaExceeded, at: now, operations: &operations)
-        return
-      }
-      connections[id].input.setCapacity(larger)
+    guard makeRoom(id, for: bytes.byteCount) else {
+      metrics.disconnects(.inputMemory).add(1)
+      note(
+        .limitReached, "no memory is left for what was received",
+        peer: connections[id].peer, subject: clientText(id))
+      disconnect(id, reason: .quotaExceeded, at: now, operations: &operations)
+      return
     }
     connections[id].input.append(bytes)
     count(id)
   }
 
+  /// Sees to room for so many more bytes in the connection's input; false when memory is used up.
+  mutating func makeRoom(_ id: SlotID, for additional: Int) -> Bool {
+    let reserved = connections[id].reservedBytes
+    let capacity = connections[id].input.capacity
+    let needed = connections[id].input.count + additional
+    guard needed > capacity else { return true }
+    // Not doubled: beside the packet at hand only what one wait of the port brings is kept.
+    var larger = connections[id].input.isEmpty ? needed : needed + min(needed / 2, 64 << 10)
+    if needed <= reserved { larger = min(larger, reserved) }
+    let growth = max(larger, reserved) - max(capacity, reserved)
+    guard looseBytes + growth <= looseLimit(id) else { return false }
+    connections[id].input.setCapacity(larger)
+    count(id)
+    return true
+  }
+
+  /// How much memory may be held without a reservation before this connection gets no more.
+  /// Webhooks leave half to MQTT devices, which can only be told no by ending their connection.
+  func looseLimit(_ id: SlotID) -> Int {
+    switch connections[id].kind {
+    case .mqtt: limits.looseInputBytes
+    case .webhook: limits.looseInputBytes / 2
+    }
+  }
+
   /// Sees to the memory for the whole of the incomplete packet at the front.
-  private mutating func provide(
+  mutating func provide(
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     let expected = connections[id].expectedBytes
@@ -137,7 +160,7 @@ extension Ingest {
     schedule(id, at: now.advanced(milliseconds: maxPauseMilliseconds(id)), from: now)
   }
 
-  private mutating func giveBackReservation(_ id: SlotID) {
+  mutating func giveBackReservation(_ id: SlotID) {
     reservedInputBytes -= connections[id].reservedBytes
     connections[id].reservedBytes = 0
   }
@@ -162,7 +185,12 @@ extension Ingest {
 
   /// Processes what was kept, as far as it goes.
   mutating func processInput(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
-    guard connections.contains(id), !connections[id].input.isEmpty else { return }
+    guard connections.contains(id) else { return }
+    if connections[id].kind == .webhook {
+      processWebhookInput(id, at: now, operations: &operations)
+      return
+    }
+    guard !connections[id].input.isEmpty else { return }
     // Taken out while it is read, because processing changes the connection.
     var input = GrowableBytes()
     swap(&input, &connections[id].input)
@@ -181,6 +209,7 @@ extension Ingest {
   /// Gives back the memory of bytes that nobody will process.
   mutating func dropInput(_ id: SlotID) {
     connections[id].input.removeAll(keepingCapacityUpTo: 0)
+    connections[id].webhook.backlog.removeAll(keepingCapacityUpTo: 0)
     connections[id].waitsForInput = false
     giveBackReservation(id)
     count(id)

@@ -44,11 +44,12 @@ extension Ingest {
     return used
   }
 
-  /// An MQTT 3.1.1 device has no receive maximum; its socket is the limit instead. A device that
-  /// does not read its answers is not read either.
+  /// An MQTT 3.1.1 device and a webhook have no receive maximum; their socket is the limit instead.
+  /// A device that does not read its answers is not read either.
   func mustWait(_ id: SlotID) -> Bool {
     if connections[id].outbox.pendingBytes > limits.outboxBytes { return true }
-    return connections[id].answers.isFull && connections[id].session.version == .v3_1_1
+    guard connections[id].answers.isFull else { return false }
+    return connections[id].kind == .webhook || connections[id].session.version == .v3_1_1
   }
 
   private mutating func take(
@@ -171,7 +172,7 @@ extension Ingest {
     linger(id, at: now, operations: &operations)
   }
 
-  /// Ends a connection with a reason.
+  /// Ends a device's connection with a reason.
   mutating func disconnect(
     _ id: SlotID, reason: ReasonCode, at now: Instant, operations: inout OperationQueue
   ) {

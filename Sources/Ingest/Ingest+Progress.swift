@@ -2,6 +2,7 @@ public import IOPort
 import MQTT
 import Metrics
 public import Records
+import Settings
 
 // What delivery tells, and the answers that may go for it.
 extension Ingest {
@@ -29,6 +30,7 @@ extension Ingest {
         first += 64
       }
       batcher.release(batch)
+      exhaustedSince = nil
       wakeWaiting(at: now, operations: &operations)
     }
   }
@@ -72,14 +74,12 @@ extension Ingest {
       .recordRefused, reason.text, peer: isConnected ? connections[id].peer : nil,
       subject: isConnected ? clientText(id) : "")
     guard isConnected else { return }
-    let code: ReasonCode =
-      switch reason {
-      // [MQTT-3.4.2-1] A PUBACK has no reason for "too large".
-      case .tooLarge: .implementationSpecificError
-      case .invalidPayload: .payloadFormatInvalid
-      case .invalidRequest: .implementationSpecificError
+    let code =
+      switch connections[id].kind {
+      case .mqtt: reason.code.rawValue
+      case .webhook: WebhookOutcome(reason).rawValue
       }
-    connections[id].answers.markReady(sequence: source.sequence, reason: code.rawValue)
+    connections[id].answers.markReady(sequence: source.sequence, reason: code)
     sendAnswers(id, at: now, operations: &operations)
     leaveIfEnded(id, at: now, operations: &operations)
   }
@@ -89,6 +89,10 @@ extension Ingest {
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id), connections[id].phase == .open else { return }
+    if connections[id].kind == .webhook {
+      sendWebhookAnswers(id, at: now, operations: &operations)
+      return
+    }
     var sentAny = false
     while let answer = connections[id].answers.popReady() {
       let reason = ReasonCode(rawValue: answer.reason)
@@ -128,6 +132,16 @@ extension Ingest {
 }
 
 extension RefusalReason {
+  /// What an MQTT device is told.
+  var code: ReasonCode {
+    switch self {
+    // [MQTT-3.4.2-1] A PUBACK has no reason for "too large".
+    case .tooLarge: .implementationSpecificError
+    case .invalidPayload: .payloadFormatInvalid
+    case .invalidRequest: .implementationSpecificError
+    }
+  }
+
   var text: StaticString {
     switch self {
     case .tooLarge: "Danube refuses the record: too large"

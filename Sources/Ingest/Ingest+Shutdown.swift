@@ -1,6 +1,7 @@
 public import IOPort
 import MQTT
 import Metrics
+import Settings
 
 // The orderly end: accept no more, flush, answer, tell the devices why.
 extension Ingest {
@@ -15,6 +16,10 @@ extension Ingest {
     }
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index) else { continue }
+      if connections[id].kind == .webhook {
+        beginWebhookShutdown(id, at: now, operations: &operations)
+        continue
+      }
       switch connections[id].phase {
       case .connecting: close(id, operations: &operations)
       case .open:
@@ -36,6 +41,10 @@ extension Ingest {
       guard let id = connections.tenant(at: index), connections[id].phase == .open else {
         continue
       }
+      if connections[id].kind == .webhook {
+        endWebhook(id, at: now, operations: &operations)
+        continue
+      }
       metrics.disconnects(.shutdown).add(1)
       disconnect(id, reason: .serverShuttingDown, at: now, operations: &operations)
     }
@@ -53,6 +62,10 @@ extension Ingest {
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     guard isShuttingDown, connections[id].answers.isEmpty else { return }
+    if connections[id].kind == .webhook {
+      linger(id, at: now, operations: &operations)
+      return
+    }
     metrics.disconnects(.shutdown).add(1)
     disconnect(id, reason: .serverShuttingDown, at: now, operations: &operations)
   }

@@ -1,4 +1,5 @@
 import Bytes
+import HTTP1
 public import IOPort
 import MQTT
 import Metrics
@@ -13,8 +14,19 @@ public struct Ingest: ~Copyable {
   struct Listener {
     let descriptor: Descriptor
     let configuration: ListenerConfiguration
+    let requestLimits: RequestLimits
+    let trustedProxies: TrustedProxies
     var connectionCount = 0
     var isAccepting = false
+
+    init(descriptor: Descriptor, configuration: ListenerConfiguration) {
+      self.descriptor = descriptor
+      self.configuration = configuration
+      requestLimits = RequestLimits(
+        headBytes: configuration.maxHeadBytes, fieldCount: configuration.maxHeaderFields,
+        bodyBytes: configuration.maxBodyBytes)
+      trustedProxies = TrustedProxies(configuration.trustedProxies)
+    }
   }
 
   enum Verb {
@@ -41,6 +53,7 @@ public struct Ingest: ~Copyable {
   var connections: SlotTable<Connection>
   /// The connection of each client identifier.
   var clients: [[UInt8]: SlotID] = [:]
+  let lanes: LaneTable
   var batcher: Batcher
   var router: Router
   var timers = TimerQueue()
@@ -58,7 +71,10 @@ public struct Ingest: ~Copyable {
   var inputBytes = 0
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
+  /// Since when memory for records has been used up.
+  var exhaustedSince: Instant?
   var isShuttingDown = false
+  var webhooks: WebhookParts
   /// Reused for the attributes and the key of the record at hand.
   var routeFields = RouteFields()
   /// A planted fault for the simulation, which has to catch it: answers leave when the record is
@@ -69,20 +85,21 @@ public struct Ingest: ~Copyable {
   /// An ingest side without listeners yet.
   public init(
     owner: UInt8, configuration: GatewayConfiguration, limits: IngestLimits, store: BatchStore,
-    metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
+    lanes: LaneTable, metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
   ) {
     self.owner = owner
     self.limits = limits
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
-    let lanes = LaneDescription.lanes(of: configuration)
     connections = SlotTable(capacity: limits.connections)
+    self.lanes = lanes
     batcher = Batcher(
       store: store, laneCount: lanes.count,
       lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     router = Router(configuration: configuration, lanes: lanes)
     unrouted = UnroutedSampler(topics: unroutedTopics)
     random = SplitMix64(seed: seed)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name)
   }
 
   /// Starts to accept devices on a socket that listens.
@@ -97,6 +114,7 @@ public struct Ingest: ~Copyable {
   /// Tells the time of day for the records of this turn, Unix milliseconds.
   public mutating func setTimeOfDay(unixMilliseconds: UInt64) {
     self.unixMilliseconds = unixMilliseconds
+    webhooks.clock.set(unixMilliseconds: unixMilliseconds)
   }
 
   func token(_ verb: UInt8, _ id: SlotID) -> Token { Token(owner: owner, verb: verb, slot: id) }

@@ -25,8 +25,8 @@ public struct IngestLimits: Sendable, Equatable {
     let sum = configuration.listeners.reduce(0) { $0 + $1.maxConnections }
     // A few more places, so that closing connections don't keep new ones out.
     connections = min(sum + sum / 8 + 16, 1 << 24)
-    let largestPacket = configuration.listeners.map(\.maxPacketBytes).max() ?? 0
-    // The largest packet has to fit into what can be reserved.
+    let largestPacket = configuration.listeners.map(\.largestInputBytes).max() ?? 0
+    // The largest packet or request has to fit into what can be reserved.
     reservableInputBytes = max(configuration.limits.memoryBytes / 4, 4 << 20, largestPacket)
     // Devices do not know yet that reading stops: what the port's buffers hold comes in a few
     // times over before the kernel has taken back its receives.

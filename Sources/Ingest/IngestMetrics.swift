@@ -63,6 +63,8 @@ public final class IngestMetrics: Sendable {
   public let inputBytes: Gauge
   /// Batches open or under way.
   public let batches: Gauge
+  /// What is counted of webhooks alone.
+  public let webhooks: WebhookMetrics
   private let disconnectCounters: [Counter]
 
   /// Registers the metrics.
@@ -95,6 +97,7 @@ public final class IngestMetrics: Sendable {
       help: "Memory for what MQTT devices sent and was not processed yet.", unit: .bytes)
     batches = registry.gauge(
       "danube_gateway_batches", help: "Batches open or on their way to Danube.")
+    webhooks = WebhookMetrics(registry: registry)
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(
         "danube_gateway_mqtt_disconnects_total",

@@ -15,6 +15,8 @@ public struct IngestNotice: Sendable {
     case limitReached
     /// Danube refused a record for good.
     case recordRefused
+    /// A webhook's request was malformed or too slow, and its connection ended.
+    case badRequest
     /// Accepting connections stopped for lack of descriptors and is tried again.
     case acceptFailed
   }

@@ -71,3 +71,14 @@ enum RecordFields {
     max(1, (70 - UInt64(value).leadingZeroBitCount) / 7)
   }
 }
+
+extension RawSpan {
+  /// Whether all bytes are below 128.
+  var isASCII: Bool {
+    var all: UInt8 = 0
+    for offset in 0..<byteCount {
+      all |= unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+    return all < 0x80
+  }
+}

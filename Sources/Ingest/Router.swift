@@ -1,27 +1,7 @@
 import Bytes
 import MQTT
 import Records
-public import Settings
-
-/// A lane of the gateway as the configuration describes it.
-public struct LaneDescription: Sendable, Equatable {
-  /// The Danube topic, `/namespace/topic`.
-  public let topic: String
-  /// The name of its producer: the gateway's name, a hyphen, and the topic with `/` as `-`.
-  public let producerName: String
-
-  /// The lanes of a configuration: one for each Danube topic, in the order of the routes.
-  public static func lanes(of configuration: GatewayConfiguration) -> [LaneDescription] {
-    var lanes: [LaneDescription] = []
-    for route in configuration.routes where !lanes.contains(where: { $0.topic == route.topic }) {
-      let suffix = String(route.topic.map { $0 == "/" ? "-" : $0 })
-      lanes.append(
-        LaneDescription(
-          topic: route.topic, producerName: "\(configuration.gateway.name)-\(suffix)"))
-    }
-    return lanes
-  }
-}
+import Settings
 
 /// Finds the route of a topic, and writes what the route adds to a record.
 struct Router: ~Copyable {
@@ -30,6 +10,8 @@ struct Router: ~Copyable {
     let lane: LaneID
     /// Fields that every record of the route begins with, encoded.
     let prefix: [UInt8]
+    /// The same for webhooks.
+    let webhookPrefix: [UInt8]
     let key: Template
     /// Attributes whose value depends on the message: name and value template.
     let attributes: [(name: [UInt8], value: Template)]
@@ -38,16 +20,23 @@ struct Router: ~Copyable {
   private(set) var routes: [Route] = []
   private var value = GrowableBytes()
 
-  init(configuration: GatewayConfiguration, lanes: [LaneDescription]) {
+  init(configuration: GatewayConfiguration, lanes: LaneTable) {
+    var known: [[UInt8]: LaneID] = [:]
+    for index in 0..<UInt32(lanes.count) {
+      known[lanes[LaneID(rawValue: index)].topic] = LaneID(rawValue: index)
+    }
     for route in configuration.routes {
       guard let filter = TopicFilter(Array(route.filter.text.utf8)),
-        let lane = lanes.firstIndex(where: { $0.topic == route.topic })
+        let lane = known[Array(route.topic.utf8)]
       else { preconditionFailure("the configuration was not checked") }
       let constant = route.attributes.filter { $0.value.isConstant }
       routes.append(
         Route(
-          filter: filter, lane: LaneID(rawValue: UInt32(lane)),
-          prefix: Self.prefix(lane: lanes[lane], constantAttributes: constant), key: route.key,
+          filter: filter, lane: lane,
+          prefix: Self.prefix(lane: lanes[lane], source: "mqtt", constantAttributes: constant),
+          webhookPrefix: Self.prefix(
+            lane: lanes[lane], source: "webhook", constantAttributes: constant),
+          key: route.key,
           attributes: route.attributes.filter { !$0.value.isConstant }
             .map { (Array($0.name.utf8), $0.value) }))
     }
@@ -55,15 +44,14 @@ struct Router: ~Copyable {
 
   /// `msg_id{topic_name}` (2), `producer_name` (5), and the attributes (7) that never change.
   private static func prefix(
-    lane: LaneDescription, constantAttributes: [RouteAttribute]
+    lane: LaneDescription, source: StaticString, constantAttributes: [RouteAttribute]
   ) -> [UInt8] {
-    let topic = Array(lane.topic.utf8)
     var messageID = GrowableBytes()
-    RecordFields.append(field: 2, topic.span, to: &messageID)
+    RecordFields.append(field: 2, lane.topic.span, to: &messageID)
     var prefix = GrowableBytes()
     RecordFields.append(field: 2, messageID.bytes, to: &prefix)
-    RecordFields.append(field: 5, Array(lane.producerName.utf8).span, to: &prefix)
-    RecordFields.appendAttribute("source", "mqtt", to: &prefix)
+    RecordFields.append(field: 5, lane.producerName.span, to: &prefix)
+    RecordFields.appendAttribute("source", source, to: &prefix)
     var value = GrowableBytes()
     let none = GrowableBytes()
     for attribute in constantAttributes {

@@ -10,3 +10,13 @@ extension ServerLimits {
     maximumKeepAliveSeconds = UInt16(clamping: configuration.maxKeepAliveSeconds)
   }
 }
+
+extension ListenerConfiguration {
+  /// How many answers one connection may be owed.
+  var answerLimit: Int {
+    switch kind {
+    case .mqtt: receiveMaximum
+    case .webhook: maxPipelined
+    }
+  }
+}

@@ -44,8 +44,9 @@ public struct BatchLimits: Sendable, Equatable {
 /// store itself has no locks.
 @safe
 public final class BatchStore: @unchecked Sendable {
-  /// The most batches a store can have.
-  public static let maximumBatches = 1 << 20
+  /// The most batches a store can have: one less than `RecordRef.packed` has room for, so that no
+  /// record is packed as `.max`, which stands for none.
+  public static let maximumBatches = (1 << 20) - 1
   /// The most records a batch can have.
   public static let maximumRecordsPerBatch = 1 << 12
 

@@ -60,7 +60,7 @@ struct ImportRules {
   private static func isPlatform(_ name: String, allowedIn module: String) -> Bool {
     switch name {
     case "Swift", "Synchronization": true
-    case "Glibc": module == "Uring" || module == "danube-gateway"
+    case "Glibc": ["Uring", "danube-gateway", "danube-device"].contains(module)
     default: false
     }
   }

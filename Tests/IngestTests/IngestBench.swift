@@ -29,13 +29,14 @@ final class IngestBench {
   let topics = UnroutedTopics()
   var now = Instant(nanoseconds: 5_000_000_000)
   private(set) var sockets: [Int32: Socket] = [:]
-  private(set) var acceptToken: Token?
+  private var acceptTokens: [Int: Token] = [:]
   private(set) var acceptCount = 0
   private(set) var isListenerClosed = false
   private(set) var recycledCount = 0
   private var operations = OperationQueue()
   private var nextDescriptor: Int32 = 10
-  private let listener = Descriptor(rawValue: 3)
+  /// Descriptors of listeners begin here.
+  private static let firstListener: Int32 = 3
 
   init(
     routes: [(mqtt: String, to: String, key: String)] = [("t/#", "/default/t", "{client_id}")],
@@ -50,11 +51,15 @@ final class IngestBench {
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
     ingest = Ingest(
       owner: Self.owner, configuration: configuration,
-      limits: IngestLimits(configuration: configuration), store: store, metrics: metrics,
+      limits: IngestLimits(configuration: configuration), store: store,
+      lanes: LaneTable(configuration: configuration, capacity: 64), metrics: metrics,
       unroutedTopics: topics, seed: 1)
     ingest.setTimeOfDay(unixMilliseconds: 1_700_000_000_000)
-    ingest.start(
-      listener: listener, configuration: configuration.listeners[0], operations: &operations)
+    for (index, listener) in configuration.listeners.enumerated() {
+      ingest.start(
+        listener: Descriptor(rawValue: Self.firstListener + Int32(index)), configuration: listener,
+        operations: &operations)
+    }
     take()
   }
 
@@ -69,6 +74,7 @@ final class IngestBench {
       guard let id = ingest.connections.tenant(at: index) else { continue }
       sum += max(
         ingest.connections[id].input.capacity, ingest.connections[id].reservedBytes)
+      sum += ingest.connections[id].webhook.backlog.capacity
     }
     return sum
   }
@@ -94,21 +100,25 @@ final class IngestBench {
   }
 
   /// Somebody connects; his descriptor.
-  func accept() -> Int32 {
-    guard let acceptToken else { return -1 }
+  func accept(
+    on listener: Int = 0, peer: SocketAddress = SocketAddress(ipv4: 1, port: 2)
+  ) -> Int32 {
+    guard let acceptToken = acceptTokens[listener] else { return -1 }
     let descriptor = nextDescriptor
     nextDescriptor += 1
     sockets[descriptor] = Socket()
     complete(
       acceptToken,
-      .accepted(Descriptor(rawValue: descriptor), peer: SocketAddress(ipv4: 1, port: 2)))
+      .accepted(Descriptor(rawValue: descriptor), peer: peer))
     endTurn()
     return descriptor
   }
 
   /// A connection of a client that is accepted already; its CONNACK is dropped.
-  func connect(_ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0) -> Int32 {
-    let descriptor = accept()
+  func connect(
+    _ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0, listener: Int = 0
+  ) -> Int32 {
+    let descriptor = accept(on: listener)
     var options = ClientOptions(clientID: id)
     options.keepAliveSeconds = keepAlive
     var bytes = GrowableBytes()
@@ -138,8 +148,7 @@ final class IngestBench {
   }
 
   func endAccept(_ error: IOError) {
-    guard let token = acceptToken else { return }
-    acceptToken = nil
+    guard let token = acceptTokens.removeValue(forKey: 0) else { return }
     complete(token, .acceptEnded(error))
     endTurn()
   }
@@ -205,7 +214,7 @@ final class IngestBench {
     for (token, operation) in operations.entries {
       switch operation {
       case .accept:
-        acceptToken = token
+        acceptTokens[Int(token.slot.index)] = token
         acceptCount += 1
       case .receive(let descriptor): sockets[descriptor.rawValue]?.receive = token
       case .cancel(let target):
@@ -222,7 +231,7 @@ final class IngestBench {
         sockets[descriptor.rawValue]?.output += bytes
       case .shutdownWrites(let descriptor): sockets[descriptor.rawValue]?.hasShutDown = true
       case .close(let descriptor):
-        if descriptor == listener { isListenerClosed = true }
+        if descriptor.rawValue == Self.firstListener { isListenerClosed = true }
         sockets[descriptor.rawValue]?.close = token
       case .recycle: recycledCount += 1
       case .connect, .ring: break

@@ -1,5 +1,6 @@
 import Bytes
 import MQTT
+import Records
 import Settings
 import Testing
 
@@ -22,14 +23,18 @@ struct RouterTests {
   private static func router() throws -> Router {
     let configuration = try configuration()
     return Router(
-      configuration: configuration, lanes: LaneDescription.lanes(of: configuration))
+      configuration: configuration, lanes: LaneTable(configuration: configuration, capacity: 8))
   }
 
   @Test("A lane for each Danube topic, named after the gateway")
   func lanes() throws {
-    let lanes = LaneDescription.lanes(of: try Self.configuration())
-    #expect(lanes.map(\.topic) == ["/default/t", "/default/ab"])
-    #expect(lanes.map(\.producerName) == ["edge-1--default-t", "edge-1--default-ab"])
+    let table = LaneTable(configuration: try Self.configuration(), capacity: 1)
+    let lanes = (0..<UInt32(table.count)).map { table[LaneID(rawValue: $0)] }
+    #expect(lanes.map(\.topic) == [Array("/default/t".utf8), Array("/default/ab".utf8)])
+    #expect(
+      lanes.map(\.producerName)
+        == [Array("edge-1--default-t".utf8), Array("edge-1--default-ab".utf8)])
+    #expect(lanes.map(\.isReliable) == [true, true])
   }
 
   @Test(

@@ -318,7 +318,7 @@ struct SessionTests {
   func peerMaximum() throws {
     for maximum: UInt32 in [1, 2, 3, 4, 5, 30, 60] {
       var server = Server()
-      var client = ClientSession(version: .v5)
+      let client = ClientSession(version: .v5)
       var options = ClientOptions(clientID: "c")
       options.maximumPacketBytes = maximum
       var output = GrowableBytes()

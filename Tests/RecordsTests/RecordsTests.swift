@@ -104,3 +104,17 @@ struct BatchStoreTests {
     #expect(store.settleOne(of: batch) == 0)
   }
 }
+
+@Suite("References to records")
+struct RecordRefTests {
+  @Test("Every record that a store can have is packed into a word of its own, never into none's")
+  func packing() {
+    let last = UInt32(BatchStore.maximumBatches - 1)
+    for (batch, index): (UInt32, UInt32) in [(0, 0), (0, 4095), (1, 0), (last, 0), (last, 4095)] {
+      let record = RecordRef(batch: BatchID(rawValue: batch), index: index)
+      #expect(record.packed != .max)
+      #expect(RecordRef(packed: record.packed) == record)
+    }
+    #expect(RecordRef(packed: .max) == nil)
+  }
+}

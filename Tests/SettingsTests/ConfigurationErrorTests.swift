@@ -71,8 +71,8 @@ struct ConfigurationErrorTests {
     (
       "[[listen]]\n[[listen]]\naddress = \"h:1\"\nkind = \"mqtts\"\n\(anyRoute)",
       [
-        "edge.toml:4:8: listen[1].kind: \"mqtts\" is not \"mqtt\"; did you mean \"mqtt\"? "
-          + "For example: kind = \"mqtt\"."
+        "edge.toml:4:8: listen[1].kind: \"mqtts\" is not one of \"mqtt\", \"webhook\"; "
+          + "did you mean \"mqtt\"? For example: kind = \"mqtt\"."
       ]
     ),
     (
@@ -133,6 +133,30 @@ struct ConfigurationErrorTests {
       [
         "edge.toml:4:10: limits.memory: 4MiB is less than twice the largest listen.max_packet. "
           + "Write at least \"8000KiB\", or make that smaller."
+      ]
+    ),
+    (
+      "[[listen]]\nkind = \"webhook\"\nmax_packet = 2048\n\(anyRoute)",
+      [
+        "edge.toml:1:1: listen[0].address: missing. "
+          + "For example: address = \"127.0.0.1:8080\".",
+        "edge.toml:3:14: listen[0].max_packet: this key is only for kind = \"mqtt\". "
+          + "Remove it, or see edge.toml for the keys of kind = \"webhook\".",
+      ]
+    ),
+    (
+      "[[listen]]\nretry_after_s = 4\n\(anyRoute)",
+      [
+        "edge.toml:2:17: listen[0].retry_after_s: this key is only for kind = \"webhook\". "
+          + "Remove it, or see edge.toml for the keys of kind = \"mqtt\"."
+      ]
+    ),
+    (
+      "[[listen]]\nkind = \"webhook\"\naddress = \"h:1\"\nmax_body = \"3MiB\"\n"
+        + "[limits]\nmemory = \"4MiB\"\n\(anyRoute)",
+      [
+        "edge.toml:6:10: limits.memory: 4MiB is less than twice the largest listen.max_body with "
+          + "its max_head. Write at least \"6160KiB\", or make that smaller."
       ]
     ),
     (

@@ -15,12 +15,22 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     self.bad = bad
   }
 
+  private var isForWebhooks: Bool {
+    ConfigurationReference.entries.contains {
+      $0.section == section && $0.name == key && $0.condition == "kind = \"webhook\""
+    }
+  }
+
   var testDescription: String { "\(section).\(key)" }
 
   /// A file that sets the key, and is otherwise acceptable.
   func file(_ value: String) -> String {
     switch section {
-    case "listen": "[[listen]]\n\(key) = \(value)\n[limits]\nmemory = \"1GiB\"\n\(anyRoute)"
+    case "listen":
+      "[[listen]]\n\(key) = \(value)\n"
+        + (isForWebhooks ? "kind = \"webhook\"\n" : "")
+        + (key == "address" ? "" : "address = \"127.0.0.1:2\"\n")
+        + "[limits]\nmemory = \"1GiB\"\n\(anyRoute)"
     case "route":
       "[[route]]\n\(key) = \(value)\n"
         + (key == "mqtt" ? "" : "mqtt = \"+/x/#\"\n") + (key == "to" ? "" : "to = \"/d/t\"\n")
@@ -102,7 +112,7 @@ let keyCases: [KeyCase] = [
   integers("broker", "max_unacked", 10...10_000),
   integers("broker", "ack_timeout_ms", 100...86_400_000),
   addresses("admin"),
-  words("listen", "kind", ["mqtt"]),
+  words("listen", "kind", ["mqtt", "webhook"]),
   addresses("listen"),
   integers("listen", "max_connections", 1...1_000_000),
   sizes(
@@ -112,6 +122,29 @@ let keyCases: [KeyCase] = [
   integers("listen", "max_keep_alive_s", 0...65_535),
   integers("listen", "receive_maximum", 1...65_535),
   integers("listen", "max_pause_s", 1...86_400),
+  sizes(
+    "listen", "max_body", good: ["1024", "\"1KiB\"", "\"3840KiB\""],
+    bad: ["1023", "\"3841KiB\"", "\"4MiB\""]),
+  sizes(
+    "listen", "max_head", good: ["1024", "\"1KiB\"", "\"63KiB\""], bad: ["1023", "\"64KiB\""]),
+  integers("listen", "max_header_fields", 1...1000),
+  integers("listen", "request_timeout_s", 1...3600),
+  integers("listen", "idle_timeout_s", 1...3600),
+  integers("listen", "answer_timeout_s", 0...3600),
+  integers("listen", "pressure_wait_ms", 0...60_000),
+  integers("listen", "retry_after_s", 1...86_400),
+  integers("listen", "max_pipelined", 1...1024),
+  KeyCase(
+    "listen", "trusted_proxies",
+    good: [
+      "\"127.0.0.1\"", "\"10.0.0.0/8\"", "[\"::1\", \"fe80::/10\", \"0.0.0.0/0\"]", "\"::/0\"",
+      "\"1.2.3.4/32\"", "\"2001:db8::1/128\"",
+    ],
+    bad: [
+      "1", "true", "[]", "{}", "\"\"", "\"localhost\"", "\"1.2.3\"", "\"1.2.3.4/33\"",
+      "\"1.2.3.4/\"", "\"1.2.3.4/-1\"", "\"1.2.3.4/8/8\"", "\"::1/129\"", "\"[::1]\"",
+      "\"::ffff:1.2.3.4\"", "\"1.2.3.4:80\"", "\"01.2.3.4\"", "[\"::1\", 1]",
+    ]),
   KeyCase(
     "route", "mqtt", good: ["\"#\"", "\"+\"", "\"a/b\"", "\"$SYS/#\""],
     bad: notStrings + ["\"\"", "\"a#\"", "\"#/a\"", "\"a\\u0000\"", "\"$share/g/#\""]),
@@ -205,6 +238,17 @@ struct ConfigurationKeyTests {
     max_pause_s = 113
     [[listen]]
     address = "d:4"
+    kind = "webhook"
+    max_body = 2001
+    max_head = 2002
+    max_header_fields = 203
+    request_timeout_s = 204
+    idle_timeout_s = 205
+    answer_timeout_s = 206
+    pressure_wait_ms = 207
+    retry_after_s = 208
+    max_pipelined = 209
+    trusted_proxies = ["10.0.0.0/8", "::1"]
     [[route]]
     mqtt = "a/+"
     to = "/n/t"
@@ -247,7 +291,20 @@ struct ConfigurationKeyTests {
     #expect(listener.maxKeepAliveSeconds == 111)
     #expect(listener.receiveMaximum == 112)
     #expect(listener.maxPauseSeconds == 113)
-    #expect(loaded.listeners[1].maxConnections == 1000)
+    let webhooks = loaded.listeners[1]
+    #expect(webhooks.kind == .webhook)
+    #expect(webhooks.maxConnections == 1000)
+    #expect(webhooks.maxBodyBytes == 2001)
+    #expect(webhooks.maxHeadBytes == 2002)
+    #expect(webhooks.maxHeaderFields == 203)
+    #expect(webhooks.requestTimeoutSeconds == 204)
+    #expect(webhooks.idleTimeoutSeconds == 205)
+    #expect(webhooks.answerTimeoutSeconds == 206)
+    #expect(webhooks.pressureWaitMilliseconds == 207)
+    #expect(webhooks.retryAfterSeconds == 208)
+    #expect(webhooks.maxPipelined == 209)
+    #expect(webhooks.trustedProxies.map(\.description) == ["10.0.0.0/8", "::1/128"])
+    #expect(webhooks.largestInputBytes == 4003)
     let route = try #require(loaded.routes.first)
     #expect(route.filter.text == "a/+")
     #expect(route.topic == "/n/t")
@@ -288,6 +345,16 @@ struct ConfigurationKeyTests {
     #expect(listener.maxKeepAliveSeconds == 0)
     #expect(listener.receiveMaximum == 256)
     #expect(listener.maxPauseSeconds == 60)
+    #expect(listener.maxBodyBytes == 1 << 20)
+    #expect(listener.maxHeadBytes == 8192)
+    #expect(listener.maxHeaderFields == 64)
+    #expect(listener.requestTimeoutSeconds == 30)
+    #expect(listener.idleTimeoutSeconds == 60)
+    #expect(listener.answerTimeoutSeconds == 30)
+    #expect(listener.pressureWaitMilliseconds == 1000)
+    #expect(listener.retryAfterSeconds == 5)
+    #expect(listener.maxPipelined == 32)
+    #expect(listener.trustedProxies == [])
     #expect(loaded.routes[0].key.parts == [.clientID])
     #expect(loaded.routes[0].attributes == [])
   }

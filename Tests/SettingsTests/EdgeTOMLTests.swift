@@ -49,19 +49,29 @@ struct EdgeTOMLTests {
     #expect(loaded == GatewayConfiguration(routes: [route]))
   }
 
-  @Test("With every comment sign before a key removed the file still loads, with the defaults")
-  func fileServesUncommented() throws {
+  @Test(
+    "With the comment signs before all keys of a kind removed the file still loads",
+    arguments: ListenerConfiguration.Kind.allCases)
+  func fileServesUncommented(kind: ListenerConfiguration.Kind) throws {
     let text = try String(contentsOf: edgeTOML, encoding: .utf8)
+      .replacing("kind = \"mqtt\"\n", with: "kind = \"\(kind.rawValue)\"\n")
+    let condition = "kind = \"\(kind.rawValue)\""
+    let others = ConfigurationReference.entries.filter { ($0.condition ?? condition) != condition }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      line.first == "#" && line.dropFirst().first?.isLowercase == true ? line.dropFirst() : line
+      let isKey = line.first == "#" && line.dropFirst().first?.isLowercase == true
+      let isOther = others.contains { line.hasPrefix("#\($0.name) = ") }
+      return isKey && !isOther ? line.dropFirst() : line
     }
     let uncommented = lines.joined(separator: "\n")
     let loaded = try load(uncommented)
     #expect(loaded.gateway.name == "edge-1")
     var expected = try load(text)
     expected.gateway.name = "edge-1"
+    if kind == .webhook {
+      expected.listeners[0].trustedProxies = [try AddressPrefix(parsing: "127.0.0.1")]
+    }
     #expect(loaded == expected)
-    for entry in ConfigurationReference.entries {
+    for entry in ConfigurationReference.entries where !others.contains(entry) {
       #expect(uncommented.contains("\n\(entry.name) = "))
     }
   }

@@ -96,6 +96,24 @@ final class DeliveryOracle {
     }
   }
 
+  /// A webhook's client has its answer.
+  func webhookAnswered(source: Int, number: Int, status: Int, isRouted: Bool) {
+    answeredCount += 1
+    switch (status, isRouted) {
+    case (202, true):
+      fates[source][number].isPromised = true
+      if seesAcceptance, fates[source][number].acceptedCount == 0 {
+        complain("record \(source):\(number) was answered before the broker had it")
+      }
+    case (404, false): break
+    case (413, true), (422, true), (502, true):
+      refusedCount += 1
+      if !fates[source][number].wasRefused { complain("\(source):\(number) refused by nobody") }
+    case (408, _), (503, true), (504, true): break
+    default: complain("\(source):\(number) was answered with \(status)")
+    }
+  }
+
   /// Whether every record that was answered as safe has arrived.
   var isEveryPromiseKept: Bool {
     fates.allSatisfy { $0.allSatisfy { !$0.isPromised || $0.acceptedCount > 0 } }

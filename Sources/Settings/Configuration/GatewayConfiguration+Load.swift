@@ -54,14 +54,16 @@ extension GatewayConfiguration {
   fileprivate func check(_ root: SettingsNode, report: inout SettingsReport) {
     checkAddresses(root, report: &report)
     checkRoutes(root, report: &report)
-    let largestPacketBytes = listeners.map(\.maxPacketBytes).max() ?? 0
+    let largest = listeners.max { $0.largestInputBytes < $1.largestInputBytes }
+    let largestPacketBytes = largest?.largestInputBytes ?? 0
+    let key = largest?.kind == .webhook ? "max_body with its max_head" : "max_packet"
     let neededBytes = 2 * max(largestPacketBytes, limits.maxBatchBytes)
     if limits.memoryBytes < neededBytes {
       let isPacket = largestPacketBytes >= limits.maxBatchBytes
       report.add(
         SettingsProblem(
           "\(ByteSize.text(limits.memoryBytes)) is less than twice "
-            + (isPacket ? "the largest listen.max_packet" : "limits.max_batch"),
+            + (isPacket ? "the largest listen.\(key)" : "limits.max_batch"),
           remedy: "Write at least \"\(ByteSize.text(neededBytes))\", or make that smaller."),
         path: "limits.memory", at: root["limits"]?["memory"]?.position ?? .start)
     }

@@ -12,6 +12,12 @@ enum Paths {
       remedy: "build it with `swift build --product danube-gateway`")
   }
 
+  static func device() throws -> String {
+    try executable(
+      variable: "DANUBE_DEVICE_BINARY", fallback: ".build/debug/danube-device",
+      remedy: "build it with `swift build --product danube-device`")
+  }
+
   static func python() throws -> String {
     try executable(
       variable: "DANUBE_PYTHON", fallback: ".venv/bin/python3",

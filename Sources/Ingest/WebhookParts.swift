@@ -1,0 +1,23 @@
+import Bytes
+import HTTP1
+
+/// What all webhook connections share: memory that is used again, and what never changes.
+struct WebhookParts: ~Copyable {
+  var parser = HeadParser()
+  var clock = WebhookClock()
+  /// A chunked body that arrived whole, out of its chunks.
+  var gathered = GrowableBytes()
+  /// A value of an attribute.
+  var text = GrowableBytes()
+  /// The body of an answer.
+  var answer = GrowableBytes()
+  /// The attribute `webhook.source`, encoded.
+  let sourceAttribute: [UInt8]
+
+  init(gatewayName: String) {
+    var output = GrowableBytes()
+    RecordFields.appendAttribute("webhook.source", Array(gatewayName.utf8), to: &output)
+    sourceAttribute = RecordFields.array(output.bytes)
+    clock.set(unixMilliseconds: 0)
+  }
+}
