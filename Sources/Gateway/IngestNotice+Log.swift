@@ -6,6 +6,7 @@ extension IngestNotice {
   var level: LogLevel {
     switch kind {
     case .unrouted: .info
+    case .willDropped: .error
     case .recordRefused: .error
     case .protocolError: .warning
     case .connectionLimit: .warning
@@ -22,6 +23,7 @@ extension IngestNotice {
     case .connectionLimit: "mqtt.connection_refused"
     case .unrouted: "mqtt.unrouted"
     case .limitReached: "mqtt.disconnected"
+    case .willDropped: "mqtt.will_dropped"
     case .recordRefused: "danube.record_refused"
     case .badRequest: "webhook.bad_request"
     case .acceptFailed: "mqtt.accept_failed"

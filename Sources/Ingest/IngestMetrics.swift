@@ -14,6 +14,10 @@ public final class IngestMetrics: Sendable {
     case pauseTimeout
     /// No memory for packets that are not complete.
     case inputMemory
+    /// No memory for topic aliases.
+    case aliasMemory
+    /// A CONNECT whose will cannot be kept, or has no route.
+    case will
     /// A message that has no route, or that Danube refuses, on MQTT 3.1.1.
     case refused
     /// The device has connected anew.
@@ -28,6 +32,8 @@ public final class IngestMetrics: Sendable {
       case .keepAliveTimeout: "keep_alive_timeout"
       case .pauseTimeout: "pause_timeout"
       case .inputMemory: "input_memory"
+      case .aliasMemory: "alias_memory"
+      case .will: "will"
       case .refused: "refused"
       case .takenOver: "taken_over"
       case .shutdown: "shutdown"
@@ -63,6 +69,8 @@ public final class IngestMetrics: Sendable {
   public let inputBytes: Gauge
   /// Batches open or under way.
   public let batches: Gauge
+  /// What is counted of MQTT alone, beside connections.
+  public let mqtt: MQTTMetrics
   /// What is counted of webhooks alone.
   public let webhooks: WebhookMetrics
   private let disconnectCounters: [Counter]
@@ -97,6 +105,7 @@ public final class IngestMetrics: Sendable {
       help: "Memory for what MQTT devices sent and was not processed yet.", unit: .bytes)
     batches = registry.gauge(
       "danube_gateway_batches", help: "Batches open or on their way to Danube.")
+    mqtt = MQTTMetrics(registry: registry)
     webhooks = WebhookMetrics(registry: registry)
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(

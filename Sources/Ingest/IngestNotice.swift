@@ -13,6 +13,8 @@ public struct IngestNotice: Sendable {
     case unrouted
     /// A device was disconnected for a limit of ours (time, size, memory).
     case limitReached
+    /// A device's will was not published.
+    case willDropped
     /// Danube refused a record for good.
     case recordRefused
     /// A webhook's request was malformed or too slow, and its connection ended.

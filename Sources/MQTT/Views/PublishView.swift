@@ -50,6 +50,18 @@ public struct PublishView: ~Escapable {
     self.properties = properties
   }
 
+  /// A message whose topic alias stands for a topic that came before.
+  @_lifetime(copy view, copy topic)
+  public init(_ view: borrowing PublishView, topic: RawSpan) {
+    self.topic = topic
+    payload = view.payload
+    qos = view.qos
+    isRetained = view.isRetained
+    isDuplicate = view.isDuplicate
+    packetID = view.packetID
+    properties = view.properties
+  }
+
   /// What is published of a will.
   @_lifetime(copy will)
   public init(_ will: WillView) {
