@@ -60,9 +60,6 @@ public final class Gateway: Sendable {
   /// Messages of progress that may be on their way; more wait in delivery.
   private static let progressCapacity = 8_192
 
-  /// Danube topics that one gateway publishes to at most.
-  private static let laneCapacity = 16_384
-
   /// Descriptors that are kept for the embedded broker, the admin address and the process itself.
   public static let reservedDescriptors = 320
 
@@ -91,7 +88,7 @@ public final class Gateway: Sendable {
       memoryBytes: configuration.limits.memoryBytes,
       batchBytes: configuration.limits.maxBatchBytes)
     store = BatchStore(limits: limits)
-    lanes = LaneTable(configuration: configuration, capacity: Self.laneCapacity)
+    lanes = LaneTable(configuration: configuration, capacity: configuration.limits.maxTopics)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchID.self, capacity: limits.batches)
     let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)

@@ -12,6 +12,7 @@ extension IngestNotice {
     case .connectionLimit: .warning
     case .limitReached: .warning
     case .badRequest: .warning
+    case .topicRefused: .warning
     case .acceptFailed: .warning
     }
   }
@@ -26,6 +27,7 @@ extension IngestNotice {
     case .willDropped: "mqtt.will_dropped"
     case .recordRefused: "danube.record_refused"
     case .badRequest: "webhook.bad_request"
+    case .topicRefused: "route.topic_refused"
     case .acceptFailed: "mqtt.accept_failed"
     }
   }
@@ -33,7 +35,7 @@ extension IngestNotice {
   /// What the subject is.
   var subjectName: StaticString {
     switch kind {
-    case .unrouted: "topic"
+    case .unrouted, .topicRefused: "topic"
     case .acceptFailed, .badRequest: "error"
     default: "client_id"
     }

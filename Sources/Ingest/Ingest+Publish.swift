@@ -17,32 +17,40 @@ extension Ingest {
         id, view, reason: .payloadFormatInvalid, text: "the payload is not UTF-8 as it says",
         at: now, operations: &operations)
     }
-    let source =
-      view.qos == .atMostOnce
-      ? RecordSource.none
-      : RecordSource(
-        index: id.index, generation: id.generation,
-        sequence: connections[id].answers.nextSequence)
-    let sender = Sender(
-      clientID: connections[id].clientID, clientAttribute: connections[id].clientAttribute,
-      source: source)
-    switch takeIn(view, from: sender, at: now) {
-    case .appended:
-      if view.qos != .atMostOnce {
+    // Taken out while spans of it are held, because appending changes the rest of `self`.
+    var fields = RouteFields()
+    swap(&fields, &routeFields)
+    fields.attributes.removeAll()
+    fields.attributes.append(contentsOf: connections[id].clientAttribute)
+    let clientID = connections[id].clientID
+    let result = takeIn(
+      view, from: clientID.rawBytes, sender: id.sender,
+      source: view.qos == .atMostOnce ? .none : nextSource(of: id), &fields, at: now)
+    swap(&fields, &routeFields)
+    switch result {
+    case .appended(let isAwaited):
+      if view.qos == .atMostOnce { return .goOn }
+      if isAwaited {
         connections[id].answers.appendWaiting(packetID: view.packetID)
         if answersBeforeSafe { answerBeforeSafe(id, at: now, operations: &operations) }
+      } else {
+        answer(id, view.packetID, reason: .success, at: now, operations: &operations)
       }
       return .goOn
     case .unrouted: return unrouted(id, view, at: now, operations: &operations)
-    case .tooLarge:
-      return refuse(
-        id, view, reason: .implementationSpecificError,
-        text: "the record is larger than Danube takes", at: now, operations: &operations)
+    case .refused(let refusal):
+      count(refusal, peer: connections[id].peer, subject: view.topic)
+      let reason: ReasonCode = refusal == .tooManyTopics ? .quotaExceeded : .topicNameInvalid
+      return refuse(id, view, reason: reason, text: refusal.text, at: now, operations: &operations)
     case .tooManyProperties:
       return refuse(
         id, view, reason: .quotaExceeded,
         text: "the message has too many properties, or too large ones", at: now,
         operations: &operations)
+    case .tooLarge:
+      return refuse(
+        id, view, reason: .implementationSpecificError,
+        text: "the record is larger than Danube takes", at: now, operations: &operations)
     case .noMemory:
       connections[id].session.takeBackPublish(view.qos)
       pauseAll(at: now, operations: &operations)
@@ -59,92 +67,60 @@ extension Ingest {
     sendAnswers(id, at: now, operations: &operations)
   }
 
-  /// Who sends a message.
-  struct Sender {
-    let clientID: [UInt8]
-    /// The attribute `mqtt.client_id`, encoded.
-    let clientAttribute: [UInt8]
-    /// Who waits for the answer.
-    let source: RecordSource
-  }
+  private static let topicAttribute = Array("mqtt.topic".utf8)
 
   /// What became of a message.
   enum TakenIn {
-    case appended
+    case appended(isAwaited: Bool)
     case unrouted
-    case tooLarge
+    case refused(RouteRefusal)
     case tooManyProperties
+    case tooLarge
     case noMemory
   }
 
-  /// Makes a message a record in the open batch of its lane.
+  /// Makes a message a record in the open batch of its lane. `fields` has the attributes that are
+  /// the sender's own.
   mutating func takeIn(
-    _ view: borrowing PublishView, from sender: borrowing Sender, at now: Instant
+    _ view: borrowing PublishView, from clientID: RawSpan, sender: UInt64, source: RecordSource,
+    _ fields: inout RouteFields, at now: Instant
   ) -> TakenIn {
-    guard let (index, captures) = router.firstMatch(view.topic) else { return .unrouted }
-    // Taken out while spans of it are held, because appending changes the rest of `self`.
-    var fields = RouteFields()
-    swap(&fields, &routeFields)
-    defer { swap(&fields, &routeFields) }
-    guard expand(view, from: sender, route: index, captures: captures, into: &fields) else {
-      metrics.mqtt.propertiesRefused.add(1)
-      return .tooManyProperties
-    }
-    let result = append(
-      view, route: index, attributes: fields.attributes.bytes, key: fields.key.bytes,
-      source: sender.source, at: now)
-    switch result {
-    case .appended:
-      metrics.records.add(1)
-      metrics.payloadBytes.add(UInt64(view.payload.byteCount))
-    case .tooLarge: metrics.recordsTooLarge.add(1)
-    default: break
-    }
-    return result
-  }
-
-  /// Writes the attributes and the key that the route gives to this message; false where its
-  /// properties are too many or too large.
-  private mutating func expand(
-    _ view: borrowing PublishView, from sender: borrowing Sender, route index: Int,
-    captures: TopicFilter.Captures, into fields: inout RouteFields
-  ) -> Bool {
-    fields.attributes.removeAll()
-    fields.key.removeAll()
+    guard let match = router.firstMatch(.mqtt, view.topic) else { return .unrouted }
     RecordFields.appendAttribute(Self.topicAttribute.span, view.topic, to: &fields.attributes)
     fields.attributes.append(
       contentsOf: flags.bytes(
         qos: view.qos.rawValue, retain: view.isRetained, dup: view.isDuplicate))
-    fields.attributes.append(contentsOf: sender.clientAttribute)
-    guard MessageAttributes.append(view.properties, to: &fields.attributes) else { return false }
-    router.appendAttributes(
-      of: index, captures: captures, clientID: sender.clientID.rawBytes, topic: view.topic,
-      to: &fields.attributes)
-    router.appendKey(
-      of: index, captures: captures, clientID: sender.clientID.rawBytes, topic: view.topic,
-      to: &fields.key)
-    return true
-  }
-
-  private static let topicAttribute = Array("mqtt.topic".utf8)
-
-  private mutating func append(
-    _ view: borrowing PublishView, route index: Int, attributes: RawSpan, key: RawSpan,
-    source: RecordSource, at now: Instant
-  ) -> TakenIn {
-    var hash = FNV1a()
-    hash.combine(key)
-    let lane = router.routes[index].lane
-    let prefix = router.routes[index].prefix
+    if !view.properties.isEmpty,
+      !MessageAttributes.append(view.properties, to: &fields.attributes)
+    {
+      metrics.mqtt.propertiesRefused.add(1)
+      return .tooManyProperties
+    }
+    let resolution = router.resolve(
+      match, subject: view.topic, values: MQTTValues(clientID: clientID), sender: sender,
+      into: &fields)
+    guard case .lane(let lane) = resolution else {
+      guard case .refused(let refusal) = resolution else { return .refused(.missingValue) }
+      return .refused(refusal)
+    }
+    let isAwaited = lane.acknowledgement != .received
     let pieces = RecordPieces(
-      prefix: prefix.rawBytes, attributes: attributes, routingKey: key, payload: view.payload,
-      publishTimeMilliseconds: unixMilliseconds, keyHash: hash.value, source: source)
-    if pieces.bodyBytes > BatchStore.maximumBodyBytes { return .tooLarge }
-    return batcher.append(pieces, to: lane, at: now) == nil ? .noMemory : .appended
+      prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,
+      routingKey: fields.key.bytes, payload: view.payload,
+      publishTimeMilliseconds: unixMilliseconds, keyHash: lane.orderHash,
+      source: isAwaited || source == .none ? source : .answered)
+    if pieces.bodyBytes > BatchStore.maximumBodyBytes {
+      metrics.recordsTooLarge.add(1)
+      return .tooLarge
+    }
+    guard append(pieces, to: lane, at: now) else { return .noMemory }
+    metrics.records.add(1)
+    metrics.payloadBytes.add(UInt64(view.payload.byteCount))
+    return .appended(isAwaited: isAwaited)
   }
 
   /// Whether a route takes the topic.
-  func hasRoute(_ topic: RawSpan) -> Bool { router.firstMatch(topic) != nil }
+  func hasRoute(_ topic: RawSpan) -> Bool { router.firstMatch(.mqtt, topic) != nil }
 
   /// Counts a message that no route takes.
   mutating func noteUnrouted(_ topic: RawSpan, peer: SocketAddress) {

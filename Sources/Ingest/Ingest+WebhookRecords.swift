@@ -3,6 +3,7 @@ import HTTP1
 import IOPort
 import Metrics
 import Records
+import Settings
 
 // From a webhook's request to a record in the open batch of its lane.
 extension Ingest {
@@ -20,7 +21,7 @@ extension Ingest {
 
   /// Whether a route takes the path; if not it is counted.
   mutating func hasRoute(_ id: SlotID, _ head: borrowing RequestHead) -> Bool {
-    if router.firstMatch(head.path) != nil { return true }
+    if router.firstMatch(.webhook, head.path) != nil { return true }
     metrics.unrouted.add(1)
     _ = unrouted.note(head.path)
     note(
@@ -109,39 +110,34 @@ extension Ingest {
   private mutating func append(
     _ id: SlotID, _ head: borrowing RequestHead, body: RawSpan, at now: Instant
   ) -> Appended {
-    guard let (index, captures) = router.firstMatch(head.path) else { return .refused(.noRoute) }
+    guard let match = router.firstMatch(.webhook, head.path) else { return .refused(.noRoute) }
     // Taken out while spans of it are held, because appending changes the rest of `self`.
     var fields = RouteFields()
     swap(&fields, &routeFields)
     defer { swap(&fields, &routeFields) }
     fields.attributes.removeAll()
-    fields.key.removeAll()
     appendAttributes(id, head, to: &fields.attributes)
-    let none = RawSpan()
-    router.appendAttributes(
-      of: index, captures: captures, clientID: none, topic: head.path, to: &fields.attributes)
-    router.appendKey(
-      of: index, captures: captures, clientID: none, topic: head.path, to: &fields.key)
-    let lane = router.routes[index].lane
-    let prefix = router.routes[index].webhookPrefix
-    var hash = FNV1a()
-    hash.combine(fields.key.bytes)
-    let source = RecordSource(
-      index: id.index, generation: id.generation,
-      sequence: connections[id].answers.nextSequence)
-    let pieces = unsafe RecordPieces(
-      prefix: prefix.span.bytes, attributes: fields.attributes.bytes,
+    let resolution = router.resolve(
+      match, subject: head.path, values: head, sender: id.sender, into: &fields)
+    guard case .lane(let lane) = resolution else {
+      guard case .refused(let refusal) = resolution else { return .refused(.invalidTopic) }
+      count(refusal, peer: connections[id].peer, subject: head.path)
+      return .refused(refusal == .tooManyTopics ? .tooManyTopics : .invalidTopic)
+    }
+    let isAwaited = lane.acknowledgement != .received
+    let pieces = RecordPieces(
+      prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,
       routingKey: fields.key.bytes, payload: body, publishTimeMilliseconds: unixMilliseconds,
-      keyHash: hash.value, source: source)
+      keyHash: lane.orderHash, source: isAwaited ? nextSource(of: id) : .answered)
     if pieces.bodyBytes > BatchStore.maximumBodyBytes {
       metrics.recordsTooLarge.add(1)
       return .refused(.recordTooLarge)
     }
-    guard batcher.append(pieces, to: lane, at: now) != nil else { return .noMemory }
+    guard append(pieces, to: lane, at: now) else { return .noMemory }
     metrics.records.add(1)
     metrics.payloadBytes.add(UInt64(body.byteCount))
     metrics.webhooks.bodyBytes.add(UInt64(body.byteCount))
-    return .appended(lane, isAwaited: true)
+    return .appended(lane.lane, isAwaited: isAwaited)
   }
 
   /// Appends the attributes that every webhook's record has.
@@ -182,5 +178,21 @@ extension Ingest {
     webhooks.text.removeAll()
     webhooks.text.append(contentsOf: Array(shortText(value, limit: .max).utf8))
     RecordFields.appendAttribute(name, webhooks.text.bytes, to: &output)
+  }
+}
+
+extension RequestHead: TemplateValues {
+  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) {
+    switch field {
+    case .clientID: break
+    case .header:
+      for index in 0..<fieldCount where isField(at: index, named: name) {
+        output.append(fieldValue(at: index))
+        return
+      }
+    case .query:
+      guard let value = queryValue(of: name) else { return }
+      PercentEncoding.decode(value, isQuery: true, into: &output)
+    }
   }
 }

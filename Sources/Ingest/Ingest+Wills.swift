@@ -65,7 +65,7 @@ extension Ingest {
     connections[id].will = wills.insert(
       Will(
         clientID: connections[id].clientID, clientAttribute: connections[id].clientAttribute,
-        peer: connections[id].peer, version: view.version, qos: will.qos,
+        sender: id.sender, peer: connections[id].peer, version: view.version, qos: will.qos,
         isRetained: will.isRetained, encoded: [UInt8](copying: will.encoded),
         delaySeconds: delay))
     return delay
@@ -204,14 +204,24 @@ extension Ingest {
       wills.remove(will)
       return true
     }
-    let sender = Sender(
-      clientID: wills.table[will].clientID, clientAttribute: wills.table[will].clientAttribute,
-      source: .none)
-    switch takeIn(PublishView(view), from: sender, at: now) {
+    // Taken out as for a PUBLISH.
+    var fields = RouteFields()
+    swap(&fields, &routeFields)
+    fields.attributes.removeAll()
+    fields.attributes.append(contentsOf: wills.table[will].clientAttribute)
+    let clientID = wills.table[will].clientID
+    let result = takeIn(
+      PublishView(view), from: clientID.rawBytes, sender: wills.table[will].sender, source: .none,
+      &fields, at: now)
+    swap(&fields, &routeFields)
+    switch result {
     case .appended: metrics.mqtt.willsPublished.add(1)
     case .noMemory: return false
     case .unrouted:
       noteUnrouted(view.topic, peer: wills.table[will].peer)
+      metrics.mqtt.willsDropped(.unrouted).add(1)
+    case .refused(let refusal):
+      count(refusal, peer: wills.table[will].peer, subject: view.topic)
       metrics.mqtt.willsDropped(.unrouted).add(1)
     case .tooLarge, .tooManyProperties: metrics.mqtt.willsDropped(.tooLarge).add(1)
     }

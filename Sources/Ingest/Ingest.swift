@@ -40,12 +40,6 @@ public struct Ingest: ~Copyable {
     static let will: UInt8 = 8
   }
 
-  /// What a route adds to the record at hand.
-  struct RouteFields: ~Copyable {
-    var attributes = GrowableBytes()
-    var key = GrowableBytes()
-  }
-
   let owner: UInt8
   let limits: IngestLimits
   let metrics: IngestMetrics
@@ -99,11 +93,10 @@ public struct Ingest: ~Copyable {
     wills = WillParts(capacity: limits.wills)
     self.lanes = lanes
     batcher = Batcher(
-      store: store, laneCount: lanes.count,
-      lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
-    router = Router(configuration: configuration, lanes: lanes)
-    unrouted = UnroutedSampler(topics: unroutedTopics)
+      store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
+    router = Router(configuration: configuration, lanes: lanes, seed: random.next())
+    unrouted = UnroutedSampler(topics: unroutedTopics)
     webhooks = WebhookParts(gatewayName: configuration.gateway.name)
   }
 

@@ -11,6 +11,8 @@ public struct IngestNotice: Sendable {
     case connectionLimit
     /// A message matched no route.
     case unrouted
+    /// A route could not make a Danube topic of a message.
+    case topicRefused
     /// A device was disconnected for a limit of ours (time, size, memory).
     case limitReached
     /// A device's will was not published.

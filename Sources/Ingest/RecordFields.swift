@@ -18,8 +18,15 @@ enum RecordFields {
   static func appendAttribute(
     _ name: Span<UInt8>, _ value: RawSpan, to output: inout GrowableBytes
   ) {
+    unsafe appendAttribute(name.bytes, value, to: &output)
+  }
+
+  /// Appends an entry of `attributes` (7): a map entry `{1: name, 2: value}`.
+  static func appendAttribute(
+    _ name: RawSpan, _ value: RawSpan, to output: inout GrowableBytes
+  ) {
     let size =
-      1 + varintBytes(name.count) + name.count + 1 + varintBytes(value.byteCount)
+      1 + varintBytes(name.byteCount) + name.byteCount + 1 + varintBytes(value.byteCount)
       + value.byteCount
     output.append(0x3a)
     appendVarint(size, to: &output)
@@ -69,16 +76,5 @@ enum RecordFields {
 
   static func varintBytes(_ value: Int) -> Int {
     max(1, (70 - UInt64(value).leadingZeroBitCount) / 7)
-  }
-}
-
-extension RawSpan {
-  /// Whether all bytes are below 128.
-  var isASCII: Bool {
-    var all: UInt8 = 0
-    for offset in 0..<byteCount {
-      all |= unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
-    }
-    return all < 0x80
   }
 }

@@ -19,6 +19,8 @@ struct Will: ~Copyable {
   let clientID: [UInt8]
   /// The attribute `mqtt.client_id`, encoded.
   let clientAttribute: [UInt8]
+  /// The number of the connection, see ``Router``.
+  let sender: UInt64
   let peer: SocketAddress
   let version: ProtocolVersion
   let qos: QoS

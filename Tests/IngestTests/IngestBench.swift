@@ -41,12 +41,12 @@ final class IngestBench {
   init(
     routes: [(mqtt: String, to: String, key: String)] = [("t/#", "/default/t", "{client_id}")],
     memoryBytes: Int = 1 << 20,
-    _ change: (inout GatewayConfiguration) -> Void = { _ in }
+    _ change: (inout GatewayConfiguration) throws -> Void = { _ in }
   ) throws {
     var configuration = GatewayConfiguration(
       routes: try routes.map { try RouteConfiguration(mqtt: $0.mqtt, to: $0.to, key: $0.key) })
     configuration.gateway.name = "edge"
-    change(&configuration)
+    try change(&configuration)
     store = BatchStore(
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
     ingest = Ingest(

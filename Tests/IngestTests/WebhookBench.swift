@@ -47,9 +47,10 @@ extension IngestBench {
     memoryBytes: Int = 1 << 20, _ change: (inout ListenerConfiguration) -> Void = { _ in }
   ) throws -> IngestBench {
     try IngestBench(
-      routes: [("/hooks/#", "/default/hooks", "{topic}"), ("t/#", "/default/t", "{client_id}")],
-      memoryBytes: memoryBytes
+      routes: [("t/#", "/default/t", "{client_id}")], memoryBytes: memoryBytes
     ) { configuration in
+      configuration.routes.insert(
+        try RouteConfiguration(webhook: "/hooks/*", to: "/default/hooks", key: "{topic}"), at: 0)
       var listener = ListenerConfiguration()
       listener.kind = .webhook
       change(&listener)

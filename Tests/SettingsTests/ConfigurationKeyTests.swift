@@ -30,10 +30,15 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
       "[[listen]]\n\(key) = \(value)\n"
         + (isForWebhooks ? "kind = \"webhook\"\n" : "")
         + (key == "address" ? "" : "address = \"127.0.0.1:2\"\n")
-        + "[limits]\nmemory = \"1GiB\"\n\(anyRoute)"
+        + "[limits]\nmemory = \"1GiB\"\n"
+        + (isForWebhooks || value == "\"webhook\"" ? anyWebhookRoute : anyRoute)
+    case "route" where key == "webhook":
+      "[[route]]\n\(key) = \(value)\nto = \"/d/t\"\n"
+        + "[[listen]]\nkind = \"webhook\"\naddress = \"127.0.0.1:2\"\n"
     case "route":
       "[[route]]\n\(key) = \(value)\n"
         + (key == "mqtt" ? "" : "mqtt = \"+/x/#\"\n") + (key == "to" ? "" : "to = \"/d/t\"\n")
+        + "[limits]\nmax_topics = 2000\n"
     case "limits" where key == "memory":
       "[limits]\nmemory = \(value)\nmax_batch = \"4KiB\"\n"
         + "[[listen]]\nmax_packet = 1024\n\(anyRoute)"
@@ -149,14 +154,37 @@ let keyCases: [KeyCase] = [
     "route", "mqtt", good: ["\"#\"", "\"+\"", "\"a/b\"", "\"$SYS/#\""],
     bad: notStrings + ["\"\"", "\"a#\"", "\"#/a\"", "\"a\\u0000\"", "\"$share/g/#\""]),
   KeyCase(
-    "route", "to", good: ["\"/default/temperature\"", "\"/a-1/b_2\"", "\"/a/-part\""],
+    "route", "to", good: [
+      "\"/default/temperature\"", "\"/a-1/b_2\"", "\"/a/-part\"", "\"/a/{1}\"",
+      "\"/a/{client_id}-{2}_x\"", "\"/a/{1}{1}\"",
+    ],
     bad: notStrings + [
+      "\"/{1}/a\"", "\"{1}/a\"", "\"{1}\"", "\"/a{1}/b\"", "\"/a/{1}/b\"", "\"/a/{3}\"",
+      "\"/a/{1}.b\"", "\"/a/{path.x}\"", "\"/a/{1}-part-{2}\"", "\"/a/{{\"", "\"/a/{x}\"",
+      "\"/a/\(String(repeating: "b", count: 253))\"",
       "\"\"", "\"/\"", "\"/a\"", "\"/a/\"", "\"//b\"", "\"a/b\"", "\"/a/b/c\"", "\"/a/b \"",
       "\"/a/é\"", "\"/a/b-part-0\"", "\"/a-part-/b\"", "\"/a.b/c\"",
     ]),
   KeyCase(
-    "route", "key", good: ["\"{client_id}\"", "\"all\"", "\"{1}/{2}\"", "\"{{\""],
-    bad: notStrings + ["\"\"", "\"{3}\"", "\"{\"", "\"}\"", "\"{x}\""]),
+    "route", "webhook",
+    good: [
+      "\"/\"", "\"/a\"", "\"/a/\"", "\"//a\"", "\"/*\"", "\"/a/*\"", "\"/{x}\"", "\"/{x}/{y...}\"",
+      "\"/a%20b/{x-1}/c:d\"", "\"/a/{all...}\"",
+    ],
+    bad: notStrings + [
+      "\"\"", "\"a\"", "\"*\"", "\"/*/a\"", "\"/{x...}/a\"", "\"/a{x}\"", "\"/{x}b\"", "\"/{}\"",
+      "\"/{...}\"", "\"/{x}/{x}\"", "\"/a*\"", "\"/{x.y}\"", "\"/{\"", "\"/a b\"", "\"/é\"", "\"/a?b\"",
+      "\"/a#b\"", "\"/\(String(repeating: "a", count: 1024))\"",
+      "\"\(String(repeating: "/a", count: 129))\"",
+      "\"/\((0...9).map { "{n\($0)}" }.joined(separator: "/"))\"",
+    ]),
+  words("route", "topic_values", ["map", "refuse"]),
+  KeyCase(
+    "route", "key", good: ["\"{client_id}\"", "\"all\"", "\"{1}/{2}\"", "\"{{\"", "\"\""],
+    bad: notStrings + [
+      "\"{3}\"", "\"{\"", "\"}\"", "\"{x}\"", "\"{header.a}\"", "\"{query.a}\"", "\"{path.a}\"",
+      "\"{header.}\"", "\"{header.a b}\"", "\"{path.a.b}\"", "\"{topic.a}\"",
+    ]),
   KeyCase(
     "route", "attributes",
     good: [
@@ -167,14 +195,22 @@ let keyCases: [KeyCase] = [
       "1", "\"x\"", "[]", "[\"x\"]", "{ a = 1 }", "{ a = { b = \"x\" } }", "{ a = \"{3}\" }",
       "{ a = \"{\" }", "{ source = \"x\" }", "{ \"mqtt.topic\" = \"x\" }", "{ \"\" = \"x\" }",
       "{ \"mqtt.qos\" = \"\" }", "{ \"mqtt.retain\" = \"\" }", "{ \"mqtt.dup\" = \"\" }",
-      "{ \"mqtt.client_id\" = \"\" }", "{ \"a\\u0000\" = \"\" }",
+      "{ \"mqtt.client_id\" = \"\" }",
+      "{ \"webhook.ip\" = \"\" }", "{ \"a\\u0000\" = \"\" }",
       "{ " + (0...32).map { "a\($0) = \"\"" }.joined(separator: ", ") + " }",
     ]),
+  integers("route", "partitions", 0...1024),
+  KeyCase("route", "reliable", good: ["true", "false"], bad: ["0", "\"true\"", "[]", "{}"]),
+  words("route", "order", ["key", "topic", "none"]),
+  KeyCase(
+    "route", "ack", good: ["\"durable\"", "\"delivered\"", "\"received\""],
+    bad: notStrings + ["\"disk\"", "\"\"", "\"Durable\"", "\"safe\""]),
   sizes(
     "limits", "memory", good: ["1048576", "\"1MiB\"", "\"2GiB\""], bad: ["1048575", "\"1023KiB\""]),
   integers("limits", "batch_linger_ms", 0...1000),
   sizes(
     "limits", "max_batch", good: ["4096", "\"4KiB\"", "\"4032KiB\""], bad: ["4095", "\"4MiB\""]),
+  integers("limits", "max_topics", 1...65_536),
 ]
 
 @Suite("Every key")
@@ -228,6 +264,7 @@ struct ConfigurationKeyTests {
     memory = "9MiB"
     batch_linger_ms = 108
     max_batch = 4097
+    max_topics = 77
     [[listen]]
     address = "d:3"
     max_connections = 109
@@ -254,6 +291,17 @@ struct ConfigurationKeyTests {
     to = "/n/t"
     key = "k{1}"
     attributes = { z = "{topic}", a = "1" }
+    topic_values = "refuse"
+    partitions = 5
+    reliable = false
+    order = "topic"
+    ack = "received"
+    [[route]]
+    webhook = "/h/{device}/{rest...}"
+    to = "/n/{path.device}-{header.X-Kind}"
+    key = "{query.id}{topic}"
+    order = "none"
+    ack = "delivered"
     """
 
   @Test("Values reach the configuration")
@@ -306,11 +354,28 @@ struct ConfigurationKeyTests {
     #expect(webhooks.trustedProxies.map(\.description) == ["10.0.0.0/8", "::1/128"])
     #expect(webhooks.largestInputBytes == 4003)
     let route = try #require(loaded.routes.first)
-    #expect(route.filter.text == "a/+")
-    #expect(route.topic == "/n/t")
+    #expect(route.mqtt?.text == "a/+")
+    #expect(route.topic.constant == "/n/t")
     #expect(route.key.parts == [.literal([0x6B]), .wildcard(1)])
     #expect(route.attributes.map(\.name) == ["z", "a"])
     #expect(route.attributes[0].value.parts == [.topic])
+    #expect(route.topicValues == .refuse)
+    #expect(route.partitions == 5)
+    #expect(!route.isReliable)
+    #expect(route.order == .topic)
+    #expect(route.acknowledgement == .received)
+    #expect(loaded.limits.maxTopics == 77)
+    let hook = loaded.routes[1]
+    #expect(hook.mqtt == nil)
+    #expect(hook.webhook?.steps == [.literal([0x68]), .any, .rest])
+    #expect(hook.webhook?.names == ["device", "rest"])
+    #expect(
+      hook.topic.parts == [
+        .literal(Array("/n/".utf8)), .path("device"), .literal([0x2D]), .header("x-kind"),
+      ])
+    #expect(hook.key.parts == [.query("id"), .topic])
+    #expect(hook.order == .none)
+    #expect(hook.acknowledgement == .delivered)
   }
 
   @Test("The defaults are those of the documentation")
@@ -357,5 +422,13 @@ struct ConfigurationKeyTests {
     #expect(listener.trustedProxies == [])
     #expect(loaded.routes[0].key.parts == [.clientID])
     #expect(loaded.routes[0].attributes == [])
+    #expect(loaded.routes[0].webhook == nil)
+    #expect(loaded.routes[0].topicValues == .map)
+    #expect(loaded.routes[0].partitions == 0)
+    #expect(loaded.routes[0].isReliable)
+    #expect(loaded.routes[0].order == .key)
+    #expect(loaded.routes[0].acknowledgement == .durable)
+    #expect(try RouteConfiguration(webhook: "/a", to: "/d/t").key.parts == [])
+    #expect(loaded.limits.maxTopics == 1000)
   }
 }

@@ -53,10 +53,19 @@ struct EdgeTOMLTests {
     "With the comment signs before all keys of a kind removed the file still loads",
     arguments: ListenerConfiguration.Kind.allCases)
   func fileServesUncommented(kind: ListenerConfiguration.Kind) throws {
-    let text = try String(contentsOf: edgeTOML, encoding: .utf8)
+    var text = try String(contentsOf: edgeTOML, encoding: .utf8)
       .replacing("kind = \"mqtt\"\n", with: "kind = \"\(kind.rawValue)\"\n")
+    if kind == .webhook {
+      text = text.replacing("\nmqtt = ", with: "\n#mqtt = ")
+        .replacing("\n#webhook = ", with: "\nwebhook = ")
+        .replacing("\"{client_id}\"\n", with: "\"{path.device}\"\n")
+        .replacing("\"{1}\" }\n", with: "\"{path.device}\" }\n")
+    }
     let condition = "kind = \"\(kind.rawValue)\""
-    let others = ConfigurationReference.entries.filter { ($0.condition ?? condition) != condition }
+    let others = ConfigurationReference.entries.filter {
+      ($0.condition ?? condition) != condition
+        || $0.section == "route" && $0.name == (kind == .mqtt ? "webhook" : "mqtt")
+    }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       let isKey = line.first == "#" && line.dropFirst().first?.isLowercase == true
       let isOther = others.contains { line.hasPrefix("#\($0.name) = ") }

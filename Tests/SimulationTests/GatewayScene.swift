@@ -65,9 +65,9 @@ final class GatewayScene {
         route("sensors/+/temperature", "/default/temperature", key: "{client_id}"),
         route("keyed/+/#", "/default/keyed", key: "{1}"),
         route("alarm", "/default/alarm", key: "{topic}"),
-        route("/hooks/keyed/+", "/default/keyed", key: "{1}"),
-        route("/hooks/each/#", "/default/alarm", key: "{topic}"),
-        route("/hooks/own/#", "/default/hooks", key: "{topic}"),
+        webhook("/hooks/keyed/{name}", "/default/keyed", key: "{path.name}"),
+        webhook("/hooks/each/*", "/default/alarm", key: "{topic}"),
+        webhook("/hooks/own/*", "/default/hooks", key: "{topic}"),
       ])
     var webhooks = ListenerConfiguration()
     webhooks.kind = .webhook
@@ -100,6 +100,16 @@ final class GatewayScene {
   ) -> RouteConfiguration {
     do {
       return try RouteConfiguration(mqtt: filter, to: topic, key: key)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  private static func webhook(
+    _ path: String, _ topic: String, key: String
+  ) -> RouteConfiguration {
+    do {
+      return try RouteConfiguration(webhook: path, to: topic, key: key)
     } catch {
       preconditionFailure("\(error)")
     }
