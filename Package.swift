@@ -102,7 +102,7 @@ let package = Package(
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
     tests("LogsTests", ["Logs", "Bytes"]),
-    tests("UringTests", ["Uring", "IOPort", "Bytes"]),
+    tests("UringTests", ["Uring", "IOPort", "Bytes", "Simulator"]),
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
     tests(
       "DanubeUplinkTests",
@@ -132,6 +132,7 @@ let package = Package(
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
         "Metrics",
       ]),
+    tests("GatewayTests", ["Admin", "Gateway", "IOPort", "Settings"]),
     tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
@@ -147,9 +148,12 @@ if let only = Context.environment["DANUBE_TESTS_ONLY"] {
   var open = only.split(separator: " ").map(String.init)
   while let name = open.popLast() {
     guard kept.insert(name).inserted else { continue }
-    for case .targetItem(let dependency, _) in package.targets.first(where: { $0.name == name })?
-      .dependencies ?? []
-    { open.append(dependency) }
+    for dependency in package.targets.first(where: { $0.name == name })?.dependencies ?? [] {
+      switch dependency {
+      case .targetItem(let name, _), .byNameItem(let name, _): open.append(name)
+      default: break
+      }
+    }
   }
   package.targets.removeAll { !kept.contains($0.name) }
   package.products = []

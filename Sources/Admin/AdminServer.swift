@@ -90,6 +90,7 @@ public struct AdminServer: ~Copyable {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -57,3 +57,26 @@ public struct MemorySlice: BitwiseCopyable, @unchecked Sendable {
     return try unsafe body(buffer.bytes)
   }
 }
+
+/// A region of memory that somebody else owns and that a port may write to. It carries no lifetime,
+/// as ``MemorySlice``.
+@safe
+public struct MutableMemorySlice: BitwiseCopyable, @unchecked Sendable {
+  @usableFromInline let baseAddress: UnsafeMutableRawPointer
+  /// Length in bytes.
+  public let count: Int
+
+  /// A slice of `count` bytes at `baseAddress`, which the caller keeps alive and leaves alone.
+  @inlinable
+  @unsafe
+  public init(baseAddress: UnsafeMutableRawPointer, count: Int) {
+    precondition(count > 0)
+    unsafe self.baseAddress = unsafe baseAddress
+    self.count = count
+  }
+
+  /// The raw address, for the kernel.
+  @inlinable
+  @unsafe
+  public var address: UnsafeMutableRawPointer { unsafe baseAddress }
+}

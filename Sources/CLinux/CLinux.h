@@ -4,6 +4,7 @@
 #pragma once
 #include <features.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -24,6 +26,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,9 +122,89 @@ static inline void clinux_prep_poll(struct io_uring_sqe *sqe, int fd, __u64 user
   sqe->user_data = user_data;
 }
 
+// Paths are copied, and lists of slices read, when the kernel takes the entry.
+static inline void clinux_prep_open(
+    struct io_uring_sqe *sqe, int directory, const char *name, int flags, mode_t mode,
+    __u64 user_data) {
+  io_uring_prep_openat(sqe, directory, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_write(
+    struct io_uring_sqe *sqe, int fd, const struct msghdr *slices, __u64 offset, __u64 user_data) {
+  io_uring_prep_writev(sqe, fd, slices->msg_iov, (unsigned)slices->msg_iovlen, offset);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_file_read(
+    struct io_uring_sqe *sqe, int fd, void *bytes, unsigned count, __u64 offset,
+    __u64 user_data) {
+  io_uring_prep_read(sqe, fd, bytes, count, offset);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_sync(
+    struct io_uring_sqe *sqe, int fd, int data_only, __u64 user_data) {
+  io_uring_prep_fsync(sqe, fd, data_only ? IORING_FSYNC_DATASYNC : 0);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_allocate(
+    struct io_uring_sqe *sqe, int fd, off_t byte_count, __u64 user_data) {
+  io_uring_prep_fallocate(sqe, fd, 0, 0, byte_count);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_remove(
+    struct io_uring_sqe *sqe, int directory, const char *name, __u64 user_data) {
+  io_uring_prep_unlinkat(sqe, directory, name, 0);
+  sqe->user_data = user_data;
+}
+
+static inline void clinux_prep_rename(
+    struct io_uring_sqe *sqe, int directory, const char *name, const char *new_name,
+    __u64 user_data) {
+  io_uring_prep_renameat(sqe, directory, name, directory, new_name, 0);
+  sqe->user_data = user_data;
+}
+
 // MARK: Calls
 
+// The size of a file, or a negative error number; -EISDIR for what is no regular file.
+static inline long long clinux_file_bytes(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return -errno;
+  return S_ISREG(status.st_mode) ? (long long)status.st_size : -EISDIR;
+}
+
+static inline long long clinux_file_bytes_at(int directory, const char *name) {
+  struct stat status;
+  if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return -errno;
+  return S_ISREG(status.st_mode) ? (long long)status.st_size : -EISDIR;
+}
+
+// A directory's own descriptor for reading its names: closing that one leaves `fd` open.
+static inline DIR *clinux_open_names(int fd) {
+  int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return NULL;
+  DIR *names = fdopendir(copy);
+  if (names == NULL) close(copy);
+  return names;
+}
+
+static inline const char *clinux_next_name(DIR *names) {
+  errno = 0;
+  struct dirent *entry = readdir(names);
+  return entry == NULL ? NULL : entry->d_name;
+}
+
 static inline int clinux_errno(void) { return errno; }
+
+// One variable, "NAME=VALUE"; NULL behind the last. (`environ` is a global variable.)
+extern char **environ;
+static inline const char *clinux_environment_entry(int index) {
+  return environ == NULL ? NULL : environ[index];
+}
 
 static inline int clinux_open(const char *path, int flags, mode_t mode) {
   return open(path, flags, mode);

@@ -124,6 +124,7 @@ public struct DanubeConsumer: ~Copyable {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -61,7 +61,7 @@ extension DanubeUplink {
     let wasConnecting = connections[id].isConnecting
     let broker = connections[id].broker
     _ = connections.remove(id)
-    if wasConnecting { connectionFailed(id, broker, Self.text(of: error)) }
+    if wasConnecting { connectionFailed(id, broker, error.text) }
   }
 
   mutating func received(_ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue) {
@@ -99,7 +99,7 @@ extension DanubeUplink {
     if let error, error.kind == .resourcesExhausted {
       operations.append(.receive(descriptor), token: token(.receive, id))
     } else {
-      let text = error.map(Self.text) ?? "the broker closed the connection"
+      let text = error?.text ?? "the broker closed the connection"
       end(id, text, operations: &operations)
     }
   }
@@ -113,7 +113,7 @@ extension DanubeUplink {
 
   mutating func sendFailed(_ error: IOError, _ id: SlotID, operations: inout OperationQueue) {
     guard connections.contains(id), connections[id].isOpen else { return }
-    end(id, Self.text(of: error), operations: &operations)
+    end(id, error.text, operations: &operations)
   }
 
   mutating func closed(_ id: SlotID) {
@@ -257,24 +257,6 @@ extension DanubeUplink {
     }
     lanesAreDue = true
     laneDeadline = .distantFuture
-  }
-
-  private static func text(of error: IOError) -> String {
-    let words =
-      switch error.kind {
-      case .cancelled: "cancelled"
-      case .connectionReset: "connection reset"
-      case .connectionRefused: "connection refused"
-      case .unreachable: "unreachable"
-      case .timedOut: "timed out"
-      case .addressInUse: "address in use"
-      case .addressNotAvailable: "address not available"
-      case .notPermitted: "not permitted"
-      case .resourcesExhausted: "out of descriptors or memory"
-      case .notSupported: "not supported"
-      case .other: "input/output error"
-      }
-    return error.code == 0 ? words : "\(words) (\(error.code))"
   }
 }
 

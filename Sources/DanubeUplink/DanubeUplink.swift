@@ -112,6 +112,7 @@ public struct DanubeUplink: ~Copyable {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

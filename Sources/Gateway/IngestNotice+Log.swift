@@ -21,14 +21,14 @@ extension IngestNotice {
   var event: StaticString {
     switch kind {
     case .protocolError: "mqtt.protocol_error"
-    case .connectionLimit: "mqtt.connection_refused"
-    case .unrouted: "mqtt.unrouted"
+    case .connectionLimit: "ingest.connection_refused"
+    case .unrouted: "ingest.unrouted"
     case .limitReached: "mqtt.disconnected"
     case .willDropped: "mqtt.will_dropped"
     case .recordRefused: "danube.record_refused"
     case .badRequest: "webhook.bad_request"
     case .topicRefused: "route.topic_refused"
-    case .acceptFailed: "mqtt.accept_failed"
+    case .acceptFailed: "ingest.accept_failed"
     }
   }
 

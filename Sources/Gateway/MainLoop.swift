@@ -48,7 +48,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   public mutating func turn(waitingAtMost milliseconds: Int = 1_000) {
     port.submit(&operations)
     let latest = port.now.advanced(milliseconds: milliseconds)
-    port.wait(until: min(admin.nextDeadline, latest))
+    port.wait(until: min(min(admin.nextDeadline, forcedEnd), latest))
     let now = port.now
     while let completion = port.next() {
       if completion.token.owner == LoopOwner.admin {
@@ -72,6 +72,9 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
     gateway.control.advance(to: .draining)
     ring()
   }
+
+  /// Wakes both loops, as something that happened does.
+  public mutating func wakeLoops() { ring() }
 
   private mutating func followLoops(at now: Instant) {
     let ingest = gateway.control.state(of: .ingest)

@@ -38,6 +38,8 @@ public struct Completion: ~Copyable {
     case closed
     /// Somebody rang this port's doorbell.
     case rung
+    /// Work on a file ended.
+    case file(FileEvent)
   }
 }
 

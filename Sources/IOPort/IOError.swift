@@ -20,7 +20,17 @@ public struct IOError: Error, BitwiseCopyable, Sendable, Equatable {
     case notPermitted
     /// No descriptors, buffers or memory left; passes when some are free again.
     case resourcesExhausted
-    /// The kernel lacks something the port needs.
+    /// No space left on the disk, or none that we may use (quota).
+    case noSpace
+    /// The file system can only be read.
+    case readOnly
+    /// The disk could not read or write.
+    case deviceFailed
+    /// There is no such file.
+    case notFound
+    /// There is such a file already.
+    case alreadyExists
+    /// The kernel or the file system lacks something the port needs.
     case notSupported
     /// Anything else.
     case other

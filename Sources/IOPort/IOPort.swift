@@ -15,6 +15,15 @@ public protocol IOPort: ~Copyable {
     on address: SocketAddress
   ) throws(IOError) -> (descriptor: Descriptor, bound: SocketAddress)
 
+  /// Opens a directory; it and its parents are made where they are missing.
+  mutating func openDirectory(_ path: String) throws(IOError) -> Descriptor
+
+  /// The files of a directory with their sizes, by name. Names that no ``FileName`` can hold are
+  /// left out, and so are directories. It blocks, and allocates: for the start only.
+  mutating func files(
+    in directory: Descriptor
+  ) throws(IOError) -> [(name: FileName, bytes: UInt64)]
+
   /// Takes every operation of the queue and empties it.
   mutating func submit(_ operations: inout OperationQueue)
 

@@ -1,6 +1,6 @@
 public import Bytes
 
-/// A socket that a port opened. Valid until its `close` completed.
+/// A socket, file or directory that a port opened. Valid until its `close` completed.
 public struct Descriptor: BitwiseCopyable, Sendable, Hashable {
   /// The port's own number for it.
   public let rawValue: Int32
@@ -43,14 +43,18 @@ public enum Operation: BitwiseCopyable, Sendable {
   case ring(Doorbell)
   /// Give a received buffer back. No completion.
   case recycle(bufferIndex: UInt32)
+  /// Work on a file: one completion, `file`.
+  case file(FileOperation)
 }
 
 /// What deciders fill and ports drain: operations in order, and the memory that sends name.
 public struct OperationQueue: ~Copyable {
   /// Operations in the order asked, each with its token.
   public private(set) var entries: [(token: Token, operation: Operation)] = []
-  /// The memory named by the sends.
+  /// The memory named by sends and writes.
   public private(set) var slices: [MemorySlice] = []
+  /// The files named by operations.
+  public private(set) var names: [FileName] = []
 
   /// An empty queue.
   public init() {}
@@ -68,11 +72,11 @@ public struct OperationQueue: ~Copyable {
     entries.append((Token(rawValue: 0), .recycle(bufferIndex: received.bufferIndex)))
   }
 
-  /// Starts the list of slices of a send; ``appendSlice(_:)`` and ``endSend(on:from:token:)``
-  /// follow.
+  /// Starts the list of slices of a send or a write; ``appendSlice(_:)`` and
+  /// ``endSend(on:from:token:)`` or ``endWrite(to:offset:from:token:)`` follow.
   public mutating func beginSend() -> Int { slices.count }
 
-  /// Names memory of the send that was begun.
+  /// Names memory of the send or write that was begun.
   public mutating func appendSlice(_ slice: MemorySlice) { slices.append(slice) }
 
   /// Asks for the send that began at `first`.
@@ -82,9 +86,16 @@ public struct OperationQueue: ~Copyable {
       .send(descriptor, first: Int32(first), count: Int32(slices.count - first)), token: token)
   }
 
+  /// Names a file for an operation and answers the number of the name.
+  mutating func keep(_ name: FileName) -> Int32 {
+    names.append(name)
+    return Int32(names.count - 1)
+  }
+
   /// Forgets everything, keeping the memory; the port does so when it has taken all.
   public mutating func removeAll() {
     entries.removeAll(keepingCapacity: true)
     slices.removeAll(keepingCapacity: true)
+    names.removeAll(keepingCapacity: true)
   }
 }

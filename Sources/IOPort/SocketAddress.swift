@@ -33,6 +33,13 @@ public struct SocketAddress: BitwiseCopyable, Sendable, Hashable {
   /// Whether it is `0.0.0.0` or `::`, which as a destination means "the host we reached".
   public var isUnspecified: Bool { high == 0 && low == 0 }
 
+  /// Whether only the machine itself reaches it: 127.0.0.0/8, `::1`, or 127.0.0.0/8 mapped into
+  /// IPv6.
+  public var isLoopback: Bool {
+    guard isIPv6 else { return high >> 24 == 127 }
+    return high == 0 && (low == 1 || low >> 32 == 0xffff && low >> 24 & 0xff == 127)
+  }
+
   /// Parses `1.2.3.4` or `::1` (without brackets); nil for anything else, host names included.
   public init?(host: String, port: UInt16) {
     if let number = Self.parseIPv4(Array(host.utf8)) {

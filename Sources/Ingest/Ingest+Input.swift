@@ -139,19 +139,37 @@ extension Ingest {
     if isSmall {
       connections[id].input.setCapacity(expected)
       count(id)
-    } else if inputWaiting.count == 0,
-      reservedInputBytes + expected <= limits.reservableInputBytes
-    {
+    } else if !isBehindOthers(id), canReserve(id) {
       reserve(id, at: now)
     } else {
       connections[id].waitsForInput = true
-      inputWaiting.append(id)
+      switch connections[id].kind {
+      case .mqtt: inputWaiting.append(id)
+      case .webhook: webhookInputWaiting.append(id)
+      }
       pause(id, at: now, operations: &operations)
     }
   }
 
+  /// Whether others wait for memory that have to get theirs first. Webhooks come last: they can be
+  /// told to come back.
+  private func isBehindOthers(_ id: SlotID) -> Bool {
+    if inputWaiting.count > 0 { return true }
+    return connections[id].kind == .webhook && webhookInputWaiting.count > 0
+  }
+
+  /// Whether there is enough to reserve. Webhooks leave half to MQTT devices, but for one that
+  /// needs more than that.
+  private func canReserve(_ id: SlotID) -> Bool {
+    let expected = connections[id].expectedBytes
+    guard reservedInputBytes + expected <= limits.reservableInputBytes else { return false }
+    if connections[id].kind == .mqtt || reservedWebhookBytes == 0 { return true }
+    return reservedWebhookBytes + expected <= limits.reservableInputBytes / 2
+  }
+
   private mutating func reserve(_ id: SlotID, at now: Instant) {
     let expected = connections[id].expectedBytes
+    if connections[id].kind == .webhook { reservedWebhookBytes += expected }
     connections[id].reservedBytes = expected
     connections[id].reservedSince = now
     reservedInputBytes += expected
@@ -161,26 +179,37 @@ extension Ingest {
   }
 
   mutating func giveBackReservation(_ id: SlotID) {
-    reservedInputBytes -= connections[id].reservedBytes
+    let reserved = connections[id].reservedBytes
+    reservedInputBytes -= reserved
+    if connections[id].kind == .webhook { reservedWebhookBytes -= reserved }
     connections[id].reservedBytes = 0
   }
 
   /// Lets connections go on that wait for memory for their packet, the longest waiting first.
   mutating func wakeInputWaiting(at now: Instant, operations: inout OperationQueue) {
     while let id = inputWaiting.first {
-      if isHeard(id), connections[id].waitsForInput {
-        let expected = connections[id].expectedBytes
-        // What was under way when reading stopped may have completed the packet.
-        let isComplete = connections[id].input.count >= expected
-        if !isComplete {
-          guard reservedInputBytes + expected <= limits.reservableInputBytes else { return }
-          reserve(id, at: now)
-        }
-        connections[id].waitsForInput = false
-        resume(id, at: now, operations: &operations)
-      }
+      guard wakeInput(id, at: now, operations: &operations) else { return }
       _ = inputWaiting.popFirst()
     }
+    while let id = webhookInputWaiting.first {
+      guard wakeInput(id, at: now, operations: &operations) else { return }
+      _ = webhookInputWaiting.popFirst()
+    }
+  }
+
+  /// Lets a connection go on if it still waits; false when there is no memory for it.
+  private mutating func wakeInput(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) -> Bool {
+    guard isHeard(id), connections[id].waitsForInput else { return true }
+    // What was under way when reading stopped may have completed the packet.
+    if connections[id].input.count < connections[id].expectedBytes {
+      guard canReserve(id) else { return false }
+      reserve(id, at: now)
+    }
+    connections[id].waitsForInput = false
+    resume(id, at: now, operations: &operations)
+    return true
   }
 
   /// Processes what was kept, as far as it goes.

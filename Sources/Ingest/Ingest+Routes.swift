@@ -8,7 +8,7 @@ import Settings
 extension Ingest {
   /// Counts a message that has a route and no topic.
   mutating func count(_ refusal: RouteRefusal, peer: SocketAddress, subject: RawSpan) {
-    metrics.routes.refused(refusal).add(1)
+    metrics.topics.refused(refusal).add(1)
     note(
       .topicRefused, refusal.text, peer: peer, subject: shortText(subject, limit: 64))
   }
@@ -18,7 +18,7 @@ extension Ingest {
     _ record: borrowing RecordPieces, to lane: ResolvedLane, at now: Instant
   ) -> Bool {
     guard batcher.append(record, to: lane.lane, at: now) != nil else { return false }
-    if lane.isMapped { metrics.routes.mapped.add(1) }
+    if lane.isMapped { metrics.topics.mapped.add(1) }
     return true
   }
 

@@ -48,7 +48,6 @@ public struct Ingest: ~Copyable {
   var connections: SlotTable<Connection>
   /// The connection of each client identifier.
   var clients: [[UInt8]: SlotID] = [:]
-  let lanes: LaneTable
   var batcher: Batcher
   var router: Router
   var timers = TimerQueue()
@@ -57,6 +56,8 @@ public struct Ingest: ~Copyable {
   var waiting = SlotQueue()
   /// Connections that wait for memory for an incomplete packet.
   var inputWaiting = SlotQueue()
+  /// Webhooks that wait for memory for an incomplete request.
+  var webhookInputWaiting = SlotQueue()
   var notices: [IngestNotice] = []
   var unrouted: UnroutedSampler
   var random: SplitMix64
@@ -69,6 +70,8 @@ public struct Ingest: ~Copyable {
   var wills: WillParts
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
+  /// Of that, for webhooks.
+  var reservedWebhookBytes = 0
   /// Since when memory for records has been used up.
   var exhaustedSince: Instant?
   var isShuttingDown = false
@@ -91,13 +94,12 @@ public struct Ingest: ~Copyable {
     unroutedPolicy = configuration.gateway.unrouted
     connections = SlotTable(capacity: limits.connections)
     wills = WillParts(capacity: limits.wills)
-    self.lanes = lanes
     batcher = Batcher(
       store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
     router = Router(configuration: configuration, lanes: lanes, seed: random.next())
     unrouted = UnroutedSampler(topics: unroutedTopics)
-    webhooks = WebhookParts(gatewayName: configuration.gateway.name)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
   }
 
   /// Starts to accept devices on a socket that listens.
@@ -141,6 +143,7 @@ public struct Ingest: ~Copyable {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -73,8 +73,8 @@ public final class IngestMetrics: Sendable {
   public let mqtt: MQTTMetrics
   /// What is counted of webhooks alone.
   public let webhooks: WebhookMetrics
-  /// What is counted of routes.
-  public let routes: RouteMetrics
+  /// What is counted of the Danube topics that templates make.
+  public let topics: TopicMetrics
   private let disconnectCounters: [Counter]
 
   /// Registers the metrics.
@@ -109,7 +109,7 @@ public final class IngestMetrics: Sendable {
       "danube_gateway_batches", help: "Batches open or on their way to Danube.")
     mqtt = MQTTMetrics(registry: registry)
     webhooks = WebhookMetrics(registry: registry)
-    routes = RouteMetrics(registry: registry)
+    topics = TopicMetrics(registry: registry)
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(
         "danube_gateway_mqtt_disconnects_total",

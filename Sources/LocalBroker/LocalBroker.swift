@@ -103,6 +103,7 @@ public struct LocalBroker: ~Copyable {
     case .connected: return
     case .connectFailed: return
     case .rung: return
+    case .file: return
     }
   }
 

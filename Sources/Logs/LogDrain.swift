@@ -12,9 +12,15 @@ public struct LogDrain: Sendable {
 
   /// How lines look.
   public let format: Format
+  /// Whether each line begins with its priority as the journal reads it: `<6>` (sd-daemon(3)). The
+  /// journal takes it off again and files the line under that priority.
+  public let marksPriority: Bool
 
   /// A drain that writes a format.
-  public init(format: Format) { self.format = format }
+  public init(format: Format, marksPriority: Bool = false) {
+    self.format = format
+    self.marksPriority = marksPriority
+  }
 
   /// Appends at most `limit` lines of a source to `output`, the oldest first, and says whether
   /// more wait. Lost lines are told about in a line of their own, at `unixMilliseconds`.
@@ -47,6 +53,11 @@ public struct LogDrain: Sendable {
   }
 
   private func append(_ record: LogRecord, to output: inout GrowableBytes) {
+    if marksPriority {
+      output.append(UInt8(ascii: "<"))
+      output.append(UInt8(ascii: "0") + record.level.syslogPriority)
+      output.append(UInt8(ascii: ">"))
+    }
     switch format {
     case .text: appendText(record, to: &output)
     case .json: appendJSON(record, to: &output)

@@ -14,6 +14,18 @@ public enum LogLevel: UInt8, BitwiseCopyable, Sendable, Comparable, CaseIterable
   /// Less important than.
   public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
 
+  /// The level that people call so, in any case: `debug`, `info`, `warn` or `warning`, `error`, and
+  /// `trace`, which others have and is `debug` here; nil for any other text.
+  public init?(named name: some StringProtocol) {
+    switch name.lowercased() {
+    case "debug", "trace": self = .debug
+    case "info": self = .info
+    case "warn", "warning": self = .warning
+    case "error": self = .error
+    default: return nil
+    }
+  }
+
   /// As it stands in a line: `debug`, `info`, `warn`, `error`.
   public var word: StaticString {
     switch self {
@@ -23,9 +35,20 @@ public enum LogLevel: UInt8, BitwiseCopyable, Sendable, Comparable, CaseIterable
     case .error: "error"
     }
   }
+
+  /// The level as a priority of syslog(3), 3 to 7.
+  public var syslogPriority: UInt8 {
+    switch self {
+    case .debug: 7
+    case .info: 6
+    case .warning: 4
+    case .error: 3
+    }
+  }
 }
 
-/// The least level that is written: one for all loggers, set from any thread.
+/// The least level that is written: one for all loggers, set from any thread while they write.
+/// Asking is one relaxed load.
 public final class LogThreshold: Sendable {
   private let storage: Atomic<UInt8>
 

@@ -30,11 +30,13 @@ enum LogText {
     return result + "\""
   }
 
-  /// Control characters (C0, DEL, C1), line and paragraph separators, and what turns the direction
-  /// of text; all in the basic plane.
+  /// Control characters (C0, DEL, C1), line and paragraph separators, what has no width, and what
+  /// turns the direction of text; all in the basic plane.
   private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
-    case 0..<0x20, 0x7f..<0xa0, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+    case 0..<0x20, 0x7f..<0xa0, 0xad, 0x61c, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x2069,
+      0xfeff:
+      true
     default: false
     }
   }

@@ -68,10 +68,14 @@ struct RepeatLimit {
   }
 
   /// Events are literals of the program, so the table hardly ever fills; then the one that was
-  /// heard of longest ago goes.
+  /// heard of longest ago goes, if there is one, of which nothing has still to be told.
   private mutating func insert(_ entry: Entry) {
     if entries.count == Self.capacity,
-      let oldest = entries.indices.min(by: { entries[$0].passedAt < entries[$1].passedAt })
+      let oldest = entries.indices.min(by: { left, right in
+        let isTold = (entries[left].suppressedCount == 0, entries[right].suppressedCount == 0)
+        if isTold.0 != isTold.1 { return isTold.0 }
+        return entries[left].passedAt < entries[right].passedAt
+      })
     {
       if entries[oldest].suppressedCount > 0 { suppressingCount -= 1 }
       entries.remove(at: oldest)

@@ -26,7 +26,7 @@ func printable(_ text: String, limit: Int, escapingQuotes: Bool = false) -> Stri
 }
 
 /// Control and format characters (direction marks hide what a line says) and separators of lines.
-private func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
+func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.properties.generalCategory {
   case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: true
   default: false

@@ -26,9 +26,13 @@ public struct SettingsError: Sendable, Equatable, CustomStringConvertible {
     self.remedy = remedy
   }
 
-  /// One line: `file:line:column: key: what is wrong; did you mean "this"? What to do.`
+  /// One line: `file:line:column: key: what is wrong; did you mean "this"? What to do.` For a value
+  /// from the environment it begins with `environment variable NAME: `.
   public var description: String {
-    var line = "\(file):\(position.line):\(position.column): "
+    var line =
+      position.variable.isEmpty
+      ? "\(file):\(position.line):\(position.column): "
+      : "environment variable \(printable(position.variable, limit: 80)): "
     if !keyPath.isEmpty { line += "\(keyPath): " }
     line += message
     if let suggestion {

@@ -1,11 +1,11 @@
 import IOPort
 
-/// The sockets of a port: what a ``Descriptor`` stands for.
+/// The sockets, files and directories of a port: what a ``Descriptor`` stands for.
 ///
 /// A descriptor's number is a place here (20 bits) and a count of its tenants (11 bits), not the
 /// kernel's number, which is given away again at once: a late use of a closed one is recognised.
 struct DescriptorTable: ~Copyable {
-  /// One open socket.
+  /// One open socket, file or directory.
   struct Entry: BitwiseCopyable {
     var fileDescriptor: Int32
     /// The token of the close that was asked for, while operations still end.
@@ -14,6 +14,8 @@ struct DescriptorTable: ~Copyable {
     var isSending = false
     /// Whether our direction is to be ended when the send is done.
     var endsAfterSend = false
+    /// Whether it is a directory.
+    var isDirectory = false
     /// Head of the list of operations under way.
     var operations = OperationTable.none
     fileprivate var isOpen = true

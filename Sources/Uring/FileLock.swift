@@ -49,7 +49,7 @@ public struct FileLock: ~Copyable {
 
   deinit { Sockets.close(fileDescriptor) }
 
-  private static func makeDirectories(_ path: String) throws(Failure) {
+  static func makeDirectories(_ path: String) throws(Failure) {
     var prefix = ""
     for part in path.split(separator: "/", omittingEmptySubsequences: false) {
       prefix += prefix.isEmpty && part.isEmpty ? "/" : String(part)

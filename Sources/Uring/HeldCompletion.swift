@@ -8,6 +8,7 @@ struct HeldCompletion: BitwiseCopyable {
     case connectFailed(IOError)
     case receiveEnded(IOError?)
     case sendFailed(IOError)
+    case file(FileEvent)
   }
 
   let token: Token
@@ -20,6 +21,7 @@ struct HeldCompletion: BitwiseCopyable {
     case .connectFailed(let error): Completion(token: token, event: .connectFailed(error))
     case .receiveEnded(let error): Completion(token: token, event: .receiveEnded(error))
     case .sendFailed(let error): Completion(token: token, event: .sendFailed(error))
+    case .file(let event): Completion(token: token, event: .file(event))
     }
   }
 }

@@ -18,6 +18,11 @@ enum KernelError {
     case EADDRINUSE: .addressInUse
     case EADDRNOTAVAIL: .addressNotAvailable
     case EPERM, EACCES: .notPermitted
+    case ENOSPC, EDQUOT, EFBIG: .noSpace
+    case EROFS: .readOnly
+    case EIO, EUCLEAN, ENODATA: .deviceFailed
+    case ENOENT: .notFound
+    case EEXIST: .alreadyExists
     case EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN: .resourcesExhausted
     case ENOSYS, EOPNOTSUPP, EAFNOSUPPORT, EPROTONOSUPPORT: .notSupported
     default: .other

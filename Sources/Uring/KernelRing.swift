@@ -27,7 +27,7 @@ struct KernelRing: ~Copyable {
   private let features: UInt32
   /// Addresses and lists of slices that entries name. The kernel reads them when it takes the
   /// entry (IORING_FEAT_SUBMIT_STABLE), so all of it is free again after a hand-over.
-  private var scratch: SubmissionScratch
+  var scratch: SubmissionScratch
   var counters = UringCounters()
 
   /// Ways to run completions, the cheapest first. The first needs Linux 6.1, the second 6.0.
@@ -112,6 +112,12 @@ struct KernelRing: ~Copyable {
       (Int32(IORING_OP_CLOSE.rawValue), "IORING_OP_CLOSE"),
       (Int32(IORING_OP_READ.rawValue), "IORING_OP_READ"),
       (Int32(IORING_OP_POLL_ADD.rawValue), "IORING_OP_POLL_ADD"),
+      (Int32(IORING_OP_OPENAT.rawValue), "IORING_OP_OPENAT"),
+      (Int32(IORING_OP_WRITEV.rawValue), "IORING_OP_WRITEV"),
+      (Int32(IORING_OP_FSYNC.rawValue), "IORING_OP_FSYNC"),
+      (Int32(IORING_OP_FALLOCATE.rawValue), "IORING_OP_FALLOCATE"),
+      (Int32(IORING_OP_UNLINKAT.rawValue), "IORING_OP_UNLINKAT"),
+      (Int32(IORING_OP_RENAMEAT.rawValue), "IORING_OP_RENAMEAT"),
     ]
     return needed.first { unsafe io_uring_opcode_supported(probe, $0.code) == 0 }?.name
   }
@@ -163,7 +169,7 @@ extension KernelRing {
   }
 
   /// An empty entry; hands over what is queued when there is none.
-  private mutating func nextEntry() -> UnsafeMutablePointer<io_uring_sqe> {
+  mutating func nextEntry() -> UnsafeMutablePointer<io_uring_sqe> {
     while true {
       if let entry = unsafe io_uring_get_sqe(ring) { return unsafe entry }
       handOver()
@@ -209,7 +215,7 @@ extension KernelRing {
     unsafe clinux_prep_gathered_send(entry, fileDescriptor, scratch.keep(slices), userData)
   }
 
-  private mutating func makeRoom(slices: Int) {
+  mutating func makeRoom(slices: Int) {
     while !scratch.hasRoom(slices: slices) { handOver() }
   }
 

@@ -4,7 +4,11 @@ import IOPort
 /// descriptor. No allocation an operation: the table grows and keeps its memory.
 struct OperationTable: ~Copyable {
   /// What an operation does.
-  enum Kind: UInt8, BitwiseCopyable { case accept, connect, receive, send, close }
+  enum Kind: UInt8, BitwiseCopyable {
+    case accept, connect, receive, send, close
+    /// Of files: open one; write or read; anything that is done or not.
+    case open, transfer, fileWork
+  }
 
   /// One operation under way.
   struct Entry: BitwiseCopyable {

@@ -44,6 +44,16 @@ public enum StandardStreams {
   /// Whether the standard output is a terminal.
   public static var isTerminal: Bool { isatty(1) == 1 }
 
+  /// Whether the standard error is a terminal.
+  public static var isErrorTerminal: Bool { isatty(2) == 1 }
+
+  /// The numbers of the file behind the standard error; nil when it is closed.
+  public static var errorFile: (device: UInt64, inode: UInt64)? {
+    var status = stat()
+    guard unsafe fstat(2, &status) == 0 else { return nil }
+    return (UInt64(status.st_dev), UInt64(status.st_ino))
+  }
+
   private static func writeAll(_ bytes: [UInt8], to fileDescriptor: Int32) -> Bool {
     unsafe bytes.withUnsafeBytes { memory in
       var offset = 0

@@ -32,6 +32,7 @@ extension Uring {
     case .receive: return received(completion, place)
     case .send: return sent(completion, place)
     case .close: return closed(place)
+    case .open, .transfer, .fileWork: return fileCompletion(completion, place)
     }
   }
 
@@ -52,7 +53,7 @@ extension Uring {
   }
 
   /// The operation gave its last completion.
-  private mutating func finish(_ place: UInt32) {
+  mutating func finish(_ place: UInt32) {
     let descriptor = operations[place].descriptor
     operations.remove(place, head: &descriptors[descriptor].operations)
     closeIfIdle(descriptor)

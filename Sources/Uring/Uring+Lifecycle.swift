@@ -45,11 +45,11 @@ extension Uring {
       attempts += 1
       while let completion = ring.takeCompletion() {
         if completion.userData == InternalData.ignored { continue }
-        if !InternalData.contains(completion.userData),
-          operations[OperationTable.place(of: completion.userData)].kind == .accept,
-          completion.result >= 0
-        {
-          Sockets.close(completion.result)
+        if !InternalData.contains(completion.userData), completion.result >= 0 {
+          switch operations[OperationTable.place(of: completion.userData)].kind {
+          case .accept, .open: Sockets.close(completion.result)
+          default: break
+          }
         }
         if !completion.hasMore { left -= 1 }
       }

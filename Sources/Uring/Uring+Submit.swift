@@ -28,24 +28,27 @@ extension Uring {
         DoorbellDescriptors.ring(doorbell.rawValue)
         ring.counters.otherCalls &+= 1
       case .recycle(let bufferIndex): buffers.recycle(bufferIndex)
+      case .file(let work):
+        submit(
+          work, token: entry.token, slices: operations.slices.span, names: operations.names.span)
       }
     }
     operations.removeAll()
   }
 
   /// The place of a descriptor that takes new operations: nil while it is being closed.
-  private func openPlace(_ descriptor: Descriptor) -> UInt32? {
+  func openPlace(_ descriptor: Descriptor) -> UInt32? {
     guard let place = descriptors.place(of: descriptor),
       descriptors[place].closeToken == nil
     else { return nil }
     return place
   }
 
-  private mutating func hold(_ event: HeldCompletion.Event, token: Token) {
+  mutating func hold(_ event: HeldCompletion.Event, token: Token) {
     held.append(HeldCompletion(token: token, event: event))
   }
 
-  private mutating func begin(
+  mutating func begin(
     _ kind: OperationTable.Kind, on place: UInt32, token: Token, byteCount: UInt32 = 0
   ) -> UInt64 {
     let operation = operations.insert(

@@ -3,8 +3,9 @@ import Glibc
 
 /// What the command line asks for.
 enum Command: Equatable {
-  case run(config: String)
-  case check(config: String)
+  /// Without a path it is the environment's, or edge.toml.
+  case run(config: String?)
+  case check(config: String?, shows: Bool)
   case version
   case help
   case tail(TailOptions)
@@ -32,6 +33,7 @@ enum Arguments {
 
       run [--config FILE]     run the gateway (default: edge.toml)
       check [--config FILE]   check a configuration; exit code 78 when it has errors
+        --show                print the whole configuration, with the origin of each value
       tail TOPIC [OPTIONS]    print the records of a Danube topic as they come
         --url URL             the broker (default: http://127.0.0.1:6650)
         --subscription NAME   subscription to use (default: one of this run's own)
@@ -45,7 +47,7 @@ enum Arguments {
 
   private static let options: [(name: StaticString, takesValue: Bool, letter: Character)] = [
     ("config", true, "c"), ("url", true, "u"), ("subscription", true, "s"), ("json", false, "j"),
-    ("count", true, "n"), ("help", false, "h"),
+    ("count", true, "n"), ("show", false, "w"), ("help", false, "h"),
   ]
 
   static func parse() throws(ArgumentError) -> Command {
@@ -61,7 +63,7 @@ enum Arguments {
     clinux_getopt_quiet()
     while true {
       let result = unsafe getopt_long(
-        CommandLine.argc, CommandLine.unsafeArgv, ":c:u:s:jn:h", &table, nil)
+        CommandLine.argc, CommandLine.unsafeArgv, ":c:u:s:jn:wh", &table, nil)
       if result == -1 { break }
       let letter = Character(UnicodeScalar(UInt8(truncatingIfNeeded: result)))
       let culprit = argument(Int(clinux_optind()) - 1)
@@ -85,7 +87,8 @@ enum Arguments {
     guard let name = words.first else { throw ArgumentError(message: "a command is missing") }
     let allowed: Set<Character>
     switch name {
-    case "run", "check": allowed = ["c"]
+    case "run": allowed = ["c"]
+    case "check": allowed = ["c", "w"]
     case "tail": allowed = ["u", "s", "j", "n"]
     case "version": allowed = []
     default: throw ArgumentError(message: "unknown command \(name)")
@@ -100,8 +103,8 @@ enum Arguments {
       throw ArgumentError(message: "\(name) does not take \(words[expected])")
     }
     switch name {
-    case "run": return .run(config: values["c"] ?? "edge.toml")
-    case "check": return .check(config: values["c"] ?? "edge.toml")
+    case "run": return .run(config: values["c"])
+    case "check": return .check(config: values["c"], shows: values["w"] != nil)
     case "version": return .version
     default: return .tail(try tail(words: words, values: values))
     }

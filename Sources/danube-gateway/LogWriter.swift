@@ -6,7 +6,8 @@ import Logs
 import Settings
 import Uring
 
-/// Writes the log to standard error: text on a terminal, JSON lines otherwise.
+/// Writes the log to standard error: text on a terminal and JSON lines otherwise, unless the
+/// configuration says what it is. Lines that go to the journal carry their priority.
 struct LogWriter: ~Copyable {
   private let gateway: Gateway
   private let drain: LogDrain
@@ -16,13 +17,25 @@ struct LogWriter: ~Copyable {
   private var logger: Logger
   private var output = GrowableBytes()
   private var told = 0
+  private var level: LogLevel
 
   /// Bytes that may wait for a reader of the log.
   private static let pendingLimitBytes = 256 << 10
+  /// How long main may sleep when nobody rings, milliseconds.
+  private static let idleMilliseconds = 10_000
+  /// When a reader that takes nothing is tried again, milliseconds.
+  private static let blockedMilliseconds = 100
 
   init(gateway: Gateway) {
     self.gateway = gateway
-    drain = LogDrain(format: isatty(2) == 1 ? .text : .json)
+    let format: LogDrain.Format =
+      switch gateway.configuration.gateway.logFormat {
+      case .auto: StandardStreams.isErrorTerminal ? .text : .json
+      case .text: .text
+      case .json: .json
+      }
+    drain = LogDrain(format: format, marksPriority: Complaint.isInJournal)
+    level = gateway.logThreshold.level
     let channel = LogChannel(threshold: gateway.logThreshold, capacity: 64)
     logger = channel.logger
     own = channel.source
@@ -31,10 +44,24 @@ struct LogWriter: ~Copyable {
     delivery = sources.delivery
   }
 
-  mutating func started(_ configuration: GatewayConfiguration, at time: UInt64) {
+  mutating func started(_ loaded: LoadedConfiguration, at time: UInt64) {
+    let configuration = loaded.configuration
     logger.log(.info, "gateway.starting", at: time, repeats: .all) { fields in
       fields.add("version", GatewayVersion.text)
       fields.add("name", configuration.gateway.name)
+    }
+    for note in loaded.notes {
+      if note.isWarning {
+        logger.log(.warning, "config.variable_ignored", at: time, repeats: .all) { fields in
+          fields.add("variable", note.variable)
+          fields.add("reason", note.reason)
+        }
+      } else {
+        logger.log(.info, "config.variable", at: time, repeats: .all) { fields in
+          fields.add("variable", note.variable)
+          if case .sets(let key) = note.kind { fields.add("sets", key) }
+        }
+      }
     }
     if configuration.danube.target == .embedded {
       logger.log(
@@ -59,9 +86,28 @@ struct LogWriter: ~Copyable {
     _ = write(at: time)
   }
 
-  /// Writes what the loops have to say; false when there is more already. After true, a loop with
-  /// something to say rings main.
-  mutating func write(at time: UInt64) -> Bool {
+  /// Writes what there is to say, and tells how long main may sleep, milliseconds: a loop that has
+  /// something to say rings main before that.
+  mutating func write(at time: UInt64) -> Int {
+    noteListening(at: time)
+    noteLevel(at: time)
+    logger.advance(to: time)
+    // A reader that does not keep up makes lines wait in the rings, where those without room are
+    // counted. Main has more to do than to wait for it.
+    if output.count < Self.pendingLimitBytes {
+      _ = drain.drain(&own, into: &output, at: time)
+      _ = drain.drain(&ingest, into: &output, at: time)
+      _ = drain.drain(&delivery, into: &output, at: time)
+    }
+    let taken = StandardStreams.writeStandardErrorIfReady(output.bytes)
+    output.removeFirst(taken)
+    guard output.isEmpty else { return Self.blockedMilliseconds }
+    output.removeAll(keepingCapacityUpTo: 64 << 10)
+    let ingestIsQuiet = ingest.prepareToSleep()
+    return delivery.prepareToSleep() && ingestIsQuiet ? Self.idleMilliseconds : 0
+  }
+
+  private mutating func noteListening(at time: UInt64) {
     let listening = gateway.control.listening
     while told < listening.count {
       let item = listening[told]
@@ -71,15 +117,17 @@ struct LogWriter: ~Copyable {
         fields.add("address", item.address.description)
       }
     }
-    _ = drain.drain(&own, into: &output, at: time)
-    _ = drain.drain(&ingest, into: &output, at: time)
-    _ = drain.drain(&delivery, into: &output, at: time)
-    // Main has more to do than to wait for a reader of its log: what finds no room is lost.
-    let taken = StandardStreams.writeStandardErrorIfReady(output.bytes)
-    output.removeFirst(taken)
-    if output.count > Self.pendingLimitBytes { output.removeAll(keepingCapacityUpTo: 0) }
-    if output.isEmpty { output.removeAll(keepingCapacityUpTo: 64 << 10) }
-    let ingestIsQuiet = ingest.prepareToSleep()
-    return delivery.prepareToSleep() && ingestIsQuiet
+  }
+
+  /// Whoever reads the log learns why it got silent, or loud.
+  private mutating func noteLevel(at time: UInt64) {
+    let new = gateway.logThreshold.level
+    guard new != level else { return }
+    let old = level
+    level = new
+    logger.log(max(.info, new), "log.level_changed", at: time, repeats: .all) { fields in
+      fields.add("from", "\(old.word)")
+      fields.add("to", "\(new.word)")
+    }
   }
 }

@@ -24,36 +24,31 @@ struct Main {
     switch command {
     case .help: StandardStreams.writeStandardOutput(Arguments.usage)
     case .version: StandardStreams.writeStandardOutput("danube-gateway \(GatewayVersion.text)\n")
-    case .check(let path): check(path)
-    case .run(let path): exit(RunCommand.run(configuration: loadConfiguration(path)))
+    case .check(let path, let shows): check(ConfigurationFile.path(path), shows: shows)
+    case .run(let path):
+      exit(RunCommand.run(ConfigurationFile.load(ConfigurationFile.path(path), isCheck: false)))
     case .tail(let options): exit(TailCommand.run(options))
     }
   }
 
-  private static func check(_ path: String) {
-    let configuration = loadConfiguration(path)
+  /// Says what is wrong; else what the environment changes and, where it is asked for, everything.
+  private static func check(_ path: String, shows: Bool) {
+    let loaded = ConfigurationFile.load(path, isCheck: true)
+    if shows {
+      StandardStreams.writeStandardOutput(loaded.shown)
+      return
+    }
     StandardStreams.writeStandardOutput("\(path): no errors\n")
-    if configuration.danube.target == .embedded {
+    for note in loaded.notes {
+      let kind = note.isWarning ? "warning: environment variable" : "environment:"
+      StandardStreams.writeStandardOutput("\(kind) \(note.description)\n")
+    }
+    if let token = loaded.configuration.admin.token, !token.isLoaded {
+      StandardStreams.writeStandardOutput(
+        "note: admin.token_file is a credential, which only the service sees: not checked\n")
+    }
+    if loaded.configuration.danube.target == .embedded {
       StandardStreams.writeStandardOutput("note: \(RunCommand.embeddedNote)\n")
-    }
-  }
-
-  /// Reads and checks a configuration; its errors end the process.
-  static func loadConfiguration(_ path: String) -> GatewayConfiguration {
-    let contents: [UInt8]
-    do throws(FileReading.Failure) {
-      contents = try FileReading.readFile(path, limitBytes: 1 << 20)
-    } catch {
-      StandardStreams.writeStandardError("\(path): \(error.message)\n")
-      exit(ExitCode.configuration)
-    }
-    do throws(SettingsErrors) {
-      return try GatewayConfiguration.load(
-        path: path, contents: contents,
-        defaultName: "\(MachineIdentity.hostName)-\(MachineIdentity.shortHash)")
-    } catch {
-      StandardStreams.writeStandardError("\(error.description)\n")
-      exit(ExitCode.configuration)
     }
   }
 }

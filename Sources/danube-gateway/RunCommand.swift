@@ -10,44 +10,44 @@ enum RunCommand {
   static let embeddedNote =
     "the embedded broker keeps records in memory: what it acknowledged does not survive a crash yet"
 
-  static func run(configuration: GatewayConfiguration) -> Int32 {
+  static func run(_ loaded: LoadedConfiguration) -> Int32 {
     SignalDescriptor.blockSignals()
     let lock: FileLock
     do throws(FileLock.Failure) {
-      lock = try FileLock(directory: configuration.gateway.dataDirectory)
+      lock = try FileLock(directory: loaded.configuration.gateway.dataDirectory)
     } catch {
-      StandardStreams.writeStandardError("danube-gateway: \(error.message)\n")
+      Complaint.write("danube-gateway: \(error.message)")
       return ExitCode.unavailable
     }
-    let status = serve(configuration)
+    let status = serve(loaded)
     // Held until here.
     _ = consume lock
     return status
   }
 
-  private static func serve(_ configuration: GatewayConfiguration) -> Int32 {
+  private static func serve(_ loaded: LoadedConfiguration) -> Int32 {
     do throws(UringError) {
       var limits = UringLimits()
       limits.submissionEntries = 64
       limits.completionEntries = 256
       limits.receiveBufferCount = 32
       limits.receiveBufferBytes = 4_096
-      return try serve(configuration, port: Uring(limits: limits))
+      return try serve(loaded, port: Uring(limits: limits))
     } catch {
-      StandardStreams.writeStandardError("danube-gateway: \(error.description)\n")
+      Complaint.write("danube-gateway: \(error.description)")
       return ExitCode.unavailable
     }
   }
 
   private static func serve(
-    _ configuration: GatewayConfiguration, port: consuming Uring
+    _ loaded: LoadedConfiguration, port: consuming Uring
   ) -> Int32 {
+    let configuration = loaded.configuration
     var port = port
     do throws(IOError) {
       try port.watchSignals(token: MainLoop<Uring>.stopToken)
     } catch {
-      StandardStreams.writeStandardError(
-        "danube-gateway: cannot watch for signals (error \(error.code))\n")
+      Complaint.write("danube-gateway: cannot watch for signals (error \(error.code))")
       return ExitCode.unavailable
     }
     let descriptors = DescriptorLimit.raise()
@@ -55,27 +55,30 @@ enum RunCommand {
       configuration: configuration, seed: UInt64.random(in: 0 ... .max), startingAt: port.now,
       connectionLimit: descriptors - Gateway.reservedDescriptors)
     var log = LogWriter(gateway: gateway)
+    var manager = ServiceManager(gateway: gateway)
     do throws(StartError) {
       var loop = try MainLoop(gateway: gateway, port: port)
       let threads = try startThreads(gateway)
-      log.started(configuration, at: loop.clock.unixMilliseconds)
+      log.started(loaded, at: loop.clock.unixMilliseconds)
       let wanted = configuration.listeners.reduce(0) { $0 + $1.maxConnections }
       if wanted > descriptors - Gateway.reservedDescriptors {
         log.tooFewDescriptors(descriptors, wanted: wanted, at: loop.clock.unixMilliseconds)
       }
       while !loop.isFinished {
-        let isQuiet = log.write(at: loop.clock.unixMilliseconds)
-        loop.turn(waitingAtMost: isQuiet ? 1_000 : 0)
+        let logWait = log.write(at: loop.clock.unixMilliseconds)
+        let noticeWait = manager.nextDeadline.milliseconds(since: loop.clock.now)
+        loop.turn(waitingAtMost: min(logWait, max(0, noticeWait)))
         ResolverThread.serve(gateway)
+        manager.tell(&loop)
       }
       log.ended(at: loop.clock.unixMilliseconds)
       if loop.isOver { threads.join() }
     } catch {
-      StandardStreams.writeStandardError("danube-gateway: \(error.message)\n")
+      Complaint.write("danube-gateway: \(error.message)")
       return ExitCode.unavailable
     }
     if let problem = gateway.control.startError {
-      StandardStreams.writeStandardError("danube-gateway: \(problem)\n")
+      Complaint.write("danube-gateway: \(problem)")
       return ExitCode.unavailable
     }
     return 0

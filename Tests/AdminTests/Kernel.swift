@@ -133,7 +133,7 @@ struct Kernel: ~Copyable {
         closed.append(client)
         finishClosing(client, token)
       case .recycle: recycled += 1
-      case .connect, .cancel, .ring: break
+      case .connect, .cancel, .ring, .file: break
       }
     }
   }

@@ -189,6 +189,7 @@ final class SubscriptionBroker: SimulatedLoop {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 

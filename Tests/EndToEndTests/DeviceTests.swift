@@ -113,7 +113,9 @@ extension EndToEnd {
       let run = try start(
         run(
           gateway, ["--devices", "5", "--rate", "200", "--seconds", "3", "--late-ms", "300"]))
-      try Deadline().wait(for: "the first second") { run.errorOutput.contains(" 1 s:") ? 1 : nil }
+      _ = try Deadline().wait(for: "the first second") {
+        run.errorOutput.contains(" 1 s:") ? 1 : nil
+      }
       gateway.process.signal(SIGSTOP)
       usleep(900_000)
       gateway.process.signal(SIGCONT)
@@ -130,7 +132,9 @@ extension EndToEnd {
         run(
           gateway,
           ["--devices", "5", "--rate", "200", "--seconds", "2", "--wait-ms", "1000"]))
-      try Deadline().wait(for: "the first second") { run.errorOutput.contains(" 1 s:") ? 1 : nil }
+      _ = try Deadline().wait(for: "the first second") {
+        run.errorOutput.contains(" 1 s:") ? 1 : nil
+      }
       try gateway.process.killNow()
       #expect(try run.wait(seconds: 60) == .exited(1))
       let counts = try summary(run.output)

@@ -268,7 +268,7 @@ final class IngestBench {
         if descriptor.rawValue == Self.firstListener { isListenerClosed = true }
         sockets[descriptor.rawValue]?.close = token
       case .recycle: recycledCount += 1
-      case .connect, .ring: break
+      case .connect, .ring, .file: break
       }
     }
     operations.removeAll()

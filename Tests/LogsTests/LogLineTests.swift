@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import Testing
 
 @testable import Logs
@@ -10,11 +11,11 @@ struct Lines: ~Copyable {
 
   init(
     _ format: LogDrain.Format = .text, threshold: LogThreshold = LogThreshold(.debug),
-    capacity: Int = 64
+    capacity: Int = 64, marksPriority: Bool = false
   ) {
     channel = LogChannel(
       threshold: threshold, capacity: capacity, repeatIntervalMilliseconds: 1_000)
-    drain = LogDrain(format: format)
+    drain = LogDrain(format: format, marksPriority: marksPriority)
   }
 
   /// Everything written since the last call.
@@ -86,6 +87,61 @@ struct LogLineTests {
     }
     let text = lines.take()
     #expect(text.hasSuffix(" v=a\u{fffd}b\n"))
+  }
+
+  @Test("Whatever bytes a device sends, a line is one line of ASCII-safe JSON that others can read")
+  func anyBytes() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var state = seed
+    func random(_ limit: UInt64) -> UInt64 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return (state >> 33) % limit
+    }
+    var values = (0...255).map { [UInt8($0), 0x61, UInt8($0)] }
+    for _ in 0..<300 { values.append((0..<random(250)).map { _ in UInt8(random(256)) }) }
+    for value in values {
+      var lines = Lines(.json)
+      lines.channel.logger.log(.info, "e", at: 0) { fields in
+        value.withUnsafeBytes { fields.add("v", $0.bytes) }
+        fields.add("n", 7)
+      }
+      let text = lines.take()
+      #expect(text.utf8.filter { $0 == 0x0a }.count == 1 && text.hasSuffix("}\n"), "seed \(seed)")
+      #expect(text.utf8.allSatisfy { $0 >= 0x20 || $0 == 0x0a }, "seed \(seed)")
+      let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+      let shown = try #require(object?["v"] as? String, "seed \(seed)")
+      #expect(object?["n"] as? Int == 7)
+      let expected = String(decoding: value, as: UTF8.self)
+      if value.count <= 192 { #expect(shown == expected, "seed \(seed)") }
+    }
+  }
+
+  @Test("Lines for the journal begin with their priority")
+  func priority() {
+    for (level, mark) in [(LogLevel.debug, 7), (.info, 6), (.warning, 4), (.error, 3)] {
+      for format in [LogDrain.Format.text, .json] {
+        var lines = Lines(format, marksPriority: true)
+        lines.channel.logger.log(level, "e", at: 0)
+        let text = lines.take()
+        #expect(text.hasPrefix(format == .text ? "<\(mark)>1970-" : "<\(mark)>{\"time\":"))
+      }
+    }
+    #expect(JournalStream.matches("8:4711", device: 8, inode: 4711))
+    for other in ["", "8:471", "8:47110", "08:4711", "8", "4711:8"] {
+      #expect(!JournalStream.matches(other, device: 8, inode: 4711))
+    }
+  }
+
+  @Test("Levels are known by the names that people use")
+  func levelNames() {
+    for (name, level) in [
+      ("debug", LogLevel.debug), ("TRACE", .debug), ("Info", .info), ("warn", .warning),
+      ("WARNING", .warning), ("error", .error),
+    ] {
+      #expect(LogLevel(named: name) == level)
+      #expect(LogLevel(named: "\(level.word)") == level)
+    }
+    for name in ["", "off", "info ", "err"] { #expect(LogLevel(named: name) == nil) }
   }
 
   @Test("A long value is cut at a character and ends in an ellipsis")

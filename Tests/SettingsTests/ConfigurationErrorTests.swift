@@ -14,7 +14,8 @@ struct ConfigurationErrorTests {
     (
       "[admin]\ncolour = 1\n\(anyRoute)",
       [
-        "edge.toml:2:1: admin.colour: unknown key. Remove it; [admin] has the keys address."
+        "edge.toml:2:1: admin.colour: unknown key. Remove it; [admin] has the keys address, "
+          + "token_file, token_env."
       ]
     ),
     (

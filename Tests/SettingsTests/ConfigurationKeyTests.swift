@@ -92,6 +92,7 @@ let keyCases: [KeyCase] = [
   words("gateway", "unrouted", ["accept", "reject"]),
   integers("gateway", "shutdown_s", 1...300),
   words("gateway", "log_level", ["error", "warning", "info", "debug"]),
+  words("gateway", "log_format", ["auto", "text", "json"]),
   KeyCase(
     "danube", "url",
     good: [
@@ -117,6 +118,12 @@ let keyCases: [KeyCase] = [
   integers("broker", "max_unacked", 10...10_000),
   integers("broker", "ack_timeout_ms", 100...86_400_000),
   addresses("admin"),
+  KeyCase(
+    "admin", "token_file", good: ["\"/etc/a b\"", "\"credential:a.b-c_d\""],
+    bad: notStrings + ["\"\"", "\"credential:\"", "\"credential:a/b\"", "\"credential:..\""]),
+  KeyCase(
+    "admin", "token_env", good: ["\"A\"", "\"_a1\""],
+    bad: notStrings + ["\"\"", "\"1A\"", "\"a-b\"", "\"a b\"", "\"é\""]),
   words("listen", "kind", ["mqtt", "webhook"]),
   addresses("listen"),
   integers("listen", "max_connections", 1...1_000_000),
@@ -245,6 +252,7 @@ struct ConfigurationKeyTests {
     unrouted = "reject"
     shutdown_s = 9
     log_level = "debug"
+    log_format = "text"
     [danube]
     url = ["http://a", "http://[::1]:7"]
     call_deadline_ms = 101
@@ -260,6 +268,7 @@ struct ConfigurationKeyTests {
     ack_timeout_ms = 107
     [admin]
     address = "c:2"
+    token_env = "ADMIN_TOKEN"
     [limits]
     memory = "9MiB"
     batch_linger_ms = 108
@@ -312,6 +321,8 @@ struct ConfigurationKeyTests {
     #expect(loaded.gateway.unrouted == .reject)
     #expect(loaded.gateway.shutdownSeconds == 9)
     #expect(loaded.gateway.logLevel == .debug)
+    #expect(loaded.gateway.logFormat == .text)
+    #expect(loaded.admin.token?.source == .variable("ADMIN_TOKEN"))
     #expect(
       loaded.danube.target
         == .brokers([HostPort(host: "a", port: 6650), HostPort(host: "::1", port: 7)]))
@@ -386,6 +397,8 @@ struct ConfigurationKeyTests {
     #expect(loaded.gateway.unrouted == .accept)
     #expect(loaded.gateway.shutdownSeconds == 5)
     #expect(loaded.gateway.logLevel == .info)
+    #expect(loaded.gateway.logFormat == .auto)
+    #expect(loaded.admin.token == nil)
     #expect(loaded.danube.target == .embedded)
     #expect(loaded.danube.callDeadlineMilliseconds == 10_000)
     #expect(loaded.danube.maxInFlight == 1024)

@@ -81,6 +81,7 @@ final class EchoServer: SimulatedLoop {
     case .connected: break
     case .connectFailed: break
     case .rung: break
+    case .file: break
     }
   }
 
@@ -227,6 +228,7 @@ final class EchoClient: SimulatedLoop {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

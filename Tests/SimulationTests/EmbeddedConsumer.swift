@@ -98,6 +98,7 @@ final class EmbeddedConsumer: SimulatedLoop {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

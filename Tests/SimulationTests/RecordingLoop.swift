@@ -14,6 +14,7 @@ enum Seen: Equatable {
   case sendFailed(IOError.Kind)
   case closed
   case rung
+  case file
 }
 
 /// A loop that does nothing by itself: it notes what completes and hands in what a test asks for.
@@ -107,6 +108,7 @@ final class RecordingLoop: SimulatedLoop {
     case .sent(let count): event = .sent(count)
     case .sendFailed(let error): event = .sendFailed(error.kind)
     case .closed: event = .closed
+    case .file: event = .file
     case .rung:
       event = .rung
       rungTokens.append(token)

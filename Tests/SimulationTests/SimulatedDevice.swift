@@ -278,6 +278,7 @@ final class SimulatedDevice: SimulatedLoop {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -251,6 +251,7 @@ final class SimulatedWebhook: SimulatedLoop {
     case .accepted: break
     case .acceptEnded: break
     case .rung: break
+    case .file: break
     }
   }
 

@@ -26,6 +26,10 @@ enum Event {
   case close(SimulatedSocket)
   /// Somebody rings a node's doorbell.
   case ring(SimulatedNode)
+  /// Work on a file takes effect.
+  case disk(DiskRequest)
+  /// A file's close takes effect, when nothing is under way on it.
+  case closeFile(OpenFile, SimulatedNode)
   /// A test's own action.
   case script(() -> Void)
 
@@ -45,6 +49,8 @@ enum Event {
     case .close(let socket): (11, UInt64(socket.descriptor.rawValue))
     case .ring(let node): (12, UInt64(node.id.rawValue))
     case .script: (13, 0)
+    case .disk(let request): (14, request.token.rawValue)
+    case .closeFile(let file, _): (15, UInt64(file.descriptor.rawValue))
     }
   }
 }

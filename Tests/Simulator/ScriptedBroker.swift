@@ -162,6 +162,7 @@ public final class ScriptedBroker: SimulatedLoop {
     case .sendFailed: close(id)
     case .closed:
       _ = connections.remove(id)
+    case .file: break
     case .connected: break
     case .connectFailed: break
     case .rung: break

@@ -6,6 +6,9 @@ public struct NodeID: Hashable, Sendable, Comparable {
   /// Counted from 0 in the order the ports were made.
   public let rawValue: Int
 
+  /// The port made as number `rawValue`, counted from 0.
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
   /// Made earlier than.
   public static func < (left: NodeID, right: NodeID) -> Bool { left.rawValue < right.rawValue }
 }
@@ -22,6 +25,7 @@ enum PendingEvent {
   case sendFailed(IOError)
   case closed
   case rung
+  case file(FileEvent)
 
   /// The case's number and what it carries, for the trace.
   var trace: (kind: UInt64, value: UInt64) {
@@ -36,6 +40,10 @@ enum PendingEvent {
     case .sendFailed(let error): (39, UInt64(error.kind.rawValue))
     case .closed: (40, 0)
     case .rung: (41, 0)
+    case .file(.opened(let descriptor, _)): (42, UInt64(descriptor.rawValue))
+    case .file(.transferred(let count)): (43, UInt64(count))
+    case .file(.done): (44, 0)
+    case .file(.failed(let error)): (45, UInt64(error.kind.rawValue))
     }
   }
 }
@@ -63,6 +71,10 @@ final class SimulatedNode {
   private var freeDescriptors: [Int32] = []
   private var descriptorBound: Int32 = 3
   var connects: [ConnectRequest] = []
+  /// Files and directories, by descriptor.
+  var openFiles: [Int32: OpenFile] = [:]
+  /// Work on files that did not take effect yet.
+  var diskRequests: [DiskRequest] = []
 
   private var completions: [(token: Token, event: PendingEvent)] = []
   private var completionsTaken = 0
@@ -116,11 +128,14 @@ final class SimulatedNode {
 
   /// The lowest free descriptor, as a kernel gives it; nil at the limit.
   func takeDescriptor() -> Descriptor? {
-    guard sockets.count < limits.descriptorLimit else { return nil }
+    guard sockets.count + openFiles.count < limits.descriptorLimit else { return nil }
     if !freeDescriptors.isEmpty { return Descriptor(rawValue: freeDescriptors.removeFirst()) }
     descriptorBound += 1
     return Descriptor(rawValue: descriptorBound - 1)
   }
+
+  /// Descriptors that are open.
+  var descriptorCount: Int { sockets.count + openFiles.count }
 
   func release(_ descriptor: Descriptor) {
     sockets[descriptor.rawValue] = nil

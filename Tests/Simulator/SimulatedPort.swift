@@ -26,7 +26,7 @@ public struct SimulatedPort: IOPort, ~Copyable {
   public var lentBufferCount: Int { node.lentBufferCount }
 
   /// Descriptors that are open.
-  public var openDescriptorCount: Int { node.sockets.count }
+  public var openDescriptorCount: Int { node.descriptorCount }
 
   /// The monotonic clock, as of the last `wait`.
   public var now: Instant { node.now }
@@ -51,7 +51,11 @@ public struct SimulatedPort: IOPort, ~Copyable {
     defer { operations.removeAll() }
     guard !node.isDead else { return }
     for (token, operation) in operations.entries {
-      submit(operation, token: token, slices: operations.slices)
+      if case .file(let work) = operation {
+        submit(work, token: token, slices: operations.slices, names: operations.names)
+      } else {
+        submit(operation, token: token, slices: operations.slices)
+      }
     }
   }
 
@@ -88,6 +92,7 @@ public struct SimulatedPort: IOPort, ~Copyable {
     case .rung:
       node.isRung = false
       result = .rung
+    case .file(let event): result = .file(event)
     }
     return Completion(token: token, event: result)
   }
@@ -124,6 +129,12 @@ public struct SimulatedPort: IOPort, ~Copyable {
     case .shutdownWrites(let descriptor):
       world.shutdownWrites(connection(descriptor).0)
     case .close(let descriptor):
+      if let file = node.openFiles[descriptor.rawValue] {
+        check(file.closeToken == nil, "a second close of a descriptor")
+        file.closeToken = token
+        world.scheduleSoon(.closeFile(file, node))
+        return
+      }
       let socket = socket(descriptor)
       check(socket.closeToken == nil, "a second close of a descriptor")
       socket.closeToken = token
@@ -133,6 +144,7 @@ public struct SimulatedPort: IOPort, ~Copyable {
     case .recycle(let bufferIndex):
       check(node.takeBack(buffer: Int(bufferIndex)), "a buffer given back that was not lent")
       node.lentBufferCount -= 1
+    case .file: break
     }
   }
 
@@ -178,7 +190,7 @@ public struct SimulatedPort: IOPort, ~Copyable {
     return (socket, endpoint)
   }
 
-  private func check(_ condition: Bool, _ message: @autoclosure () -> String) {
+  func check(_ condition: Bool, _ message: @autoclosure () -> String) {
     if !condition { world.violation(message(), by: node) }
   }
 }

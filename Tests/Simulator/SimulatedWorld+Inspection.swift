@@ -4,5 +4,5 @@ extension SimulatedWorld {
   public func lentBufferCount(of id: NodeID) -> Int { nodes[id.rawValue].lentBufferCount }
 
   /// Descriptors of a port that are open.
-  public func openDescriptorCount(of id: NodeID) -> Int { nodes[id.rawValue].sockets.count }
+  public func openDescriptorCount(of id: NodeID) -> Int { nodes[id.rawValue].descriptorCount }
 }

@@ -71,6 +71,7 @@ extension SimulatedWorld {
     record(66, UInt64(id.rawValue))
     node.isDead = true
     node.dropCompletions()
+    abandonDiskRequests(of: node)
     for request in node.connects { request.isCancelled = true }
     for socket in node.socketsInOrder {
       socket.send = nil

@@ -46,6 +46,7 @@ public final class SimulatedWorld {
   var nextEphemeralPort: UInt16 = 40_000
   /// Where connects are refused although somebody may listen.
   var refusing: Set<SocketAddress> = []
+  var disks: [UInt32: SimulatedDisk] = [:]
 
   /// A world without ports.
   public init(seed: UInt64) {
@@ -202,6 +203,8 @@ public final class SimulatedWorld {
     case .close(let socket): close(socket)
     case .ring(let node): ring(node)
     case .script(let body): body()
+    case .disk(let request): operate(request)
+    case .closeFile(let file, let node): if !node.isDead { closeIfIdle(file, node: node) }
     }
   }
 

@@ -16,6 +16,7 @@ enum Seen: Equatable {
   case sendFailed(IOError.Kind)
   case closed
   case rung
+  case file
 }
 
 /// A port with a queue, and a log of what completed.
@@ -71,6 +72,7 @@ struct Driver: ~Copyable {
     case .sendFailed(let error): log.append((token, .sendFailed(error.kind)))
     case .closed: log.append((token, .closed))
     case .rung: log.append((token, .rung))
+    case .file: log.append((token, .file))
     }
   }
 

@@ -16,6 +16,8 @@ struct ConfigurationKey<Section>: Sendable {
   let condition: String?
   /// Lines that say what the key does, in plain text.
   let documentation: String
+  /// For a key that says where a secret is kept: the name of the secret, such as `token`.
+  var secretName: String?
   /// Reads a value into a section, or adds problems.
   let read: @Sendable (SettingsNode, inout Section, inout [SettingsProblem]) -> Void
 

@@ -21,6 +21,10 @@ public enum ConfigurationReference {
     public var condition: String?
     /// Lines that say what the key does.
     public var documentation: String
+    /// The default as written in a file; nil when it is computed, or the key required.
+    var fixedDefault: String?
+    /// Whether it says where a secret is kept; of several for one secret a file has one.
+    public var isSecret: Bool
   }
 
   /// Every key, in the order of edge.toml.
@@ -57,18 +61,26 @@ public enum ConfigurationReference {
     let isRepeated: Bool
     let documentation: String
     let entries: [Entry]
+    private let valueOfText: @Sendable (String, String) -> SettingsNode.Value
 
     init<Source: ConfigurationSection>(_ source: Source.Type) {
       name = Source.sectionName
       isRepeated = Source.isRepeated
+      valueOfText = { text, key in Source.value(ofText: text, for: key) }
       documentation = Source.sectionDocumentation
       entries = Source.keys.map { key in
         Entry(
           section: Source.sectionName, isRepeated: Source.isRepeated, name: key.name,
           type: key.typeDescription, defaultText: key.defaultText ?? key.computedDefault,
           example: key.example, isActive: key.isActive, condition: key.condition,
-          documentation: key.documentation)
+          documentation: key.documentation, fixedDefault: key.defaultText,
+          isSecret: key.secretName != nil)
       }
+    }
+
+    /// What a text from the environment is as a value of a key.
+    func value(ofText text: String, for key: String) -> SettingsNode.Value {
+      valueOfText(text, key)
     }
   }
 

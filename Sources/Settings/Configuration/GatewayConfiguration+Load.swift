@@ -11,6 +11,13 @@ extension GatewayConfiguration {
     path: String, contents: [UInt8], defaultName: String
   ) throws(SettingsErrors) -> GatewayConfiguration {
     let root = try SettingsTree(parsing: contents, file: path).root
+    return try load(root, path: path, defaultName: defaultName)
+  }
+
+  /// Reads and checks the tree of a file.
+  static func load(
+    _ root: SettingsNode, path: String, defaultName: String
+  ) throws(SettingsErrors) -> GatewayConfiguration {
     var report = SettingsReport(file: path)
     let known = ConfigurationReference.sections.map(\.name)
     for entry in root.entries ?? [] where !known.contains(entry.key) {

@@ -10,6 +10,8 @@ public struct ProcessConfiguration: Sendable, Equatable {
   public var shutdownSeconds = 0
   /// Log lines below this level are not written.
   public var logLevel = LogLevel.info
+  /// How log lines look.
+  public var logFormat = LogFormat.auto
 
   /// What becomes of a message that no route matches.
   public enum Unrouted: String, CaseIterable, Sendable {
@@ -29,6 +31,16 @@ public struct ProcessConfiguration: Sendable, Equatable {
     case info
     /// What helps to find a fault.
     case debug
+  }
+
+  /// How log lines look.
+  public enum LogFormat: String, CaseIterable, Sendable {
+    /// Text on a terminal, JSON otherwise.
+    case auto
+    /// One line of text each.
+    case text
+    /// One JSON object a line.
+    case json
   }
 
   /// The defaults; the name, which depends on the machine, is `gateway`.
@@ -78,5 +90,12 @@ extension ProcessConfiguration: ConfigurationSection {
     .init(
       "log_level", .choice, default: "\"info\"", "Log lines of this level and above are written."
     ) { $0.logLevel = $1 },
+    .init(
+      "log_format", .choice, default: "\"auto\"",
+      """
+      How log lines look on standard error. "text": for people. "json": one JSON object a line.
+      "auto": text on a terminal, JSON otherwise.
+      """
+    ) { $0.logFormat = $1 },
   ]
 }

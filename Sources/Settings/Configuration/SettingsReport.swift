@@ -58,7 +58,9 @@ struct SettingsReport {
       return section
     }
     let errorCountBefore = errors.count
+    checkSecrets(of: Section.self, entries, path: path)
     for entry in entries where !Section.keys.contains(where: { $0.name == entry.key }) {
+      if Section.keys.contains(where: { $0.secretName == entry.key }) { continue }
       let known = Section.keys.map(\.name)
       addUnknownKey(entry, path: path, known: known, section: Section.sectionName)
     }
@@ -68,8 +70,11 @@ struct SettingsReport {
       if let value = node[key.name] {
         var problems: [SettingsProblem] = []
         key.read(value, &section, &problems)
+        let variable = value.position.variable
         for problem in problems {
-          add(problem, path: keyPath, at: value.position, remedy: remedy)
+          add(
+            problem, path: keyPath, at: value.position,
+            remedy: variable.isEmpty ? remedy : "Correct the variable, or unset it.")
         }
       } else if key.isRequired {
         add(SettingsProblem("missing"), path: keyPath, at: node.position, remedy: remedy)
@@ -78,6 +83,29 @@ struct SettingsReport {
     // Relations between values say nothing while a value is missing.
     if errors.count == errorCountBefore { section.check(node, at: path, report: &self) }
     return section
+  }
+
+  /// A secret itself stands nowhere in the file, and its place is said once.
+  private mutating func checkSecrets<Section: ConfigurationSection>(
+    of type: Section.Type, _ entries: [SettingsEntry], path: String
+  ) {
+    for name in Set(Section.keys.compactMap(\.secretName)).sorted() {
+      let alternatives = Section.keys.filter { $0.secretName == name }.map(\.name)
+      if let literal = entries.first(where: { $0.key == name }) {
+        add(
+          SettingsProblem(
+            "a secret does not stand in the file",
+            remedy: "Write \(alternatives.joined(separator: " or ")), which say where it is kept."),
+          path: "\(path).\(name)", at: literal.keyPosition)
+      }
+      let given = entries.filter { alternatives.contains($0.key) }
+      if given.count > 1 {
+        add(
+          SettingsProblem(
+            "\(given[0].key) is there already", remedy: "Keep the one that holds the secret."),
+          path: "\(path).\(given[1].key)", at: given[1].keyPosition)
+      }
+    }
   }
 
   private mutating func addUnknownKey(

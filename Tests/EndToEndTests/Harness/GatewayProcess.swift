@@ -11,8 +11,11 @@ final class GatewayProcess {
     /// Further lines of the sections.
     var danube = ""
     var broker = ""
+    var admin = ""
     var listen = ""
     var limits = ""
+    /// Further lines of a listener for webhooks; nil for none.
+    var webhook: String?
     var routes = """
       [[route]]
       mqtt = "sensors/+/temperature"
@@ -26,24 +29,36 @@ final class GatewayProcess {
   let mqttPort: Int
   let brokerPort: Int
   let adminPort: Int
+  /// Where webhooks are posted to; nobody listens there unless the configuration says so.
+  let webhookPort: Int
   let configurationPath: String
   private(set) var process: ChildProcess
 
   /// Starts the gateway and waits until its ports answer.
-  init(_ configuration: Configuration = Configuration()) throws {
+  init(
+    _ configuration: Configuration = Configuration(), environment: [String: String] = [:]
+  ) throws {
     folder = try TemporaryFolder()
-    let ports = try RawSocket.freePorts(3)
-    (mqttPort, brokerPort, adminPort) = (ports[0], ports[1], ports[2])
+    let ports = try RawSocket.freePorts(4)
+    (mqttPort, brokerPort, adminPort, webhookPort) = (ports[0], ports[1], ports[2], ports[3])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
-    process = try Self.start(configurationPath, in: folder)
+    process = try Self.start(configurationPath, in: folder, environment: environment)
     try waitUntilReady(hasBroker: configuration.brokerURL == nil)
   }
 
   var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
 
-  /// The text of edge.toml; the ports are those of MQTT, broker and admin.
+  /// The text of edge.toml; the ports are those of MQTT, broker, admin and webhooks.
   static func render(_ configuration: Configuration, ports: [Int]) -> String {
+    let webhook = configuration.webhook.map { lines in
+      """
+      [[listen]]
+      kind = "webhook"
+      address = "127.0.0.1:\(ports[3])"
+      \(lines)
+      """
+    }
     let url = configuration.brokerURL.map { "\"\($0)\"" } ?? "\"embedded\""
     return """
       [gateway]
@@ -58,12 +73,14 @@ final class GatewayProcess {
       \(configuration.broker)
       [admin]
       address = "127.0.0.1:\(ports[2])"
+      \(configuration.admin)
       [limits]
       \(configuration.limits)
       [[listen]]
       kind = "mqtt"
       address = "127.0.0.1:\(ports[0])"
       \(configuration.listen)
+      \(webhook ?? "")
       \(configuration.routes)
       """ + "\n"
   }
@@ -91,9 +108,12 @@ final class GatewayProcess {
     return (String(parts.last ?? ""), parts.dropLast().joined(separator: "\n"))
   }
 
-  private static func start(_ path: String, in folder: TemporaryFolder) throws -> ChildProcess {
+  private static func start(
+    _ path: String, in folder: TemporaryFolder, environment: [String: String]
+  ) throws -> ChildProcess {
     try ChildProcess(
-      "danube-gateway run", [try Paths.gateway(), "run", "--config", path], in: folder.url.path)
+      "danube-gateway run", [try Paths.gateway(), "run", "--config", path], in: folder.url.path,
+      environment: environment)
   }
 
   private func waitUntilReady(hasBroker: Bool) throws {

@@ -1,7 +1,7 @@
 public import Metrics
 
-/// What the ingest loop counts of routes.
-public final class RouteMetrics: Sendable {
+/// What the ingest loop counts of the Danube topics that templates make.
+public final class TopicMetrics: Sendable {
   /// Records whose topic has characters that were mapped.
   public let mapped: Counter
   private let refusals: [Counter]

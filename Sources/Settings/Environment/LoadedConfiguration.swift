@@ -1,0 +1,59 @@
+/// A checked configuration, and how it came about.
+public struct LoadedConfiguration: Sendable {
+  /// The configuration.
+  public private(set) var configuration: GatewayConfiguration
+  /// What the environment does to it, or fails to do.
+  public let notes: [EnvironmentNote]
+  /// The file's name for errors.
+  let path: String
+  /// The tree of the file, with the environment laid over it.
+  let root: SettingsNode
+
+  /// Reads and checks a configuration file and the variables that change it. Variables come before
+  /// the file, the file before defaults.
+  ///
+  /// - Parameters: as of ``GatewayConfiguration/load(path:contents:defaultName:)``.
+  /// - Throws: everything that is wrong in file and environment; only the first error when the file
+  ///   is not TOML.
+  public init(
+    path: String, contents: [UInt8], defaultName: String, environment: [EnvironmentVariable]
+  ) throws(SettingsErrors) {
+    let tree = try SettingsTree(parsing: contents, file: path)
+    let overlay = EnvironmentOverlay(tree.root, variables: environment)
+    configuration = try GatewayConfiguration.load(
+      overlay.root, path: path, defaultName: defaultName)
+    notes = overlay.notes
+    root = overlay.root
+    self.path = path
+  }
+
+  /// Reads every secret with `read`, which gets the place and answers what is there, or nil to
+  /// leave it unread.
+  ///
+  /// - Throws: an error a secret that cannot be read, or whose text cannot be one.
+  public mutating func readSecrets(
+    _ read: (Secret.Source) throws(SettingsProblem) -> [UInt8]?
+  ) throws(SettingsErrors) {
+    var errors: [SettingsError] = []
+    if let token = configuration.admin.token {
+      do throws(SettingsProblem) {
+        if let contents = try read(token.source) {
+          configuration.admin.token = Secret(
+            source: token.source, contents: try SecretText.token(contents))
+        }
+      } catch {
+        errors.append(secretError(error, section: "admin", names: ["token_file", "token_env"]))
+      }
+    }
+    if !errors.isEmpty { throw SettingsErrors(errors) }
+  }
+
+  private func secretError(
+    _ problem: SettingsProblem, section: String, names: [String]
+  ) -> SettingsError {
+    let name = names.first { root[section]?[$0] != nil } ?? names[0]
+    return SettingsError(
+      file: path, position: root[section]?[name]?.position ?? .start,
+      keyPath: "\(section).\(name)", message: problem.message, remedy: problem.remedy)
+  }
+}
