@@ -7,8 +7,8 @@ import MQTT
 /// |---|---|---|
 /// | Content Type | `mqtt.content_type` | as it is |
 /// | Response Topic | `mqtt.response_topic` | as it is |
-/// | Correlation Data | `mqtt.correlation_data` | base64 (RFC 4648 §4), because attributes are text |
-/// | Message Expiry Interval | `mqtt.expiry_s` | decimal seconds, counted from the publish time |
+/// | Correlation Data | `mqtt.correlation_data` | base64 (RFC 4648 §4): attributes are text |
+/// | Message Expiry Interval | `mqtt.expiry_s` | decimal seconds, from the publish time on |
 /// | User Property | `mqtt.user.` and its name | as it is; of one name the last one wins |
 ///
 /// Danube reads attributes as a map, so that of several entries of one name the last counts: they

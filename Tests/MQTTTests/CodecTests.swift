@@ -22,9 +22,9 @@ struct CodecTests {
         let (packet, bytes) = source.next(type)
         let decoded = try CodecPacket.decode(bytes, version)
         if decoded != packet {
-          Issue.record(
-            "seed \(seed), \(version) \(type) \(number): \(packet) is \(bytes.hex), read as \(String(describing: decoded))"
-          )
+          let place = "seed \(seed), \(version) \(type) \(number)"
+          let read = String(describing: decoded)
+          Issue.record("\(place): \(packet) is \(bytes.hex), read as \(read)")
         }
         #expect(bytes[0] >> 4 == type.rawValue)
       }

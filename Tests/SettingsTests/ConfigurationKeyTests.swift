@@ -133,6 +133,7 @@ let keyCases: [KeyCase] = [
   integers("listen", "connect_timeout_s", 1...3600),
   integers("listen", "max_keep_alive_s", 0...65_535),
   integers("listen", "receive_maximum", 1...65_535),
+  integers("listen", "topic_alias_max", 0...1024),
   integers("listen", "max_pause_s", 1...86_400),
   sizes(
     "listen", "max_body", good: ["1024", "\"1KiB\"", "\"3840KiB\""],
@@ -281,6 +282,7 @@ struct ConfigurationKeyTests {
     connect_timeout_s = 110
     max_keep_alive_s = 111
     receive_maximum = 112
+    topic_alias_max = 114
     max_pause_s = 113
     [[listen]]
     address = "d:4"
@@ -349,6 +351,7 @@ struct ConfigurationKeyTests {
     #expect(listener.connectTimeoutSeconds == 110)
     #expect(listener.maxKeepAliveSeconds == 111)
     #expect(listener.receiveMaximum == 112)
+    #expect(listener.topicAliasMaximum == 114)
     #expect(listener.maxPauseSeconds == 113)
     let webhooks = loaded.listeners[1]
     #expect(webhooks.kind == .webhook)
@@ -422,6 +425,7 @@ struct ConfigurationKeyTests {
     #expect(listener.connectTimeoutSeconds == 10)
     #expect(listener.maxKeepAliveSeconds == 0)
     #expect(listener.receiveMaximum == 256)
+    #expect(listener.topicAliasMaximum == 16)
     #expect(listener.maxPauseSeconds == 60)
     #expect(listener.maxBodyBytes == 1 << 20)
     #expect(listener.maxHeadBytes == 8192)
