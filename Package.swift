@@ -130,7 +130,7 @@ let package = Package(
       [
         "Simulator", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC", "DanubeProtocol",
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
-        "Metrics",
+        "Metrics", "Logs",
       ]),
     tests("GatewayTests", ["Admin", "Gateway", "IOPort", "Settings"]),
     tests("DeviceTests", ["danube-device"]),

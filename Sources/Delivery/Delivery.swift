@@ -7,8 +7,14 @@ public import Records
 ///
 /// A decider. Records go to a Danube broker elsewhere (`uplink`), or to the embedded one (`broker`)
 /// in this very loop. Safe means, for now: the broker has accepted the record.
+///
+/// The gateway's lanes grow while it runs: those that are new are made known when the first batch
+/// of one comes.
 public struct Delivery: ~Copyable {
   private let store: BatchStore
+  private let lanes: LaneTable
+  /// Lanes that the uplink or the broker knows.
+  private var knownLaneCount = 0
   /// The way to a broker elsewhere; nil with the embedded broker.
   public var uplink: DanubeUplink?
   /// The embedded broker; nil with a broker elsewhere.
@@ -16,27 +22,50 @@ public struct Delivery: ~Copyable {
   private var progress = ProgressQueue()
 
   /// Delivers to a broker elsewhere.
-  public init(store: BatchStore, uplink: consuming DanubeUplink) {
+  public init(store: BatchStore, lanes: LaneTable, uplink: consuming DanubeUplink) {
     self.store = store
+    self.lanes = lanes
     self.uplink = consume uplink
     broker = nil
+    learnLanes()
   }
 
   /// Delivers to the embedded broker.
-  public init(store: BatchStore, broker: consuming LocalBroker) {
+  ///
+  /// It has to have places for every lane that the table may get.
+  public init(store: BatchStore, lanes: LaneTable, broker: consuming LocalBroker) {
     self.store = store
+    self.lanes = lanes
     uplink = nil
     self.broker = consume broker
+    learnLanes()
+  }
+
+  /// Makes the lanes known that came since the last time.
+  private mutating func learnLanes() {
+    let count = lanes.count
+    while knownLaneCount < count {
+      let lane = lanes[LaneID(rawValue: UInt32(knownLaneCount))]
+      broker?.addLane(lane)
+      uplink?.addLane(lane)
+      knownLaneCount += 1
+    }
   }
 
   /// Takes a sealed batch.
   public mutating func submit(_ batch: BatchID, at now: Instant) {
-    if broker != nil {
-      broker?.append(batch, from: store, at: now)
-      progress.complete(batch)
-    } else {
+    // A batch is sealed after its lane was added to the table.
+    if store.lane(of: batch).rawValue >= knownLaneCount { learnLanes() }
+    guard let isAppended = broker?.append(batch, from: store, at: now) else {
       uplink?.submit(batch)
+      return
     }
+    if !isAppended {
+      for index in 0..<UInt32(store.recordCount(of: batch)) {
+        progress.refused(RecordRef(batch: batch, index: index), .invalidRequest)
+      }
+    }
+    progress.complete(batch)
   }
 
   /// Takes a completion whose token has this part's owner.
@@ -89,6 +118,9 @@ public struct Delivery: ~Copyable {
   /// Ingest has got what `nextProgress` told.
   public mutating func removeNextProgress() { progress.removeFirst() }
 
+  /// Something for the log; nil when there is nothing.
+  public mutating func nextNotice() -> LocalBrokerNotice? { broker?.nextNotice() ?? nil }
+
   /// Lets clients and connections go; records that are not accepted stay unanswered.
   public mutating func beginStop(at now: Instant, operations: inout OperationQueue) {
     broker?.beginStop(at: now, operations: &operations)
@@ -116,7 +148,7 @@ public struct Delivery: ~Copyable {
   }
 
   /// Names of brokers that somebody is to resolve.
-  public var hostsToResolve: [UplinkHost] {
+  public var hostsToResolve: [NamedHost] {
     switch uplink {
     case .some(let uplink): uplink.hostsToResolve
     case .none: []
@@ -124,7 +156,7 @@ public struct Delivery: ~Copyable {
   }
 
   /// Tells what a name resolved to; no address when it did not.
-  public mutating func resolved(_ host: UplinkHost, addresses: [SocketAddress]) {
+  public mutating func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
     uplink?.resolved(host, addresses: addresses)
   }
 }

@@ -1,4 +1,5 @@
 import Admin
+import Bytes
 import DanubeUplink
 import Delivery
 public import IOPort
@@ -21,7 +22,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var nextStatus = Instant(nanoseconds: 0)
   /// Nil until the first connection, or until that has been missing for a while.
   private var wasConnected: Bool?
-  private var askedHosts: [UplinkHost] = []
+  private var askedHosts: [NamedHost] = []
   private var isStopping = false
   private var stopDeadline = Instant.distantFuture
 
@@ -113,14 +114,13 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   /// was answered, so that a name that is wanted again is asked for again.
   private mutating func resolve() {
     for answer in gateway.resolution.takeResolved() {
-      askedHosts.removeAll { $0.name == answer.host.name && $0.port == answer.host.port }
-      delivery.resolved(
-        UplinkHost(name: answer.host.name, port: answer.host.port), addresses: answer.addresses)
+      askedHosts.removeAll { $0 == answer.host }
+      delivery.resolved(answer.host, addresses: answer.addresses)
     }
     let wanted = delivery.hostsToResolve
     guard wanted != askedHosts else { return }
     askedHosts = wanted
-    gateway.resolution.setWanted(wanted.map { Resolution.Host(name: $0.name, port: $0.port) })
+    gateway.resolution.setWanted(wanted)
     if !wanted.isEmpty, let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
     }
@@ -163,6 +163,17 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func writeLog() {
+    while let notice = delivery.nextNotice() {
+      logger.log(
+        notice.level, notice.event, at: port.unixMilliseconds, message: notice.message
+      ) { fields in
+        fields.add("topic", notice.topic.rawBytes)
+        if !notice.subscription.isEmpty {
+          fields.add("subscription", notice.subscription.rawBytes)
+        }
+        if notice.recordCount > 0 { fields.add("records", notice.recordCount) }
+      }
+    }
     logger.advance(to: port.unixMilliseconds)
     if logger.needsWakeUp(), let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))

@@ -51,28 +51,24 @@ extension Gateway {
   }
 
   func makeDelivery(owner: UInt8) -> Delivery {
-    let lanes = (0..<UInt32(lanes.count)).map { self.lanes[LaneID(rawValue: $0)] }
     switch configuration.danube.target {
     case .embedded:
       let broker = LocalBroker(
-        owner: owner, limits: LocalBrokerLimits(),
-        configuration: LocalBrokerConfiguration(configuration, lanes: lanes),
-        metrics: brokerMetrics, seed: seed &+ 2)
-      return Delivery(store: store, broker: broker)
+        owner: owner, limits: LocalBrokerLimits(lanes: lanes.capacity),
+        configuration: LocalBrokerConfiguration(configuration), metrics: brokerMetrics,
+        seed: seed &+ 2)
+      return Delivery(store: store, lanes: lanes, broker: broker)
     case .brokers(let hosts):
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
-        lanes: lanes.map {
-          UplinkLane(topic: $0.topic, producerName: $0.producerName)
-        },
-        seeds: hosts.map(UplinkSeed.init(_:)), store: store, metrics: uplinkMetrics,
+        seeds: hosts.map(ResolvedHost.init(_:)), store: store, metrics: uplinkMetrics,
         seed: seed &+ 2)
-      return Delivery(store: store, uplink: uplink)
+      return Delivery(store: store, lanes: lanes, uplink: uplink)
     }
   }
 }
 
-extension UplinkSeed {
+extension ResolvedHost {
   /// A configured broker. An address is known at once, a name is resolved by the main thread.
   init(_ host: HostPort) {
     let name = host.host == "localhost" ? "127.0.0.1" : host.host
@@ -94,9 +90,8 @@ extension UplinkLimits {
 }
 
 extension LocalBrokerConfiguration {
-  init(_ configuration: GatewayConfiguration, lanes: [LaneDescription]) {
+  init(_ configuration: GatewayConfiguration) {
     self.init(
-      lanes: lanes.map(\.topic),
       newSubscription: configuration.broker.newSubscription == .latest ? .latest : .earliest,
       retainBytes: configuration.broker.retainBytes,
       maximumUnacknowledged: configuration.broker.maxUnacked,

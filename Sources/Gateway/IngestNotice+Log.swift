@@ -6,8 +6,7 @@ extension IngestNotice {
   var level: LogLevel {
     switch kind {
     case .unrouted: .info
-    case .willDropped: .error
-    case .recordRefused: .error
+    case .recordRefused, .recordsLost, .willDropped: .error
     case .protocolError: .warning
     case .connectionLimit: .warning
     case .limitReached: .warning
@@ -28,6 +27,7 @@ extension IngestNotice {
     case .recordRefused: "danube.record_refused"
     case .badRequest: "webhook.bad_request"
     case .topicRefused: "route.topic_refused"
+    case .recordsLost: "route.records_lost"
     case .acceptFailed: "ingest.accept_failed"
     }
   }
@@ -37,6 +37,7 @@ extension IngestNotice {
     switch kind {
     case .unrouted, .topicRefused: "topic"
     case .acceptFailed, .badRequest: "error"
+    case .recordsLost: "count"
     default: "client_id"
     }
   }

@@ -29,10 +29,21 @@ extension Ingest {
         settle(batch, first: first, bits: bits, at: now, operations: &operations)
         first += 64
       }
+      if answeredEarly > 0 { answeredEarly -= countAnswered(batch, count) }
       batcher.release(batch)
       exhaustedSince = nil
       wakeWaiting(at: now, operations: &operations)
     }
+  }
+
+  /// Records of a batch whose senders were answered when they came.
+  private func countAnswered(_ batch: BatchID, _ count: UInt32) -> Int {
+    var answered = 0
+    for index in 0..<count
+    where batcher.store.source(of: RecordRef(batch: batch, index: index)) == .answered {
+      answered += 1
+    }
+    return answered
   }
 
   /// Marks records safe, then sends the answers that thereby became the oldest.
@@ -68,6 +79,7 @@ extension Ingest {
   ) {
     metrics.recordsRefused.add(1)
     let source = batcher.store.source(of: record)
+    if source == .answered { metrics.topics.lost(.refused).add(1) }
     let id = SlotID(index: source.index, generation: source.generation)
     let isConnected = source.index != .max && connections.contains(id)
     note(

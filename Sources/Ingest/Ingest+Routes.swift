@@ -19,7 +19,18 @@ extension Ingest {
   ) -> Bool {
     guard batcher.append(record, to: lane.lane, at: now) != nil else { return false }
     if lane.isMapped { metrics.topics.mapped.add(1) }
+    if record.source == .answered { answeredEarly += 1 }
     return true
+  }
+
+  /// What is under way will not be heard of any more: the time to stop is over.
+  mutating func countLost() {
+    guard answeredEarly > 0 else { return }
+    metrics.topics.lost(.shutdown).add(UInt64(answeredEarly))
+    note(
+      .recordsLost, "records are lost that were answered when they came (ack = \"received\")",
+      peer: nil, subject: "\(answeredEarly) records")
+    answeredEarly = 0
   }
 
   /// The source of a record whose answer is the connection's next.

@@ -53,6 +53,7 @@ extension Ingest {
 
   /// Ends what is still open, whether it was answered or not; the time limit is over.
   public mutating func endShutdown(operations: inout OperationQueue) {
+    countLost()
     for index in 0..<connections.upperBound {
       if let id = connections.tenant(at: index) { close(id, operations: &operations) }
     }

@@ -74,6 +74,8 @@ public struct Ingest: ~Copyable {
   var reservedWebhookBytes = 0
   /// Since when memory for records has been used up.
   var exhaustedSince: Instant?
+  /// Records under way whose senders were answered when they came.
+  var answeredEarly = 0
   var isShuttingDown = false
   var webhooks: WebhookParts
   /// Reused for the attributes and the key of the record at hand.

@@ -21,6 +21,8 @@ public struct IngestNotice: Sendable {
     case recordRefused
     /// A webhook's request was malformed or too slow, and its connection ended.
     case badRequest
+    /// Records are lost whose senders were answered when they came.
+    case recordsLost
     /// Accepting connections stopped for lack of descriptors and is tried again.
     case acceptFailed
   }

@@ -133,7 +133,7 @@ extension EndToEnd {
       let gateway = try gateway("trusted_proxies = \"127.0.0.1\"")
       let consumer = try DanubeConsumer(gateway.brokerURL, topic: "/default/hooks")
       let proxy = try Haproxy(to: gateway.webhookPort)
-      let base = "http://127.0.0.1:\(proxy.port)/hooks"
+      let base = "http://127.0.0.1:\(proxy.port)/hooks/proxied"
       let answer = try Curl(
         "-d", "by proxy", "--interface", "127.0.0.2", "-H", "X-Forwarded-For: 9.9.9.9"
       ).run(base)

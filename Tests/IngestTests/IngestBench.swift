@@ -25,6 +25,7 @@ final class IngestBench {
 
   var ingest: Ingest
   let store: BatchStore
+  let lanes: LaneTable
   let metrics = IngestMetrics(registry: MetricsRegistry())
   let topics = UnroutedTopics()
   var now = Instant(nanoseconds: 5_000_000_000)
@@ -40,7 +41,7 @@ final class IngestBench {
 
   init(
     routes: [(mqtt: String, to: String, key: String)] = [("t/#", "/default/t", "{client_id}")],
-    memoryBytes: Int = 1 << 20,
+    memoryBytes: Int = 1 << 20, maxTopics: Int = 64,
     _ change: (inout GatewayConfiguration) throws -> Void = { _ in }
   ) throws {
     var configuration = GatewayConfiguration(
@@ -49,10 +50,12 @@ final class IngestBench {
     try change(&configuration)
     store = BatchStore(
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
+    lanes = LaneTable(
+      configuration: configuration, capacity: min(configuration.limits.maxTopics, maxTopics))
     ingest = Ingest(
       owner: Self.owner, configuration: configuration,
       limits: IngestLimits(configuration: configuration), store: store,
-      lanes: LaneTable(configuration: configuration, capacity: 64), metrics: metrics,
+      lanes: lanes, metrics: metrics,
       unroutedTopics: topics, seed: 1)
     ingest.setTimeOfDay(unixMilliseconds: 1_700_000_000_000)
     for (index, listener) in configuration.listeners.enumerated() {
@@ -198,6 +201,11 @@ final class IngestBench {
 
   func beginShutdown() {
     ingest.beginShutdown(at: now, operations: &operations)
+    endTurn()
+  }
+
+  func endShutdown() {
+    ingest.endShutdown(operations: &operations)
     endTurn()
   }
 

@@ -44,13 +44,16 @@ struct WebhookAnswer: Equatable, CustomStringConvertible {
 extension IngestBench {
   /// A bench whose first listener takes webhooks for `/hooks/…`, and whose second takes MQTT.
   static func webhooks(
-    memoryBytes: Int = 1 << 20, _ change: (inout ListenerConfiguration) -> Void = { _ in }
+    routes: [RouteConfiguration] = [], maxTopics: Int = 100, memoryBytes: Int = 1 << 20,
+    _ change: (inout ListenerConfiguration) -> Void = { _ in }
   ) throws -> IngestBench {
     try IngestBench(
       routes: [("t/#", "/default/t", "{client_id}")], memoryBytes: memoryBytes
     ) { configuration in
       configuration.routes.insert(
         try RouteConfiguration(webhook: "/hooks/*", to: "/default/hooks", key: "{topic}"), at: 0)
+      configuration.routes = routes + configuration.routes
+      configuration.limits.maxTopics = maxTopics
       var listener = ListenerConfiguration()
       listener.kind = .webhook
       change(&listener)

@@ -69,6 +69,7 @@ final class GatewayScene {
         webhook("/hooks/keyed/{name}", "/default/keyed", key: "{path.name}"),
         webhook("/hooks/each/*", "/default/alarm", key: "{topic}"),
         webhook("/hooks/own/*", "/default/hooks", key: "{topic}"),
+        webhook("/hooks/made/{kind}/{number}", "/default/made-{path.kind}", key: "{topic}"),
       ])
     var webhooks = ListenerConfiguration()
     webhooks.kind = .webhook

@@ -74,7 +74,8 @@ final class HostileGateway {
       let path =
         switch kind {
         case 0: "/nowhere"
-        case 1...4: "/hooks/each/\(number)"
+        case 1...2: "/hooks/each/\(number)"
+        case 3...4: "/hooks/made/\(kind + number % 2)/\(habits.window == 1 ? 0 : number)"
         case 5...7: "/hooks/own/\(habits.window == 1 ? kind : number)"
         default: "/hooks/keyed/k\(habits.window == 1 ? kind & 1 : number)"
         }

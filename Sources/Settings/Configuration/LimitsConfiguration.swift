@@ -20,7 +20,8 @@ extension LimitsConfiguration: ConfigurationSection {
 
   static let sectionName = "limits"
   static let sectionDocumentation = """
-    What the gateway may use. At a limit it stops reading from devices; it drops nothing.
+    What the gateway may use. At a limit it stops reading from devices: on the way to the broker it
+    drops nothing. What the broker inside the gateway keeps has a limit of its own, retain_bytes.
     """
 
   static let keys: [ConfigurationKey<LimitsConfiguration>] = [
