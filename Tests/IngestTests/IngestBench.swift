@@ -204,11 +204,6 @@ final class IngestBench {
     endTurn()
   }
 
-  func endShutdown() {
-    ingest.endShutdown(operations: &operations)
-    endTurn()
-  }
-
   func disconnectAll() {
     ingest.disconnectAll(at: now, operations: &operations)
     endTurn()
