@@ -17,8 +17,8 @@ struct RouteSubject: ~Escapable {
   }
 }
 
-/// The templates of all routes as numbers and ranges of one memory, so that filling one in counts no
-/// reference and allocates nothing.
+/// The templates of all routes as numbers and ranges of one memory, so that filling one in counts
+/// no reference and allocates nothing.
 struct CompiledTemplates: ~Copyable {
   /// A range of the texts.
   struct Text: BitwiseCopyable {

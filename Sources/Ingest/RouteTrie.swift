@@ -12,8 +12,9 @@ enum RouteSource: UInt8, BitwiseCopyable, CaseIterable {
 /// The routes of one source as a tree of levels.
 ///
 /// A look-up follows the levels of its subject: at each at most the child with these bytes and the
-/// one that stands for any level. Its cost is that of the routes which match so far, whatever others
-/// there are; a subtree whose routes all come later in the file than one found is passed over.
+/// one that stands for any level. Its cost is that of the routes which match so far, whatever
+/// others there are; a subtree whose routes all come later in the file than one found is passed
+/// over.
 struct RouteTrie: Sendable {
   /// A route that matches, and what finding it took.
   struct Found: BitwiseCopyable {
@@ -89,8 +90,8 @@ struct RouteTrie: Sendable {
     return found
   }
 
-  /// `start` is where the next level begins, one beyond the end when there is none. Recurses as deep
-  /// as the routes have levels.
+  /// `start` is where the next level begins, one beyond the end when there is none. Recurses as
+  /// deep as the routes have levels.
   private func search(_ node: Int, _ subject: RawSpan, from start: Int, _ found: inout Found) {
     found.visits += 1
     let here = nodes[node]

@@ -57,8 +57,8 @@ struct Router: ~Copyable {
   private var topic = GrowableBytes()
   private var value = GrowableBytes()
 
-  /// `lanes` begins with the lanes that the configuration names; the router adds others. `seed` keeps
-  /// devices from choosing topics that are slow to find.
+  /// `lanes` begins with the lanes that the configuration names; the router adds others. `seed`
+  /// keeps devices from choosing topics that are slow to find.
   init(configuration: GatewayConfiguration, lanes: LaneTable, seed: UInt64) {
     self.lanes = lanes
     gatewayName = Array(configuration.gateway.name.utf8)
@@ -217,8 +217,8 @@ struct Router: ~Copyable {
     return prefixes.bytes.extracting((index == 0 ? 0 : prefixEnds[index - 1])..<prefixEnds[index])
   }
 
-  /// The key's partition as Danube's clients choose it, FNV-1a modulo their number; each in turn for
-  /// records without a key.
+  /// The key's partition as Danube's clients choose it, FNV-1a modulo their number; each in turn
+  /// for records without a key.
   private mutating func partition(
     of match: RouteMatch, _ route: Route, _ first: LaneID, key: UInt64?
   ) -> LaneID {

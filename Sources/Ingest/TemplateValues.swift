@@ -12,8 +12,8 @@ enum TemplateField: BitwiseCopyable {
 
 /// What templates are filled from: an adapter of one protocol, borrowing what was received.
 protocol TemplateValues: ~Copyable, ~Escapable {
-  /// Appends a value, decoded; nothing when the message does not have it. `name` is that of a field,
-  /// in lower case, or of a parameter.
+  /// Appends a value, decoded; nothing when the message does not have it. `name` is that of a
+  /// field, in lower case, or of a parameter.
   borrowing func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes)
 }
 

@@ -31,7 +31,8 @@ public final class TopicMetrics: Sendable {
     losses = Loss.allCases.map { loss in
       registry.counter(
         "danube_gateway_records_lost_total",
-        help: "Records of routes with ack = \"received\" that were answered and are lost, by reason.",
+        help:
+          "Records of routes with ack = \"received\" that were answered and are lost, by reason.",
         labels: [("reason", loss.label)])
     }
     refusals = RouteRefusal.allCases.map { refusal in

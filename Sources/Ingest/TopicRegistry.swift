@@ -31,11 +31,12 @@ struct TopicRegistry: ~Copyable {
   private var places = [Place](repeating: Place(), count: 64)
   private var entries: [Entry] = []
   private var texts = GrowableBytes()
-  private let seed: UInt64
+  /// Bytes that every hash begins with.
+  private let seed: [UInt8]
 
   /// `seed` keeps devices from choosing topics that share a place.
   init(seed: UInt64) {
-    self.seed = seed
+    self.seed = (0..<8).map { UInt8(truncatingIfNeeded: seed >> (8 * $0)) }
   }
 
   /// The entry of a topic; nil when there is none.
@@ -78,8 +79,8 @@ struct TopicRegistry: ~Copyable {
 
   private func hash(of topic: RawSpan) -> UInt64 {
     var hash = FNV1a()
-    unsafe withUnsafeBytes(of: seed) { unsafe hash.combine($0.bytes) }
+    hash.combine(seed.rawBytes)
     hash.combine(topic)
-    return mixed(hash.value ^ seed)
+    return mixed(hash.value)
   }
 }

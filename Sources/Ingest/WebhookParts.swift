@@ -1,6 +1,5 @@
 import Bytes
 import HTTP1
-import Records
 
 /// What all webhook connections share: memory that is used again, and what never changes.
 struct WebhookParts: ~Copyable {
@@ -12,13 +11,10 @@ struct WebhookParts: ~Copyable {
   var text = GrowableBytes()
   /// The body of an answer.
   var answer = GrowableBytes()
-  /// The lanes that answers name.
-  let lanes: LaneTable
   /// The attribute `webhook.source`, encoded.
   let sourceAttribute: [UInt8]
 
-  init(gatewayName: String, lanes: LaneTable) {
-    self.lanes = lanes
+  init(gatewayName: String) {
     var output = GrowableBytes()
     RecordFields.appendAttribute("webhook.source", Array(gatewayName.utf8), to: &output)
     sourceAttribute = RecordFields.array(output.bytes)

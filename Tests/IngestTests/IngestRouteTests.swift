@@ -45,7 +45,8 @@ struct IngestRouteTests {
     let device = bench.connect(.v5)
     let client = bench.accept(on: 1)
     bench.receive(
-      device, publish(.v5, 1, topic: "t/a") + publish(.v5, 2, topic: "t/b.c")
+      device,
+      publish(.v5, 1, topic: "t/a") + publish(.v5, 2, topic: "t/b.c")
         + publish(.v5, 3, topic: "t/a"))
     bench.send(client, post("/hooks/a", "x") + post("/hooks/d%2Fe", "y"))
     #expect(

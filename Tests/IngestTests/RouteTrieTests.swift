@@ -123,7 +123,9 @@ struct RouteTrieTests {
       var filters: [String] = []
       for _ in 0..<Int.random(in: 1...30, using: &generator) {
         var levels: [String] = []
-        for _ in 0..<Int.random(in: 1...5, using: &generator) { levels.append(level(names + ["+", "+"])) }
+        for _ in 0..<Int.random(in: 1...5, using: &generator) {
+          levels.append(level(names + ["+", "+"]))
+        }
         if Int.random(in: 0..<4, using: &generator) == 0 { levels[levels.count - 1] = "#" }
         let filter = levels.joined(separator: "/")
         if !filter.isEmpty { filters.append(filter) }
@@ -133,7 +135,9 @@ struct RouteTrieTests {
       try #require(linear.count == filters.count)
       for _ in 0..<50 {
         var levels: [String] = []
-        for _ in 0..<Int.random(in: 1...6, using: &generator) { levels.append(level(names + ["x"])) }
+        for _ in 0..<Int.random(in: 1...6, using: &generator) {
+          levels.append(level(names + ["x"]))
+        }
         let topic = levels.joined(separator: "/")
         let bytes = Array(topic.utf8)
         let expected = linear.firstIndex { $0.matches(bytes.rawBytes) }

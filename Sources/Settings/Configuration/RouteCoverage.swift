@@ -53,8 +53,8 @@ struct RouteCoverage {
     return nodes.count - 1
   }
 
-  /// The first route that takes all that `steps` would take; nil when none does. Several routes that
-  /// only do so together are not found.
+  /// The first route that takes all that `steps` would take; nil when none does. Several routes
+  /// that only do so together are not found.
   func firstCover(of steps: [RouteStep]) -> Int? {
     var first = Int.max
     search(0, steps[...], &first)

@@ -5,7 +5,8 @@ public struct RouteFilter: Sendable, Hashable, CustomStringConvertible {
   /// The number of wildcards, `+` and `#`.
   public let wildcardCount: Int
 
-  /// Reads a filter: 1 to 65,535 bytes and 1 to 128 levels without NUL, `+` alone in its level, `#` alone in the last.
+  /// Reads a filter: 1 to 65,535 bytes and 1 to 128 levels without NUL, `+` alone in its level, `#`
+  /// alone in the last.
   public init(parsing text: String) throws(SettingsProblem) {
     let shown = quoted(text)
     if text.isEmpty { throw SettingsProblem("the filter is empty") }
