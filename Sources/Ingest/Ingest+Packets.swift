@@ -155,10 +155,12 @@ extension Ingest {
     } else {
       connections[id].clientID = [UInt8](copying: view.clientID)
     }
+    // An older connection of the device may have ended in this turn, or ends now: its will comes
+    // before anything that the device says on this one.
+    settleEndedWills(at: now, operations: &operations)
     let isPresent = takeOver(
       connections[id].clientID, by: id, isCleanStart: view.isCleanStart, at: now,
       operations: &operations)
-    // Before anything that the device says now.
     settleEndedWills(at: now, operations: &operations)
     var attribute = GrowableBytes()
     RecordFields.appendAttribute(

@@ -152,11 +152,11 @@ final class IngestBench {
     if endsTurn { endTurn() }
   }
 
-  func endReceive(_ descriptor: Int32, _ error: IOError?) {
+  func endReceive(_ descriptor: Int32, _ error: IOError?, endsTurn: Bool = true) {
     guard let token = sockets[descriptor]?.receive else { return }
     sockets[descriptor]?.receive = nil
     complete(token, .receiveEnded(error))
-    endTurn()
+    if endsTurn { endTurn() }
   }
 
   func endAccept(_ error: IOError) {

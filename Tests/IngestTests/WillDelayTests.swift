@@ -79,6 +79,23 @@ struct WillDelayTests {
     }
   }
 
+  @Test("A device whose connection ends and that comes back in the same turn comes back in time")
+  func sameTurn() throws {
+    let bench = try IngestBench()
+    let device = delayed(bench)
+    let again = bench.accept()
+    bench.endReceive(device, IOError(.connectionReset), endsTurn: false)
+    bench.receive(
+      again,
+      bench.connectPacket(.v5) {
+        $0.isCleanStart = false
+        $0.sessionExpirySeconds = 100
+      })
+    #expect(bench.output(again).dropFirst(2).first == 1)
+    for _ in 0..<20 { bench.pass(milliseconds: 1_000) }
+    #expect(bench.deliver().isEmpty && bench.ingest.wills.table.count == 0)
+  }
+
   @Test("A device that comes back with a clean start ends its session: the will goes at once")
   func cleanStart() throws {
     for isTakeOver in [false, true] {

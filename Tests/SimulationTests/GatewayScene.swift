@@ -303,6 +303,10 @@ final class GatewayScene {
     if gateway.store.bytesInUse != 0 {
       oracle.complain("\(gateway.store.bytesInUse) bytes leaked")
     }
+    // A delayed will that nobody took back would come now.
+    if devices.contains(where: { $0.habits.will == .delayed }) {
+      run(milliseconds: Int(WillOracle.delaySeconds) * 1_000)
+    }
     wills.check(devices, isBrokerCalm: isBrokerCalm)
     if metric("danube_gateway_mqtt_wills") > devices.count {
       oracle.complain("\(metric("danube_gateway_mqtt_wills")) wills are kept")

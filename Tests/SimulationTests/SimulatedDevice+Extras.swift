@@ -40,7 +40,7 @@ extension SimulatedDevice {
       payload: WillOracle.payload(device: number, connection: attempt))
     will.qos = .atLeastOnce
     if habits.will == .delayed {
-      will.delaySeconds = 600
+      will.delaySeconds = WillOracle.delaySeconds
       options.sessionExpirySeconds = 700
       options.isCleanStart = false
     }

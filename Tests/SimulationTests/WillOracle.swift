@@ -9,6 +9,8 @@ final class WillOracle {
   /// The topic and the key that every will has: those of the device's temperatures.
   static let mqttTopic = "sensors/will/temperature"
   static let danubeTopic = "/default/temperature"
+  /// Longer than a device ever stays away.
+  static let delaySeconds: UInt32 = 30
 
   private var acceptedCounts: [Place: Int] = [:]
   private var refused: Set<Place> = []
