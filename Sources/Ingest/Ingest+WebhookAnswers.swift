@@ -95,7 +95,7 @@ extension Ingest {
   ) {
     if outcome == .accepted {
       output.append("{\"status\":\"accepted\",\"topic\":\"")
-      output.append(contentsOf: lanes[reply.lane].topic)
+      output.append(contentsOf: webhooks.lanes[reply.lane].topic)
     } else {
       output.append("{\"status\":\"refused\",\"error\":\"")
       output.append(outcome.word)

@@ -48,7 +48,6 @@ public struct Ingest: ~Copyable {
   var connections: SlotTable<Connection>
   /// The connection of each client identifier.
   var clients: [[UInt8]: SlotID] = [:]
-  let lanes: LaneTable
   var batcher: Batcher
   var router: Router
   var timers = TimerQueue()
@@ -97,13 +96,12 @@ public struct Ingest: ~Copyable {
     unroutedPolicy = configuration.gateway.unrouted
     connections = SlotTable(capacity: limits.connections)
     wills = WillParts(capacity: limits.wills)
-    self.lanes = lanes
     batcher = Batcher(
       store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
     router = Router(configuration: configuration, lanes: lanes, seed: random.next())
     unrouted = UnroutedSampler(topics: unroutedTopics)
-    webhooks = WebhookParts(gatewayName: configuration.gateway.name)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
   }
 
   /// Starts to accept devices on a socket that listens.

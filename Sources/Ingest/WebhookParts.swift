@@ -1,5 +1,6 @@
 import Bytes
 import HTTP1
+import Records
 
 /// What all webhook connections share: memory that is used again, and what never changes.
 struct WebhookParts: ~Copyable {
@@ -11,10 +12,13 @@ struct WebhookParts: ~Copyable {
   var text = GrowableBytes()
   /// The body of an answer.
   var answer = GrowableBytes()
+  /// The lanes that answers name.
+  let lanes: LaneTable
   /// The attribute `webhook.source`, encoded.
   let sourceAttribute: [UInt8]
 
-  init(gatewayName: String) {
+  init(gatewayName: String, lanes: LaneTable) {
+    self.lanes = lanes
     var output = GrowableBytes()
     RecordFields.appendAttribute("webhook.source", Array(gatewayName.utf8), to: &output)
     sourceAttribute = RecordFields.array(output.bytes)

@@ -48,12 +48,12 @@ extension IngestBench {
     _ change: (inout ListenerConfiguration) -> Void = { _ in }
   ) throws -> IngestBench {
     try IngestBench(
-      routes: [("t/#", "/default/t", "{client_id}")], memoryBytes: memoryBytes
+      routes: [("t/#", "/default/t", "{client_id}")], memoryBytes: memoryBytes,
+      maxTopics: maxTopics
     ) { configuration in
       configuration.routes.insert(
         try RouteConfiguration(webhook: "/hooks/*", to: "/default/hooks", key: "{topic}"), at: 0)
       configuration.routes = routes + configuration.routes
-      configuration.limits.maxTopics = maxTopics
       var listener = ListenerConfiguration()
       listener.kind = .webhook
       change(&listener)

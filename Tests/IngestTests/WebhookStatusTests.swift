@@ -11,6 +11,7 @@ struct WebhookStatusTests {
   static let table: [(request: String, status: Int, closes: Bool)] = [
     (post("/none"), 404, false),
     (post("/none", "body"), 404, false),
+    // The rest of a path begins after its slash.
     (post("/hooks"), 404, false),
     (post("/hooks/"), 202, false),
     (post("/hooksx"), 404, false),
