@@ -6,7 +6,7 @@ extension IngestNotice {
   var level: LogLevel {
     switch kind {
     case .unrouted: .info
-    case .recordRefused, .recordsLost: .error
+    case .recordRefused, .recordsLost, .willDropped: .error
     case .protocolError: .warning
     case .connectionLimit: .warning
     case .limitReached: .warning
@@ -23,6 +23,7 @@ extension IngestNotice {
     case .connectionLimit: "ingest.connection_refused"
     case .unrouted: "ingest.unrouted"
     case .limitReached: "mqtt.disconnected"
+    case .willDropped: "mqtt.will_dropped"
     case .recordRefused: "danube.record_refused"
     case .badRequest: "webhook.bad_request"
     case .topicRefused: "route.topic_refused"

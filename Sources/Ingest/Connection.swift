@@ -34,6 +34,10 @@ struct Connection: ~Copyable {
   var clientID: [UInt8] = []
   /// The attribute `mqtt.client_id`, encoded.
   var clientAttribute: [UInt8] = []
+  /// The will in its place, while the connection is open and has one.
+  var will: SlotID?
+  /// What the ingest side counts for this connection's topic aliases.
+  var countedAliasBytes = 0
   var phase = Phase.connecting
   /// Whether a receive is armed.
   var isReceiving = true

@@ -147,6 +147,7 @@ extension Ingest {
   /// Closes at once; nothing more is sent.
   mutating func close(_ id: SlotID, operations: inout OperationQueue) {
     guard connections.contains(id), connections[id].phase != .closing else { return }
+    endWill(of: id)
     connections[id].phase = .closing
     dropInput(id)
     operations.append(.close(connections[id].descriptor), token: token(Verb.close, id))
@@ -158,6 +159,7 @@ extension Ingest {
     case .closing, .lingering: return
     case .connecting, .open: break
     }
+    endWill(of: id)
     if connections[id].outbox.isEmpty {
       close(id, operations: &operations)
       return
@@ -174,6 +176,7 @@ extension Ingest {
     guard connections.contains(id) else { return }
     let clientID = connections[id].clientID
     if clients[clientID] == id { clients[clientID] = nil }
+    aliasBytes -= connections[id].countedAliasBytes
     let listener = connections[id].listener
     listeners[listener].connectionCount -= 1
     metrics.listener(listener).connections.set(listeners[listener].connectionCount)

@@ -1,3 +1,4 @@
+import IOPort
 import Metrics
 import Records
 
@@ -6,6 +7,9 @@ extension Ingest {
   /// Tells how full everything is. Once a turn.
   func tellLevels() {
     metrics.inputBytes.set(inputBytes)
+    metrics.mqtt.topicAliasBytes.set(aliasBytes)
+    metrics.mqtt.wills.set(wills.table.count)
+    metrics.mqtt.willBytes.set(wills.byteCount)
     metrics.batchBytes.set(batcher.store.bytesInUse)
     metrics.batches.set(batcher.store.batchesInUse)
     metrics.memoryExhausted.set(Int64(batcher.isExhausted ? 1 : 0))

@@ -141,6 +141,7 @@ extension Ingest {
 
   /// Lets connections that wait for memory try again, the longest waiting first.
   private mutating func wakeWaiting(at now: Instant, operations: inout OperationQueue) {
+    guard wakeWaitingWills(at: now) else { return }
     for _ in 0..<waiting.count {
       guard let id = waiting.popFirst() else { return }
       guard connections.contains(id) else { continue }

@@ -11,18 +11,24 @@ extension Ingest {
     _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
     operations: inout OperationQueue
   ) -> Next {
-    guard let match = router.firstMatch(.mqtt, view.topic) else {
-      return unrouted(id, view, at: now, operations: &operations)
+    guard view.matchesPayloadFormat else {
+      metrics.refused(.payloadFormat).add(1)
+      return refuse(
+        id, view, reason: .payloadFormatInvalid, text: "the payload is not UTF-8 as it says",
+        at: now, operations: &operations)
     }
     // Taken out while spans of it are held, because appending changes the rest of `self`.
     var fields = RouteFields()
     swap(&fields, &routeFields)
-    let result = append(id, view, match, &fields, at: now)
+    fields.attributes.removeAll()
+    fields.attributes.append(contentsOf: connections[id].clientAttribute)
+    let clientID = connections[id].clientID
+    let result = takeIn(
+      view, from: clientID.rawBytes, sender: id.sender,
+      source: view.qos == .atMostOnce ? .none : nextSource(of: id), &fields, at: now)
     swap(&fields, &routeFields)
     switch result {
     case .appended(let isAwaited):
-      metrics.route(match.index).records.add(1)
-      metrics.route(match.index).payloadBytes.add(UInt64(view.payload.byteCount))
       if view.qos == .atMostOnce { return .goOn }
       if isAwaited {
         connections[id].answers.appendWaiting(packetID: view.packetID)
@@ -31,9 +37,17 @@ extension Ingest {
         answer(id, view.packetID, reason: .success, at: now, operations: &operations)
       }
       return .goOn
+    case .unrouted: return unrouted(id, view, at: now, operations: &operations)
     case .refused(let refusal):
+      count(refusal, peer: connections[id].peer, subject: view.topic)
       let reason: ReasonCode = refusal == .tooManyTopics ? .quotaExceeded : .topicNameInvalid
       return refuse(id, view, reason: reason, text: refusal.text, at: now, operations: &operations)
+    case .tooManyProperties:
+      metrics.refused(.properties).add(1)
+      return refuse(
+        id, view, reason: .quotaExceeded,
+        text: "the message has too many properties, or too large ones", at: now,
+        operations: &operations)
     case .tooLarge:
       metrics.refused(.tooLarge).add(1)
       return refuse(
@@ -57,43 +71,60 @@ extension Ingest {
 
   private static let topicAttribute = Array("mqtt.topic".utf8)
 
-  private enum Appended {
+  /// What became of a message.
+  enum TakenIn {
     case appended(isAwaited: Bool)
+    case unrouted
     case refused(RouteRefusal)
+    case tooManyProperties
     case tooLarge
     case noMemory
   }
 
-  private mutating func append(
-    _ id: SlotID, _ view: borrowing PublishView, _ match: RouteMatch,
+  /// Makes a message a record in the open batch of its lane. `fields` has the attributes that are
+  /// the sender's own.
+  mutating func takeIn(
+    _ view: borrowing PublishView, from clientID: RawSpan, sender: UInt64, source: RecordSource,
     _ fields: inout RouteFields, at now: Instant
-  ) -> Appended {
-    fields.attributes.removeAll()
+  ) -> TakenIn {
+    guard let match = router.firstMatch(.mqtt, view.topic) else { return .unrouted }
     RecordFields.appendAttribute(Self.topicAttribute.span, view.topic, to: &fields.attributes)
     fields.attributes.append(
       contentsOf: flags.bytes(
         qos: view.qos.rawValue, retain: view.isRetained, dup: view.isDuplicate))
-    fields.attributes.append(contentsOf: connections[id].clientAttribute)
-    let clientID = connections[id].clientID
+    if !view.properties.isEmpty,
+      !MessageAttributes.append(view.properties, to: &fields.attributes)
+    {
+      return .tooManyProperties
+    }
     let resolution = router.resolve(
-      match, subject: view.topic, values: MQTTValues(clientID: clientID.rawBytes),
-      sender: id.sender, into: &fields)
+      match, subject: view.topic, values: MQTTValues(clientID: clientID), sender: sender,
+      into: &fields)
     guard case .lane(let lane) = resolution else {
       guard case .refused(let refusal) = resolution else { return .refused(.missingValue) }
-      count(refusal, peer: connections[id].peer, subject: view.topic)
       return .refused(refusal)
     }
     let isAwaited = lane.acknowledgement != .received
-    let source =
-      view.qos == .atMostOnce
-      ? RecordSource.none : isAwaited ? nextSource(of: id) : RecordSource.answered
     let pieces = RecordPieces(
       prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,
       routingKey: fields.key.bytes, payload: view.payload,
-      publishTimeMilliseconds: unixMilliseconds, keyHash: lane.orderHash, source: source)
+      publishTimeMilliseconds: unixMilliseconds, keyHash: lane.orderHash,
+      source: isAwaited || source == .none ? source : .answered)
     if pieces.bodyBytes > BatchStore.maximumBodyBytes { return .tooLarge }
     guard append(pieces, to: lane, at: now) else { return .noMemory }
+    metrics.route(match.index).records.add(1)
+    metrics.route(match.index).payloadBytes.add(UInt64(view.payload.byteCount))
     return .appended(isAwaited: isAwaited)
+  }
+
+  /// Whether a route takes the topic.
+  func hasRoute(_ topic: RawSpan) -> Bool { router.firstMatch(.mqtt, topic) != nil }
+
+  /// Counts a message that no route takes.
+  mutating func noteUnrouted(_ topic: RawSpan, peer: SocketAddress) {
+    _ = unrouted.note(topic)
+    note(
+      .unrouted, "no route takes the topic", peer: peer, subject: shortText(topic, limit: 64))
   }
 
   /// No route takes the topic. As MQTT means it that is no error, unless the site says so.
@@ -101,10 +132,7 @@ extension Ingest {
     _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
     operations: inout OperationQueue
   ) -> Next {
-    _ = unrouted.note(view.topic)
-    note(
-      .unrouted, "no route takes the topic", peer: connections[id].peer,
-      subject: shortText(view.topic, limit: 64))
+    noteUnrouted(view.topic, peer: connections[id].peer)
     switch unroutedPolicy {
     case .accept:
       metrics.dropped(.noRoute).add(1)

@@ -14,6 +14,7 @@ extension Ingest {
         .close(listeners[index].descriptor),
         token: token(Verb.ignored, SlotID(index: 0, generation: 0)))
     }
+    endWillDelays()
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index) else { continue }
       if connections[id].kind == .webhook {
@@ -32,7 +33,7 @@ extension Ingest {
 
   /// Whether everything taken in is settled and every device knows.
   public var isDrained: Bool {
-    isShuttingDown && batcher.isIdle && connections.count == 0
+    isShuttingDown && wills.isSettled && batcher.isIdle && connections.count == 0
   }
 
   /// Tells every device that is still there why it has to go; its unanswered messages stay its own.
@@ -56,6 +57,7 @@ extension Ingest {
     for index in 0..<connections.upperBound {
       if let id = connections.tenant(at: index) { close(id, operations: &operations) }
     }
+    dropWills()
   }
 
   /// During the shutdown a device leaves as soon as all its answers are on their way.

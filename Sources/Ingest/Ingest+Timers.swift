@@ -126,10 +126,17 @@ extension Ingest {
       guard let id = connections.tenant(at: index), connections[id].phase == .open,
         !connections[id].waitsForMemory, !isRefusing(id, at: now)
       else { continue }
-      connections[id].waitsForMemory = true
-      waiting.append(id)
-      pause(id, at: now, operations: &operations)
+      waitForMemory(id, at: now, operations: &operations)
     }
+  }
+
+  /// Reads no further from a connection until there is memory for records.
+  mutating func waitForMemory(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    connections[id].waitsForMemory = true
+    waiting.append(id)
+    pause(id, at: now, operations: &operations)
   }
 
   /// Reads again: first what was kept, then the socket.

@@ -37,6 +37,7 @@ public struct Ingest: ~Copyable {
     static let timer: UInt8 = 5
     static let acceptAgain: UInt8 = 6
     static let ignored: UInt8 = 7
+    static let will: UInt8 = 8
   }
 
   let owner: UInt8
@@ -64,6 +65,9 @@ public struct Ingest: ~Copyable {
   var unixMilliseconds: UInt64 = 0
   /// Memory of the input buffers of all connections, and what is reserved beyond that.
   var inputBytes = 0
+  /// Memory of the topics behind topic aliases of all connections.
+  var aliasBytes = 0
+  var wills: WillParts
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
   /// Of that, for webhooks.
@@ -91,6 +95,7 @@ public struct Ingest: ~Copyable {
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
     connections = SlotTable(capacity: limits.connections)
+    wills = WillParts(capacity: limits.wills)
     batcher = Batcher(
       store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
@@ -157,6 +162,8 @@ public struct Ingest: ~Copyable {
     while let token = timers.popDue(at: now) {
       if token.verb == Verb.acceptAgain {
         accept(Int(token.slot.index), operations: &operations)
+      } else if token.verb == Verb.will {
+        checkWill(token.slot, at: now, operations: &operations)
       } else if connections.contains(token.slot) {
         checkLimits(token.slot, at: now, operations: &operations)
       }
@@ -169,6 +176,7 @@ public struct Ingest: ~Copyable {
   /// Ends a turn: seals batches that are due and sends what devices are to get.
   public mutating func flush(at now: Instant, operations: inout OperationQueue) {
     wakeInputWaiting(at: now, operations: &operations)
+    settleEndedWills(at: now, operations: &operations)
     if isShuttingDown { batcher.sealAll() } else { batcher.sealDue(at: now) }
     for id in dirty where connections.contains(id) {
       connections[id].isDirty = false

@@ -9,6 +9,10 @@ extension IngestMetrics {
     case tooLarge
     /// Memory is used up, and the protocol can say so.
     case noMemory
+    /// It has too many properties, or too large ones.
+    case properties
+    /// Its payload is not UTF-8 as it says.
+    case payloadFormat
     /// A value has a character that a Danube topic cannot have, and the route refuses that.
     case topicCharacter
     /// The message has no value for a placeholder of the topic.
@@ -31,6 +35,8 @@ extension IngestMetrics {
       case .noRoute: "no_route"
       case .tooLarge: "too_large"
       case .noMemory: "no_memory"
+      case .properties: "too_many_properties"
+      case .payloadFormat: "payload_format"
       case .topicCharacter: RouteRefusal.invalidCharacter.label
       case .topicValue: RouteRefusal.missingValue.label
       case .topicLength: RouteRefusal.topicTooLong.label

@@ -15,6 +15,10 @@ public final class IngestMetrics: Sendable {
     case pauseTimeout
     /// No memory for packets that are not complete.
     case inputMemory
+    /// No memory for topic aliases.
+    case aliasMemory
+    /// A CONNECT whose will cannot be kept, or has no route.
+    case will
     /// A message that has no route, or that Danube refuses, on MQTT 3.1.1.
     case refused
     /// The device has connected anew.
@@ -29,6 +33,8 @@ public final class IngestMetrics: Sendable {
       case .keepAliveTimeout: "keep_alive_timeout"
       case .pauseTimeout: "pause_timeout"
       case .inputMemory: "input_memory"
+      case .aliasMemory: "alias_memory"
+      case .will: "will"
       case .refused: "refused"
       case .takenOver: "taken_over"
       case .shutdown: "shutdown"
@@ -68,6 +74,8 @@ public final class IngestMetrics: Sendable {
   public let waitingForRecordMemory: Gauge
   /// Connections whose reading is withheld for want of memory for their incomplete packet.
   public let waitingForInputMemory: Gauge
+  /// What is counted of MQTT alone, beside connections.
+  public let mqtt: MQTTMetrics
   /// What is counted of webhooks alone.
   public let webhooks: WebhookMetrics
   /// Records whose topic has characters that were mapped.
@@ -112,6 +120,7 @@ public final class IngestMetrics: Sendable {
     sealedBatches = queue("sealed_batches")
     waitingForRecordMemory = queue("connections_for_record_memory")
     waitingForInputMemory = queue("connections_for_input_memory")
+    mqtt = MQTTMetrics(registry: registry)
     webhooks = WebhookMetrics(registry: registry)
     topicsMapped = counter(
       "topics_mapped",

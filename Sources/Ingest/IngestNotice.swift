@@ -15,6 +15,8 @@ public struct IngestNotice: Sendable {
     case topicRefused
     /// A device was disconnected for a limit of ours (time, size, memory).
     case limitReached
+    /// A device's will was not published.
+    case willDropped
     /// Danube refused a record for good.
     case recordRefused
     /// A webhook's request was malformed or too slow, and its connection ended.

@@ -65,7 +65,7 @@ enum RecordFields {
     return result
   }
 
-  private static func appendVarint(_ value: Int, to output: inout GrowableBytes) {
+  static func appendVarint(_ value: Int, to output: inout GrowableBytes) {
     var rest = UInt64(value)
     while rest >= 0x80 {
       output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -74,7 +74,7 @@ enum RecordFields {
     output.append(UInt8(truncatingIfNeeded: rest))
   }
 
-  private static func varintBytes(_ value: Int) -> Int {
+  static func varintBytes(_ value: Int) -> Int {
     max(1, (70 - UInt64(value).leadingZeroBitCount) / 7)
   }
 }

@@ -121,17 +121,26 @@ final class IngestBench {
 
   /// A connection of a client that is accepted already; its CONNACK is dropped.
   func connect(
-    _ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0, listener: Int = 0
+    _ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0, listener: Int = 0,
+    _ change: (inout ClientOptions) -> Void = { _ in }
   ) -> Int32 {
     let descriptor = accept(on: listener)
-    var options = ClientOptions(clientID: id)
-    options.keepAliveSeconds = keepAlive
-    var bytes = GrowableBytes()
-    ClientSession(version: version).writeConnect(options, into: &bytes)
-    receive(descriptor, RecordFields.array(bytes.bytes))
+    receive(descriptor, connectPacket(version, id: id, keepAlive: keepAlive, change))
     finishSend(descriptor)
     _ = output(descriptor)
     return descriptor
+  }
+
+  func connectPacket(
+    _ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0,
+    _ change: (inout ClientOptions) -> Void = { _ in }
+  ) -> [UInt8] {
+    var options = ClientOptions(clientID: id)
+    options.keepAliveSeconds = keepAlive
+    change(&options)
+    var bytes = GrowableBytes()
+    ClientSession(version: version).writeConnect(options, into: &bytes)
+    return [UInt8](copying: bytes.bytes)
   }
 
   func receive(_ descriptor: Int32, _ bytes: [UInt8], endsTurn: Bool = true) {
@@ -145,11 +154,11 @@ final class IngestBench {
     if endsTurn { endTurn() }
   }
 
-  func endReceive(_ descriptor: Int32, _ error: IOError?) {
+  func endReceive(_ descriptor: Int32, _ error: IOError?, endsTurn: Bool = true) {
     guard let token = sockets[descriptor]?.receive else { return }
     sockets[descriptor]?.receive = nil
     complete(token, .receiveEnded(error))
-    endTurn()
+    if endsTurn { endTurn() }
   }
 
   func endAccept(_ error: IOError) {
@@ -166,6 +175,14 @@ final class IngestBench {
       complete(token, .sent(count))
       endTurn()
     }
+  }
+
+  /// The port could not send.
+  func failSend(_ descriptor: Int32) {
+    guard let token = sockets[descriptor]?.send else { return }
+    sockets[descriptor]?.send = nil
+    complete(token, .sendFailed(IOError(.connectionReset)))
+    endTurn()
   }
 
   /// The port closes: what was under way ends first.
@@ -189,17 +206,29 @@ final class IngestBench {
     endTurn()
   }
 
-  func endShutdown() {
-    ingest.endShutdown(operations: &operations)
-    endTurn()
-  }
-
   func disconnectAll() {
     ingest.disconnectAll(at: now, operations: &operations)
     endTurn()
   }
 
+  func endShutdown() {
+    ingest.endShutdown(operations: &operations)
+    endTurn()
+  }
+
   // MARK: What is asked for
+
+  /// Takes all sealed batches and returns their records, delivered: the batches are complete.
+  func deliver() -> [Record] {
+    var records: [Record] = []
+    while let batch = takeBatch() {
+      for index in 0..<store.recordCount(of: batch) {
+        records.append(Record(store.body(batch, UInt32(index))))
+      }
+      tell(Progress(batch: batch, kind: .complete))
+    }
+    return records
+  }
 
   /// Takes the next sealed batch, as delivery does.
   func takeBatch() -> BatchID? {
@@ -254,13 +283,16 @@ final class IngestBench {
 /// A PUBLISH as a device sends it.
 func publish(
   _ version: ProtocolVersion, _ packetID: UInt16, topic: String = "t/x",
-  payload: [UInt8] = [1, 2, 3], qos: QoS = .atLeastOnce
+  payload: [UInt8] = [1, 2, 3], qos: QoS = .atLeastOnce,
+  _ change: (inout PublishProperties) -> Void = { _ in }
 ) -> [UInt8] {
+  var properties = PublishProperties()
+  change(&properties)
   var bytes = GrowableBytes()
   var session = ClientSession(version: version)
   session.writePublish(
     topic: Array(topic.utf8).span.bytes, payload: payload.span.bytes, qos: qos,
-    packetID: packetID, into: &bytes)
+    packetID: packetID, properties: properties, into: &bytes)
   return RecordFields.array(bytes.bytes)
 }
 

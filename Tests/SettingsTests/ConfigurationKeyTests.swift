@@ -62,6 +62,7 @@ struct ConfigurationKeyTests {
     connect_timeout_s = 110
     max_keep_alive_s = 111
     receive_maximum = 112
+    topic_alias_max = 114
     max_pause_s = 113
     [[listen]]
     address = "d:4"
@@ -130,6 +131,7 @@ struct ConfigurationKeyTests {
     #expect(listener.connectTimeoutSeconds == 110)
     #expect(listener.maxKeepAliveSeconds == 111)
     #expect(listener.receiveMaximum == 112)
+    #expect(listener.topicAliasMaximum == 114)
     #expect(listener.maxPauseSeconds == 113)
     let webhooks = loaded.listeners[1]
     #expect(webhooks.kind == .webhook)
@@ -208,6 +210,7 @@ struct ConfigurationKeyTests {
     #expect(listener.connectTimeoutSeconds == 10)
     #expect(listener.maxKeepAliveSeconds == 0)
     #expect(listener.receiveMaximum == 256)
+    #expect(listener.topicAliasMaximum == 16)
     #expect(listener.maxPauseSeconds == 60)
     #expect(listener.maxBodyBytes == 1 << 20)
     #expect(listener.maxHeadBytes == 8192)

@@ -133,6 +133,7 @@ let keyCases: [KeyCase] = [
   integers("listen", "connect_timeout_s", 1...3600),
   integers("listen", "max_keep_alive_s", 0...65_535),
   integers("listen", "receive_maximum", 1...65_535),
+  integers("listen", "topic_alias_max", 0...1024),
   integers("listen", "max_pause_s", 1...86_400),
   sizes(
     "listen", "max_body", good: ["1024", "\"1KiB\"", "\"3840KiB\""],

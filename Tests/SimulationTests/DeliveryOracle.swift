@@ -39,7 +39,7 @@ final class DeliveryOracle {
     return payload
   }
 
-  private static func identity(of payload: [UInt8]) -> (device: Int, number: Int)? {
+  static func identity(of payload: [UInt8]) -> (device: Int, number: Int)? {
     let parts = payload.prefix(24).split(
       separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, let device = Int(String(decoding: parts[0], as: UTF8.self)),

@@ -25,6 +25,7 @@ final class GatewayScene {
   /// Nil with the embedded broker.
   let broker: ScriptedBroker?
   let oracle = DeliveryOracle()
+  let wills = WillOracle()
   private(set) var devices: [SimulatedDevice] = []
   /// Clients of webhooks; their numbers follow those of the devices.
   private(set) var webhooks: [SimulatedWebhook] = []
@@ -186,8 +187,37 @@ final class GatewayScene {
 
   /// Tells the oracle what a consumer or the broker has.
   func accepted(topic: String, key: [UInt8], payload: [UInt8]) {
+    if let place = WillOracle.place(of: payload), place.device < devices.count {
+      wills.accepted(place, topic: topic, key: key, of: devices[place.device])
+      return
+    }
+    checkPlace(topic: topic, key: key, payload: payload)
     oracle.accepted(topic: topic, key: key, payload: payload) { [devices] device, number in
       device < devices.count ? devices[device].messages[number].qos : .atLeastOnce
+    }
+  }
+
+  /// Whether a device's record came where its MQTT topic leads, by alias or not.
+  private func checkPlace(topic: String, key: [UInt8], payload: [UInt8]) {
+    guard let (index, number) = DeliveryOracle.identity(of: payload), index < devices.count,
+      number < devices[index].messages.count
+    else { return }
+    let levels = String(decoding: devices[index].messages[number].topic, as: UTF8.self)
+      .split(separator: "/")
+    let expected: (topic: String, key: String)? =
+      switch levels.first {
+      case "sensors": (WillOracle.danubeTopic, devices[index].name)
+      case "keyed": ("/default/keyed", String(levels[1]))
+      case "alarm": ("/default/alarm", "alarm")
+      default: nil
+      }
+    guard let expected else { return }
+    if topic != expected.topic || key != Array(expected.key.utf8) {
+      oracle.complain("\(index):\(number) came to \(topic) with key \(key)")
+    }
+    if topic == WillOracle.danubeTopic {
+      devices[index].newestAccepted = max(
+        devices[index].newestAccepted, devices[index].firstConnections[number])
     }
   }
 
@@ -249,11 +279,12 @@ final class GatewayScene {
 
   /// Everything wrong so far.
   var violations: [String] {
-    oracle.violations + devices.flatMap(\.violations) + webhooks.flatMap(\.violations)
+    oracle.violations + wills.violations + devices.flatMap(\.violations)
+      + webhooks.flatMap(\.violations)
   }
 
   /// After everything healed: everything outstanding is delivered, answered, and forgotten.
-  func settle(milliseconds: Int = 120_000) -> [String] {
+  func settle(milliseconds: Int = 120_000, isBrokerCalm: Bool = false) -> [String] {
     let isDone = run(milliseconds: milliseconds) {
       devices.allSatisfy(\.isDone) && webhooks.allSatisfy(\.isDone)
         && gateway.store.batchesInUse == 0
@@ -271,6 +302,14 @@ final class GatewayScene {
     run(milliseconds: 2_000)
     if gateway.store.bytesInUse != 0 {
       oracle.complain("\(gateway.store.bytesInUse) bytes leaked")
+    }
+    // A delayed will that nobody took back would come now.
+    if devices.contains(where: { $0.habits.will == .delayed }) {
+      run(milliseconds: Int(WillOracle.delaySeconds) * 1_000)
+    }
+    wills.check(devices, isBrokerCalm: isBrokerCalm)
+    if metric("danube_gateway_mqtt_wills") > devices.count {
+      oracle.complain("\(metric("danube_gateway_mqtt_wills")) wills are kept")
     }
     // A packet that is on its way may be there, a message that waits may not.
     if inputBytes > 1_024 { oracle.complain("\(inputBytes) bytes of input leaked") }

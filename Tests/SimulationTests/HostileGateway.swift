@@ -98,6 +98,9 @@ final class HostileGateway {
     habits.restMilliseconds = 0...([0, 20, 100].randomElement(using: &random) ?? 0)
     habits.leavesPerMille = [0, 0, 10].randomElement(using: &random) ?? 0
     habits.stopsReadingPerMille = [0, 0, 100].randomElement(using: &random) ?? 0
+    habits.usesAliases = habits.version == .v5 && Bool.random(using: &random)
+    habits.will = [.none, .plain, .delayed].randomElement(using: &random) ?? .none
+    if habits.version == .v3_1_1, habits.will == .delayed { habits.will = .plain }
     habits.marksDuplicates = Bool.random(using: &random)
     habits.patienceMilliseconds = [2_000, 5_000].randomElement(using: &random) ?? 5_000
     return habits
@@ -146,6 +149,7 @@ final class HostileGateway {
       let outcome = fault()
       if case .fail(.invalidArgument, _) = outcome {
         scene.oracle.refused(payload: message.payload)
+        scene.wills.refused(payload: message.payload)
       }
       return .init(outcome, delayMilliseconds: delay)
     }
@@ -220,7 +224,7 @@ final class HostileGateway {
   func run() -> [String] {
     scene.run(milliseconds: troubleMilliseconds + 3_100)
     heal()
-    var violations = scene.settle()
+    var violations = scene.settle(isBrokerCalm: isBrokerCalm)
     if isBrokerCalm { violations += unexplainedDuplicates() }
     return violations
   }
@@ -276,6 +280,8 @@ final class HostileGateway {
       "accept exhaustions": faults.acceptExhaustions, "refusals": faults.refusals,
       "spikes": faults.spikes, "peak KiB": scene.peakBytes >> 10,
       "full memory": scene.peakBytes > 900 << 10 ? 1 : 0,
+      "aliased": devices.reduce(0) { $0 + $1.aliasedCount }, "wills": scene.wills.acceptedCount,
+      "sessions resumed": devices.reduce(0) { $0 + $1.resumedCount },
       "pauses": scene.metric("danube_gateway_mqtt_reading_paused_total"),
     ]
   }

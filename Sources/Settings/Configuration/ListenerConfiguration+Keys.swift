@@ -26,6 +26,10 @@ extension ListenerConfiguration {
       """
     ) { $0.receiveMaximum = $1 },
     .init(
+      "topic_alias_max", .integer(0...1024, of: "aliases"), default: "16", onlyWith: isMQTT,
+      "How many topic aliases an MQTT 5 device may use on a connection; it is told. 0: none."
+    ) { $0.topicAliasMaximum = $1 },
+    .init(
       "max_pause_s", .seconds(1...86_400), default: "60", onlyWith: isMQTT,
       """
       How long the gateway may stop reading from a device because records cannot go on, before it

@@ -16,6 +16,8 @@ public struct ListenerConfiguration: Sendable, Equatable {
   public var maxKeepAliveSeconds = 0
   /// The QoS 1 messages of one connection that may wait for their PUBACK.
   public var receiveMaximum = 0
+  /// The topic aliases that one connection may use.
+  public var topicAliasMaximum = 0
   /// How long reading from a connection may be withheld before it is closed, in seconds.
   public var maxPauseSeconds = 0
 

@@ -14,9 +14,12 @@ public struct RouteAttribute: Sendable, Equatable {
   /// Attributes that records of one kind or another have by themselves; no route can set them.
   public static let standardNames = [
     "source", "mqtt.topic", "mqtt.qos", "mqtt.retain", "mqtt.dup", "mqtt.client_id",
+    "mqtt.content_type", "mqtt.response_topic", "mqtt.correlation_data", "mqtt.expiry_s",
     "webhook.source", "webhook.endpoint", "webhook.timestamp", "webhook.ip",
     "webhook.user_agent", "webhook.content_type",
   ]
+  /// The names that begin so are those of user properties of MQTT 5.
+  public static let userPropertyPrefix = "mqtt.user."
 }
 
 extension SettingsType where Value == [RouteAttribute] {
@@ -52,7 +55,9 @@ extension SettingsType where Value == [RouteAttribute] {
         "the name is empty, longer than 256 bytes or has control characters",
         remedy: "Choose another name.")
     }
-    if RouteAttribute.standardNames.contains(name) {
+    if RouteAttribute.standardNames.contains(name)
+      || name.hasPrefix(RouteAttribute.userPropertyPrefix)
+    {
       return SettingsProblem(
         "records have this attribute already",
         remedy: "Choose another name, or leave it out.")

@@ -62,7 +62,11 @@ extension RouteConfiguration: ConfigurationSection {
       "attributes", .routeAttributes, default: "{}", sample: "{ room = \"{1}\" }", isActive: true,
       """
       Attributes of a record, each a template; one whose placeholders all come out empty is left
-      out. Every record has the standard ones of its kind as well.
+      out. Every record has the standard ones of its kind as well. Of MQTT: source, mqtt.topic,
+      mqtt.qos, mqtt.retain, mqtt.dup, mqtt.client_id, and what an MQTT 5 message says besides:
+      mqtt.content_type, mqtt.response_topic, mqtt.correlation_data (base64), mqtt.expiry_s,
+      mqtt.user.NAME. Of webhooks: source, webhook.source, webhook.endpoint, webhook.timestamp,
+      webhook.ip, webhook.user_agent, webhook.content_type.
       """
     ) { $0.attributes = $1 },
   ]
