@@ -61,8 +61,8 @@ extension RouteConfiguration: ConfigurationSection {
     .init(
       "attributes", .routeAttributes, default: "{}", sample: "{ room = \"{1}\" }", isActive: true,
       """
-      Attributes of a record, each a template; one whose placeholders all come out empty is left
-      out. Every record has the standard ones of its kind as well.
+      Attributes of a record, each a template; one for whose placeholders the message has no value
+      is left out. Every record has the standard ones of its kind as well.
       """
     ) { $0.attributes = $1 },
   ]
