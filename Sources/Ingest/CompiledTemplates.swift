@@ -73,27 +73,26 @@ struct CompiledTemplates: ~Copyable {
     return ID(start: start, end: UInt32(parts.count))
   }
 
-  /// Appends a template filled in; false when all its placeholders came out empty, and it has some.
+  /// Appends a template filled in; false when it has placeholders and the message none of their
+  /// values. A value that is there and empty counts.
   func expand<Values: TemplateValues & ~Copyable & ~Escapable>(
     _ id: ID, _ subject: borrowing RouteSubject, _ values: borrowing Values,
     to output: inout GrowableBytes
   ) -> Bool {
     let before = output.count
-    var literalBytes = 0
     var hasPlaceholder = false
+    var hasValue = false
     for index in Int(id.start)..<Int(id.end) {
       if case .literal(let text) = parts[index] {
         output.append(bytes(of: text))
-        literalBytes += Int(text.length)
       } else {
         hasPlaceholder = true
-        append(parts[index], subject, values, to: &output)
+        if append(parts[index], subject, values, to: &output) { hasValue = true }
       }
     }
-    let isFilled = !hasPlaceholder || output.count > before + literalBytes
     // Danube wants UTF-8. What MQTT carries is checked, what HTTP carries can be anything.
     if subject.source == .webhook { output.repairText(from: before) }
-    return isFilled
+    return hasValue || !hasPlaceholder
   }
 
   /// Appends a Danube topic filled in. `maps` says what becomes of bytes that it cannot have; the
@@ -109,8 +108,9 @@ struct CompiledTemplates: ~Copyable {
         continue
       }
       let before = output.count
-      append(parts[index], subject, values, to: &output)
-      if output.count == before { throw .missingValue }
+      guard append(parts[index], subject, values, to: &output), output.count > before else {
+        throw .missingValue
+      }
       if output.count > RouteTopic.limitBytes { throw .topicTooLong }
       for offset in before..<output.count where !isTopicByte(output.bytes.octet(at: offset)) {
         if !maps { throw .invalidCharacter }
@@ -129,22 +129,25 @@ struct CompiledTemplates: ~Copyable {
     return isMapped
   }
 
+  /// Appends a part; false when the message does not have its value.
   private func append<Values: TemplateValues & ~Copyable & ~Escapable>(
     _ part: Part, _ subject: borrowing RouteSubject, _ values: borrowing Values,
     to output: inout GrowableBytes
-  ) {
+  ) -> Bool {
     switch part {
     case .literal(let text): output.append(bytes(of: text))
     case .subject: output.append(subject.bytes)
     case .capture(let number):
-      guard let range = subject.captures.range(of: Int(number)) else { return }
+      guard let range = subject.captures.range(of: Int(number)) else { return false }
       let captured = subject.bytes.extracting(range)
       switch subject.source {
       case .mqtt: output.append(captured)
       case .webhook: PercentEncoding.decode(captured, isQuery: false, into: &output)
       }
-    case .field(let field, let name): values.append(field, name: bytes(of: name), to: &output)
+    case .field(let field, let name):
+      return values.append(field, name: bytes(of: name), to: &output)
     }
+    return true
   }
 }
 

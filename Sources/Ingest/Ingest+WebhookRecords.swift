@@ -178,17 +178,19 @@ extension Ingest {
 }
 
 extension RequestHead: TemplateValues {
-  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) {
+  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) -> Bool {
     switch field {
-    case .clientID: break
+    case .clientID: return false
     case .header:
       for index in 0..<fieldCount where isField(at: index, named: name) {
         output.append(fieldValue(at: index))
-        return
+        return true
       }
+      return false
     case .query:
-      guard let value = queryValue(of: name) else { return }
+      guard let value = queryValue(of: name) else { return false }
       PercentEncoding.decode(value, isQuery: true, into: &output)
+      return true
     }
   }
 }

@@ -12,9 +12,11 @@ enum TemplateField: BitwiseCopyable {
 
 /// What templates are filled from: an adapter of one protocol, borrowing what was received.
 protocol TemplateValues: ~Copyable, ~Escapable {
-  /// Appends a value, decoded; nothing when the message does not have it. `name` is that of a
-  /// field, in lower case, or of a parameter.
-  borrowing func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes)
+  /// Appends a value, decoded, which can be empty; false when the message does not have it. `name`
+  /// is that of a field, in lower case, or of a parameter.
+  borrowing func append(
+    _ field: TemplateField, name: RawSpan, to output: inout GrowableBytes
+  ) -> Bool
 }
 
 /// An MQTT message beside its topic.
@@ -26,7 +28,9 @@ struct MQTTValues: TemplateValues, ~Escapable {
     self.clientID = clientID
   }
 
-  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) {
-    if case .clientID = field { output.append(clientID) }
+  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) -> Bool {
+    guard case .clientID = field else { return false }
+    output.append(clientID)
+    return true
   }
 }

@@ -11,13 +11,16 @@ struct PlayedValues: TemplateValues {
   var headers: [String: String] = [:]
   var query: [String: String] = [:]
 
-  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) {
+  func append(_ field: TemplateField, name: RawSpan, to output: inout GrowableBytes) -> Bool {
     let name = String(decoding: [UInt8](copying: name), as: UTF8.self)
-    switch field {
-    case .clientID: output.append(contentsOf: Array(clientID.utf8))
-    case .header: output.append(contentsOf: Array((headers[name] ?? "").utf8))
-    case .query: output.append(contentsOf: Array((query[name] ?? "").utf8))
-    }
+    let value: String? =
+      switch field {
+      case .clientID: clientID
+      case .header: headers[name]
+      case .query: query[name]
+      }
+    output.append(contentsOf: Array((value ?? "").utf8))
+    return value != nil
   }
 }
 

@@ -98,7 +98,7 @@ struct RouteDocumentTests {
           #expect(resolved?.key == cells[2].first ?? "", "\(row)")
           let expected = cells[3].flatMap { text -> [UInt8] in
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            return attribute(parts[0], parts[1])
+            return attribute(parts[0], parts.count == 2 ? parts[1] : "")
           }
           #expect(resolved?.attributes == expected, "\(row)")
         }
@@ -130,6 +130,8 @@ struct RouteDocumentTests {
       #expect(
         text.contains("`\(entry.name)`") || text.contains("`\(entry.name) = "), "\(entry.name)")
     }
-    for loss in TopicMetrics.Loss.allCases { #expect(text.contains("`\(loss.label)`")) }
+    for loss in [IngestMetrics.Drop.refused, .shutdown] {
+      #expect(text.contains("`\(loss.label)`"))
+    }
   }
 }

@@ -166,14 +166,18 @@ struct RouteTopicTests {
     #expect(Set(try hashes(.none, key: "{client_id}", messages)).count == 4)
   }
 
-  @Test("A key whose placeholders are all empty is none")
+  @Test("A key that is empty, or whose placeholders the message has not, is none")
   func emptyKey() throws {
     let bench = RouteBench([
-      try RouteConfiguration(
-        webhook: "/h/*", to: "/default/h", key: "id-{query.id}")
+      try RouteConfiguration(webhook: "/h/*", to: "/default/h", key: "id-{query.id}"),
+      try RouteConfiguration(mqtt: "a/#", to: "/default/a", key: "{1}"),
+      try RouteConfiguration(mqtt: "b/#", to: "/default/a", key: "b-{1}"),
     ])
     #expect(bench.resolve(.webhook, "/h/a")?.key == "")
     #expect(bench.resolve(.webhook, "/h/a", PlayedValues(query: ["id": "7"]))?.key == "id-7")
+    #expect(bench.resolve(.webhook, "/h/a", PlayedValues(query: ["id": ""]))?.key == "id-")
+    #expect(bench.mqtt("a")?.key == "")
+    #expect(bench.mqtt("b")?.key == "b-")
   }
 
   @Test("Ten thousand topics made by devices are told apart, whatever the seed")

@@ -106,13 +106,19 @@ struct RouterTests {
     #expect(resolved.attributes == attribute("rest", "\u{FFFD}x"))
   }
 
-  @Test("Attributes whose placeholders are all empty are left out")
-  func emptyAttributes() throws {
+  @Test("Attributes are left out when the message has no value for them; empty is a value")
+  func missingAttributes() throws {
     let bench = RouteBench(try Self.routes())
-    #expect(bench.resolve(.webhook, "/hooks/a/")?.attributes == [])
+    func attributes(_ values: PlayedValues) -> [UInt8]? {
+      bench.resolve(.webhook, "/hooks/a/", values)?.attributes
+    }
+    let rest = attribute("rest", "")
+    #expect(attributes(PlayedValues()) == rest)
+    #expect(attributes(PlayedValues(query: ["id": "7"])) == rest + attribute("event", ":7"))
+    #expect(attributes(PlayedValues(headers: ["x-event": ""])) == rest + attribute("event", ":"))
     #expect(
-      bench.resolve(.webhook, "/hooks/a/", PlayedValues(query: ["id": "7"]))?.attributes
-        == attribute("event", ":7"))
+      bench.mqtt("sensors//temperature")?.attributes
+        == attribute("room", "") + attribute("path", "dev/sensors//temperature"))
   }
 
   @Test("An attribute of more than 127 bytes has lengths of two bytes")

@@ -61,12 +61,12 @@ extension RouteConfiguration: ConfigurationSection {
     .init(
       "attributes", .routeAttributes, default: "{}", sample: "{ room = \"{1}\" }", isActive: true,
       """
-      Attributes of a record, each a template; one whose placeholders all come out empty is left
-      out. Every record has the standard ones of its kind as well. Of MQTT: source, mqtt.topic,
-      mqtt.qos, mqtt.retain, mqtt.dup, mqtt.client_id, and what an MQTT 5 message says besides:
-      mqtt.content_type, mqtt.response_topic, mqtt.correlation_data (base64), mqtt.expiry_s,
-      mqtt.user.NAME. Of webhooks: source, webhook.source, webhook.endpoint, webhook.timestamp,
-      webhook.ip, webhook.user_agent, webhook.content_type.
+      Attributes of a record, each a template; one for whose placeholders the message has no value
+      is left out. Every record has the standard ones of its kind as well. Of MQTT: source,
+      mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup, mqtt.client_id, and what an MQTT 5 message says
+      besides: mqtt.content_type, mqtt.response_topic, mqtt.correlation_data (base64),
+      mqtt.expiry_s, mqtt.user.NAME. Of webhooks: source, webhook.source, webhook.endpoint,
+      webhook.timestamp, webhook.ip, webhook.user_agent, webhook.content_type.
       """
     ) { $0.attributes = $1 },
   ]
