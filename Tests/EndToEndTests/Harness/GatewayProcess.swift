@@ -44,7 +44,8 @@ final class GatewayProcess {
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
     process = try Self.start(configurationPath, in: folder, environment: environment)
-    try waitUntilReady(hasBroker: configuration.brokerURL == nil)
+    try waitUntilReady(
+      hasBroker: configuration.brokerURL == nil, hasWebhooks: configuration.webhook != nil)
   }
 
   var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
@@ -117,9 +118,10 @@ final class GatewayProcess {
       environment: environment)
   }
 
-  private func waitUntilReady(hasBroker: Bool) throws {
+  private func waitUntilReady(hasBroker: Bool, hasWebhooks: Bool) throws {
     let deadline = Deadline()
-    for port in hasBroker ? [brokerPort, adminPort, mqttPort] : [adminPort, mqttPort] {
+    let others = (hasBroker ? [brokerPort] : []) + (hasWebhooks ? [webhookPort] : [])
+    for port in [adminPort, mqttPort] + others {
       _ = try deadline.wait(for: "port \(port) of the gateway") { () -> RawSocket? in
         if let end = process.poll() {
           throw EndToEndError("the gateway ended (\(end)): \(process.errorOutput.suffix(1000))")
