@@ -63,7 +63,7 @@ let package = Package(
     module(
       "LocalBroker", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
     module(
-      "Ingest", ["MQTT", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
+      "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
       "Delivery", ["Records", "DanubeUplink", "LocalBroker", "IOPort", "Metrics", "Bytes"]),
     module("Admin", ["HTTP1", "Metrics", "Settings", "IOPort", "Bytes"]),
@@ -102,7 +102,7 @@ let package = Package(
     tests("SettingsTests", ["Settings"]),
     tests("IOPortTests", ["IOPort", "Bytes"]),
     tests("DanubeProtocolTests", ["DanubeProtocol", "Bytes"]),
-    tests("RecordsTests", ["Records", "Bytes", "DanubeProtocol"]),
+    tests("RecordsTests", ["Records", "Bytes", "DanubeProtocol", "Rings"]),
     tests("MQTTTests", ["MQTT", "Bytes"]),
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
@@ -128,15 +128,18 @@ let package = Package(
         "Metrics", "Simulator",
       ]),
     tests(
-      "IngestTests", ["Ingest", "MQTT", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
+      "IngestTests",
+      ["Ingest", "MQTT", "HTTP1", "Records", "IOPort", "Bytes", "Settings", "Metrics"]),
     tests(
       "SimulationTests",
       [
         "Simulator", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC", "DanubeProtocol",
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
-        "Metrics",
+        "Metrics", "Logs",
       ]),
-    tests("GatewayTests", ["Admin", "Gateway", "IOPort", "Settings"]),
+    tests(
+      "GatewayTests",
+      ["Gateway", "Admin", "Ingest", "Logs", "Metrics", "Settings", "IOPort", "Records", "Bytes"]),
     tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
     tests(

@@ -8,7 +8,7 @@ public import Settings
 /// are for whoever can reach a loopback address, and for no web page that a browser there shows.
 public struct AdminAuthorization: Sendable {
   /// What becomes of a request that changes something.
-  public enum Verdict: Sendable, Equatable {
+  public enum Verdict: BitwiseCopyable, Sendable, Equatable {
     /// It is carried out.
     case allowed
     /// 401, with `WWW-Authenticate: Bearer`: there is a token, and the request has another or none.

@@ -23,8 +23,8 @@ extension AdminServer {
     guard connections.contains(id) else { return }
     while case .reading = connections[id].phase {
       switch connections[id].reader.nextEvent() {
-      case .head: connections[id].noteHead()
-      case .body: continue
+      case .head: connections[id].noteHead(authorization)
+      case .body: connections[id].noteBody()
       case .end: answer(id)
       case .failed(let error):
         connections[id].facts = ClientConnection.Facts()
@@ -55,22 +55,23 @@ extension AdminServer {
   private mutating func answer(_ id: SlotID) {
     requestCount += 1
     switch connections[id].facts.target {
+    case .endpoint where connections[id].bodyIsTooLarge: sendError(id, statusCode: 413)
     case .endpoint(let endpoint):
       connections[id].phase = .answering
       connections[id].deadline = now.advanced(milliseconds: limits.requestMilliseconds)
-      requests.append(AdminRequest(connection: AdminConnection(slot: id), endpoint: endpoint))
+      requests.append(
+        AdminRequest(
+          connection: AdminConnection(slot: id), endpoint: endpoint,
+          isPut: connections[id].facts.isPut))
     case .wrongMethod: sendError(id, statusCode: 405)
+    case .refused(let verdict): sendError(id, statusCode: verdict.statusCode)
     case .unknown: sendError(id, statusCode: 404)
     }
   }
 
   private mutating func sendError(_ id: SlotID, statusCode: UInt16) {
-    var text = JSONText()
-    text.beginObject()
-    text.member("error", statusCode)
-    text.endObject()
     var body = GrowableBytes()
-    body.append(contentsOf: text.bytes)
+    body.append(contentsOf: AdminText.error(statusCode: statusCode))
     send(id, statusCode: statusCode, contentType: AdminContentType.json, body: body.bytes)
   }
 

@@ -23,6 +23,7 @@ public struct AdminServer: ~Copyable {
 
   let owner: UInt8
   let limits: AdminLimits
+  let authorization: AdminAuthorization
   let requestLimits = RequestLimits(headBytes: 8192, fieldCount: 64, bodyBytes: 4096)
   var connections: SlotTable<ClientConnection>
   var requests: [AdminRequest] = []
@@ -35,10 +36,14 @@ public struct AdminServer: ~Copyable {
   /// Connections closed as they came because the limit was reached.
   public private(set) var refusedCount: UInt64 = 0
 
-  /// A server whose tokens carry `owner`.
-  public init(owner: UInt8, limits: AdminLimits = AdminLimits()) {
+  /// A server whose tokens carry `owner`. Requests that change something need what `authorization`
+  /// says.
+  public init(
+    owner: UInt8, authorization: AdminAuthorization, limits: AdminLimits = AdminLimits()
+  ) {
     self.owner = owner
     self.limits = limits
+    self.authorization = authorization
     connections = SlotTable(capacity: limits.connectionCount)
   }
 
@@ -97,6 +102,12 @@ public struct AdminServer: ~Copyable {
   /// The next request for the owner to answer, nil when there is none.
   public mutating func nextRequest() -> AdminRequest? {
     requests.isEmpty ? nil : requests.removeFirst()
+  }
+
+  /// What was sent with a request that is not answered yet; empty when nothing was, or when its
+  /// connection has gone. At most 256 bytes: more is refused before the owner sees it.
+  public func body(of connection: AdminConnection) -> [UInt8] {
+    connections.contains(connection.slot) ? connections[connection.slot].body : []
   }
 
   /// Answers a request. The body is copied; for HEAD only its length is sent. A connection that has

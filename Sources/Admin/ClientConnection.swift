@@ -23,43 +23,55 @@ struct ClientConnection: ~Copyable {
   struct Facts: BitwiseCopyable {
     enum Target: BitwiseCopyable {
       case endpoint(AdminEndpoint)
-      case wrongMethod
+      case wrongMethod(AdminEndpoint)
+      /// It would change something, and may not.
+      case refused(AdminAuthorization.Verdict)
       case unknown
     }
 
     var target = Target.unknown
     var isHead = false
+    var isPut = false
     var keepsAlive = false
     var minorVersion: UInt8 = 1
 
     /// Of a request that could not be read.
     init() {}
 
-    init(_ head: borrowing RequestHead) {
+    init(_ head: borrowing RequestHead, _ authorization: AdminAuthorization) {
       isHead = head.method == .head
       keepsAlive = head.keepsAlive
       minorVersion = head.minorVersion
-      let endpoint: AdminEndpoint? =
-        if head.hasPath("/healthz") {
-          .health
-        } else if head.hasPath("/metrics") {
-          .metrics
-        } else if head.hasPath("/status") {
-          .status
-        } else {
-          nil
+      isPut = head.method == .put
+      for endpoint in AdminEndpoint.allCases where head.hasPath(endpoint.path) {
+        let isRead = head.method == .get || isHead
+        guard isRead || isPut && endpoint.isSettable else {
+          target = .wrongMethod(endpoint)
+          continue
         }
-      if let endpoint {
-        target = head.method == .get || isHead ? .endpoint(endpoint) : .wrongMethod
+        let verdict = isRead ? .allowed : authorization.verdict(for: head)
+        target = verdict == .allowed ? .endpoint(endpoint) : .refused(verdict)
       }
     }
+
+    /// Whether the body matters.
+    var wantsBody: Bool {
+      if case .endpoint = target { isPut } else { false }
+    }
   }
+
+  /// The most bytes of a body that matters.
+  static let bodyLimitBytes = 256
 
   let descriptor: Descriptor
   var reader: RequestReader
   var outbox = Outbox()
   var phase = Phase.reading
   var facts = Facts()
+  /// What was sent with the request, if that matters.
+  var body: [UInt8] = []
+  /// Whether more was sent than is taken.
+  var bodyIsTooLarge = false
   /// Whether the peer ended its direction.
   var peerEnded = false
   /// Whether a request has begun to arrive; its time limit runs.
@@ -74,10 +86,23 @@ struct ClientConnection: ~Copyable {
   }
 
   /// Takes what the head just read says; `100 Continue` goes out where it is waited for.
-  mutating func noteHead() {
-    facts = Facts(reader.head)
+  mutating func noteHead(_ authorization: AdminAuthorization) {
+    facts = Facts(reader.head, authorization)
+    body.removeAll()
+    bodyIsTooLarge = false
     if reader.head.expectsContinue {
       outbox.write { ResponseHead.writeContinue(into: &$0) }
+    }
+  }
+
+  /// Keeps the piece of a body just read, if it matters.
+  mutating func noteBody() {
+    guard facts.wantsBody else { return }
+    let piece = Array(copying: reader.body)
+    if body.count + piece.count > Self.bodyLimitBytes {
+      bodyIsTooLarge = true
+    } else {
+      body += piece
     }
   }
 
@@ -87,7 +112,10 @@ struct ClientConnection: ~Copyable {
       statusCode: statusCode, contentType: contentType, contentLength: body.byteCount,
       isLast: !facts.keepsAlive, minorVersion: facts.minorVersion,
       fields: [("Cache-Control", "no-store")])
-    if statusCode == 405 { head.fields.append(("Allow", "GET, HEAD")) }
+    if statusCode == 405, case .wrongMethod(let endpoint) = facts.target {
+      head.fields.append(("Allow", endpoint.allowedMethods.description))
+    }
+    if statusCode == 401 { head.fields.append(("WWW-Authenticate", "Bearer")) }
     outbox.write { head.write(into: &$0) }
     if !facts.isHead { outbox.append(body) }
   }

@@ -5,16 +5,6 @@ import IOPort
 
 /// One connection to a broker: its HTTP/2 session and its bytes on the way out.
 struct ConsumerConnection: ~Copyable {
-  enum Phase: BitwiseCopyable {
-    /// A connect is under way.
-    case connecting(deadline: Instant)
-    /// The connect was given up; its last completion is still to come.
-    case abandoned
-    case open(Descriptor)
-    /// The descriptor is being closed.
-    case closing
-  }
-
   /// What the port's receive does.
   enum Receiving: BitwiseCopyable {
     case active
@@ -27,7 +17,7 @@ struct ConsumerConnection: ~Copyable {
 
   let broker: Int
   let address: SocketAddress
-  var phase: Phase
+  var phase: ConnectionPhase
   var receiving = Receiving.active
   var session: ClientSession
   var outbox = Outbox()
@@ -45,15 +35,11 @@ struct ConsumerConnection: ~Copyable {
   }
 
   /// The descriptor while the connection is open.
-  var descriptor: Descriptor? {
-    if case .open(let descriptor) = phase { descriptor } else { nil }
-  }
+  var descriptor: Descriptor? { phase.descriptor }
 
   var isOpen: Bool { descriptor != nil }
 
-  var isConnecting: Bool {
-    if case .connecting = phase { true } else { false }
-  }
+  var isConnecting: Bool { phase.isConnecting }
 
   /// Whether its silence means something: it is not we who do not listen.
   var isListening: Bool {

@@ -1,45 +1,38 @@
 import DanubeProtocol
 public import IOPort
 
-// Where brokers are: the seeds, the hosts that look-ups name, and their addresses.
+// Brokers: the seeds, and the owners that look-ups name.
 extension DanubeConsumer {
-  private static var hostLimit: Int { 256 }
-
   /// Hosts whose addresses the consumer waits for, or that may have new ones. Answer each by
   /// ``resolved(_:addresses:)``; a partition that is not answered fails in time, and says so.
-  public var hostsToResolve: [ConsumerHost] { wantedHosts }
+  public var hostsToResolve: [NamedHost] { book.wanted }
 
   /// Replaces the seeds, with the addresses they have now. Connections stay.
-  public mutating func updateSeeds(_ newSeeds: [ConsumerSeed]) {
-    for entry in seeds { brokers[entry.broker].isSeed = false }
-    seeds = newSeeds.map { seed in
-      let authority = Self.authority(host: seed.host, port: seed.port)
-      let broker = broker(authority: authority, proxiedURL: [], addresses: seed.addresses)
+  public mutating func updateSeeds(_ newSeeds: [ResolvedHost]) {
+    for broker in seedBrokers { brokers[broker].isSeed = false }
+    book.setSeeds(newSeeds)
+    seedBrokers = book.seeds.map { seed in
+      let broker = broker(
+        authority: seed.host.authority, proxiedURL: [], addresses: seed.addresses)
       brokers[broker].isSeed = true
-      return ConsumerSeedEntry(seed: seed, broker: broker)
+      return broker
     }
-    let hosts = seeds.map { ConsumerHost(name: $0.seed.host, port: $0.seed.port) }
-    wantedHosts.removeAll { hosts.contains($0) }
-    seedCursor = seeds.isEmpty ? 0 : seedCursor % seeds.count
+    seedCursor = seedBrokers.isEmpty ? 0 : seedCursor % seedBrokers.count
   }
 
   /// Tells the addresses of a host, each with its port; none when it has none.
-  public mutating func resolved(_ host: ConsumerHost, addresses: [SocketAddress]) {
-    wantedHosts.removeAll { $0 == host }
-    for index in seeds.indices
-    where seeds[index].seed.host == host.name && seeds[index].seed.port == host.port {
-      let broker = seeds[index].broker
+  public mutating func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
+    book.resolved(host, addresses: addresses)
+    for (seed, broker) in zip(book.seeds, seedBrokers) where seed.host == host {
       if addresses.isEmpty {
         notices.append(.problem("no address for \(host.name)"))
         let retry = now.advanced(milliseconds: brokers[broker].backoff.next())
         brokers[broker].retryAt = max(brokers[broker].retryAt, retry)
       } else {
-        seeds[index].seed.addresses = addresses
-        brokers[broker].addresses = addresses
+        brokers[broker].addresses.addresses = addresses
       }
     }
-    if knownHosts.count >= Self.hostLimit { knownHosts.removeAll() }
-    knownHosts[host] = addresses.isEmpty ? nil : addresses
+    let place = AddressBook.Place(addresses: addresses, authority: host.authority)
     for partition in partitions.indices {
       guard case .resolving(let wanted, let owner, _) = partitions[partition].phase,
         wanted == host
@@ -47,29 +40,15 @@ extension DanubeConsumer {
       if addresses.isEmpty {
         failed(partition, "no address for \(host.name)")
       } else {
-        let authority = Self.authority(host: host.name, port: host.port)
-        bind(partition, to: owner, authority: authority, addresses: addresses)
+        bind(partition, to: owner, at: place)
       }
     }
   }
 
-  private mutating func want(_ host: ConsumerHost) {
-    guard SocketAddress(host: host.name, port: host.port) == nil, !wantedHosts.contains(host),
-      wantedHosts.count < Self.hostLimit
-    else { return }
-    wantedHosts.append(host)
-  }
-
   /// A broker could not be reached: its name may have moved.
   mutating func wantAddresses(ofBroker broker: Int) {
-    for entry in seeds where entry.broker == broker {
-      want(ConsumerHost(name: entry.seed.host, port: entry.seed.port))
-    }
-    let authority = brokers[broker].authority
-    for host in Array(knownHosts.keys)
-    where Self.authority(host: host.name, port: host.port) == authority {
-      knownHosts[host] = nil
-    }
+    for (seed, entry) in zip(book.seeds, seedBrokers) where entry == broker { book.want(seed.host) }
+    book.doubt(authority: brokers[broker].authority)
   }
 
   // MARK: Seeds
@@ -77,17 +56,18 @@ extension DanubeConsumer {
   /// A connection to a seed that can be asked now; without one, the next is being opened as soon as
   /// back-offs allow.
   mutating func seedConnection(operations: inout OperationQueue) -> SlotID? {
-    for offset in seeds.indices {
-      let entry = seeds[(seedCursor + offset) % seeds.count]
-      if let id = brokers[entry.broker].connection {
+    for offset in seedBrokers.indices {
+      let seed = (seedCursor + offset) % seedBrokers.count
+      let broker = seedBrokers[seed]
+      if let id = brokers[broker].connection {
         return connections[id].isOpen ? id : nil
       }
-      guard now >= brokers[entry.broker].retryAt else { continue }
-      if brokers[entry.broker].address == nil {
-        want(ConsumerHost(name: entry.seed.host, port: entry.seed.port))
+      guard now >= brokers[broker].retryAt else { continue }
+      if brokers[broker].addresses.current == nil {
+        book.want(book.seeds[seed].host)
       } else {
-        connect(entry.broker, operations: &operations)
-        if brokers[entry.broker].connection != nil { return nil }
+        connect(broker, operations: &operations)
+        if brokers[broker].connection != nil { return nil }
       }
     }
     return nil
@@ -96,18 +76,20 @@ extension DanubeConsumer {
   /// When a seed can be tried again, for those who wait for one.
   var seedDeadline: Instant {
     var deadline = Instant.distantFuture
-    for entry in seeds {
-      let broker = brokers[entry.broker]
+    for index in seedBrokers {
+      let broker = brokers[index]
       if broker.connection != nil { return .distantFuture }
-      if broker.retryAt > now || broker.address != nil { deadline = min(deadline, broker.retryAt) }
+      if broker.retryAt > now || broker.addresses.current != nil {
+        deadline = min(deadline, broker.retryAt)
+      }
     }
     return deadline
   }
 
   /// The seed failed: the next one is asked first.
   mutating func leaveSeed(_ broker: Int) {
-    guard !seeds.isEmpty, seeds[seedCursor].broker == broker else { return }
-    seedCursor = (seedCursor + 1) % seeds.count
+    guard !seedBrokers.isEmpty, seedBrokers[seedCursor] == broker else { return }
+    seedCursor = (seedCursor + 1) % seedBrokers.count
   }
 
   // MARK: Owners of topics
@@ -120,61 +102,37 @@ extension DanubeConsumer {
       return
     }
     let shown = String(decoding: answer.connectURL.prefix(256), as: UTF8.self)
-    guard let place = AdvertisedAddress(answer.connectURL) else {
+    guard let advertised = AdvertisedAddress(answer.connectURL) else {
       return failed(partition, "the broker names a place that is no address: \(shown)")
     }
-    if place.isTLS { return failed(partition, "TLS is not available yet: \(shown)") }
-    let owner = TopicOwner(
-      brokerURL: answer.brokerURL, isProxied: answer.isProxy && !answer.brokerURL.isEmpty)
-    let reached = connections[id].address
-    var addresses: [SocketAddress]
-    var authority = Self.authority(host: place.host, port: place.port)
-    let host = ConsumerHost(name: place.host, port: place.port)
-    if let literal = SocketAddress(host: place.host, port: place.port) {
-      addresses = [literal]
-      if literal.isUnspecified {
-        // A broker bound to every address advertises that: it means the host we reached it by.
-        addresses = [Self.with(place.port, reached)]
-        authority = addresses[0].description
-      }
-    } else if seeds.contains(where: {
-      $0.broker == asked && Self.isSameHost($0.seed.host, place.host)
-    }) {
-      addresses = [Self.with(place.port, reached)]
-    } else if let entry = seeds.first(where: {
-      Self.isSameHost($0.seed.host, place.host) && !brokers[$0.broker].addresses.isEmpty
-    }) {
-      addresses = brokers[entry.broker].addresses.map { Self.with(place.port, $0) }
-    } else if Self.isSameHost(place.host, "localhost") {
-      addresses = [.loopback(port: place.port)]
-    } else if let known = knownHosts[host] {
-      addresses = known
-    } else {
-      want(host)
-      let until = now.advanced(milliseconds: limits.connectTimeoutMilliseconds)
-      partitions[partition].phase = .resolving(host, owner: owner, until: until)
-      return
+    if advertised.isTLS { return failed(partition, "TLS is not available yet: \(shown)") }
+    let owner = TopicOwner(answer)
+    let host = NamedHost(name: advertised.host, port: advertised.port)
+    let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
+    if let place { return bind(partition, to: owner, at: place) }
+    guard book.want(host) else {
+      return failed(partition, "no address for \(host.name) yet: too many names wait for theirs")
     }
-    bind(partition, to: owner, authority: authority, addresses: addresses)
+    let until = now.advanced(milliseconds: limits.connectTimeoutMilliseconds)
+    partitions[partition].phase = .resolving(host, owner: owner, until: until)
   }
 
-  /// Lets a partition subscribe at a broker at `addresses`.
+  /// Lets a partition subscribe at a broker.
   private mutating func bind(
-    _ partition: Int, to owner: TopicOwner, authority: String, addresses: [SocketAddress]
+    _ partition: Int, to owner: TopicOwner, at place: AddressBook.Place
   ) {
     // The seed may be the owner under another name: its connection serves as well.
     let seed =
-      owner.isProxied
-      ? nil
-      : seeds.first { seed in
-        brokers[seed.broker].connection.map {
-          connections[$0].isOpen && addresses.contains(connections[$0].address)
+      owner.proxiedURL.isEmpty
+      ? seedBrokers.first { broker in
+        brokers[broker].connection.map {
+          connections[$0].isOpen && place.addresses.contains(connections[$0].address)
         } ?? false
-      }
-    let proxiedURL = owner.isProxied ? owner.brokerURL : []
+      } : nil
     partitions[partition].phase = .attaching(
-      broker: seed?.broker
-        ?? broker(authority: authority, proxiedURL: proxiedURL, addresses: addresses))
+      broker: seed
+        ?? broker(
+          authority: place.authority, proxiedURL: owner.proxiedURL, addresses: place.addresses))
   }
 
   /// The entry of a broker, found or made.
@@ -184,7 +142,7 @@ extension DanubeConsumer {
     if let known = brokers.firstIndex(where: {
       !$0.isForgotten && $0.authority == authority && $0.proxiedURL == proxiedURL
     }) {
-      if !addresses.isEmpty { brokers[known].addresses = addresses }
+      if !addresses.isEmpty { brokers[known].addresses.addresses = addresses }
       return known
     }
     let broker = ConsumerBroker(
@@ -195,19 +153,5 @@ extension DanubeConsumer {
     }
     brokers.append(broker)
     return brokers.count - 1
-  }
-
-  static func authority(host: String, port: UInt16) -> String {
-    host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
-  }
-
-  private static func with(_ port: UInt16, _ address: SocketAddress) -> SocketAddress {
-    var result = address
-    result.port = port
-    return result
-  }
-
-  private static func isSameHost(_ left: String, _ right: String) -> Bool {
-    left.lowercased() == right.lowercased()
   }
 }

@@ -12,7 +12,7 @@ extension DanubeConsumer {
 
   /// Opens a connection to a broker; without room or an address, its back-off begins.
   mutating func connect(_ broker: Int, operations: inout OperationQueue) {
-    guard let address = brokers[broker].address, !connections.isFull else {
+    guard let address = brokers[broker].addresses.current, !connections.isFull else {
       brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
       return
     }
@@ -120,7 +120,7 @@ extension DanubeConsumer {
   /// A connection did not come about.
   private mutating func connectionFailed(_ id: SlotID, _ broker: Int, _ text: String) {
     brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
-    brokers[broker].rotateAddress()
+    brokers[broker].addresses.advance()
     wantAddresses(ofBroker: broker)
     notices.append(.problem("\(brokers[broker].authority): \(text)"))
     unlink(id, from: broker, text)

@@ -29,7 +29,7 @@ extension DanubeConsumer {
     case .wantsSeed: startLookup(partition, operations: &operations)
     case .resolving(let host, _, let until):
       guard now >= until else { return }
-      wantedHosts.removeAll { $0 == host }
+      book.stopWanting(host)
       failed(partition, "no address for \(host.name)")
     case .attaching(let broker): attach(partition, broker, operations: &operations)
     case .consuming(let broker, let consumerID): keep(partition, broker, consumerID)

@@ -36,7 +36,10 @@ public struct DanubeConsumer: ~Copyable {
   /// The pause before a partitioned topic is asked for new partitions again.
   var refreshMilliseconds: Int
   var partitions: [Partition] = []
-  var seeds: [ConsumerSeedEntry] = []
+  /// Where brokers are.
+  var book = AddressBook()
+  /// The entry among the brokers of each seed in the book.
+  var seedBrokers: [Int] = []
   /// The seed that is asked first.
   var seedCursor = 0
   var brokers: [ConsumerBroker] = []
@@ -44,10 +47,6 @@ public struct DanubeConsumer: ~Copyable {
   var calls: SlotTable<ConsumerCall>
   var messages = HeldMessages()
   var notices = NoticeQueue()
-  /// Hosts whose addresses are wanted.
-  var wantedHosts: [ConsumerHost] = []
-  /// Addresses of hosts that brokers named.
-  var knownHosts: [ConsumerHost: [SocketAddress]] = [:]
   var random: SplitMix64
   var scratch = GrowableBytes()
   var requestID: UInt64 = 0
@@ -73,7 +72,7 @@ public struct DanubeConsumer: ~Copyable {
   public init(
     owner: UInt8, limits: ConsumerLimits = ConsumerLimits(), topic: [UInt8], subscription: [UInt8],
     consumerName: [UInt8], subscriptionType: SubscriptionType = .exclusive,
-    seeds: [ConsumerSeed], metrics: ConsumerMetrics = ConsumerMetrics(), seed: UInt64
+    seeds: [ResolvedHost], metrics: ConsumerMetrics = ConsumerMetrics(), seed: UInt64
   ) {
     limits.check()
     self.owner = owner

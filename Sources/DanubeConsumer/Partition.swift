@@ -1,3 +1,4 @@
+import DanubeProtocol
 import IOPort
 
 /// A topic without partitions, or one partition, on its way to a session and in it.
@@ -10,7 +11,7 @@ struct Partition {
     case wantsSeed
     case lookingUp
     /// The owner's host name has to be resolved by the consumer's owner.
-    case resolving(ConsumerHost, owner: TopicOwner, until: Instant)
+    case resolving(NamedHost, owner: TopicOwner, until: Instant)
     case attaching(broker: Int)
     case subscribing(broker: Int)
     /// The broker gave a session; its stream is open or about to be.

@@ -6,9 +6,8 @@ struct Broker {
   let authority: String
   /// What calls carry in `x-danube-broker-url` when a proxy stands in front of the owner.
   let proxiedURL: [UInt8]
-  /// Where it can be reached, tried in turn.
-  var addresses: [SocketAddress]
-  var addressIndex = 0
+  /// Where it can be reached.
+  var addresses: AddressRotation
   /// Whether look-ups may go there.
   var isSeed: Bool
   /// The connection that takes calls, or is being opened to.
@@ -18,6 +17,11 @@ struct Broker {
   var backoff: Backoff
   /// No new connection before this.
   var retryAt = Instant(nanoseconds: 0)
+  /// Lanes that are bound to it: attaching, creating or ready.
+  var laneCount = 0
+  /// Lanes whose CreateProducer waits for the connection, in turn. One that is not attaching here
+  /// any more is passed over.
+  var attaching = RingQueue<Int>()
   /// Entries are reused when nothing refers to them: their index must stay what it is until then.
   var isForgotten = false
 
@@ -27,18 +31,8 @@ struct Broker {
   ) {
     self.authority = authority
     self.proxiedURL = proxiedURL
-    self.addresses = addresses
+    self.addresses = AddressRotation(addresses)
     self.isSeed = isSeed
     self.backoff = backoff
-  }
-
-  /// The address to connect to now; nil while the name is not resolved.
-  var address: SocketAddress? {
-    addresses.isEmpty ? nil : addresses[addressIndex % addresses.count]
-  }
-
-  /// Lets the next connection try the next address.
-  mutating func rotateAddress() {
-    addressIndex = addresses.isEmpty ? 0 : (addressIndex + 1) % addresses.count
   }
 }

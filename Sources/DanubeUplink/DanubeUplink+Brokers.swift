@@ -2,108 +2,103 @@ import Bytes
 import DanubeProtocol
 public import IOPort
 
-// Where brokers are: configured seeds, the hosts that look-ups name, and their addresses.
+// Brokers: configured seeds, and the owners that look-ups name.
 extension DanubeUplink {
-  private static var hostLimit: Int { 256 }
-
   /// Hosts whose addresses the uplink waits for, or that may have new ones. Answer each by
   /// ``resolved(_:addresses:)``.
-  public var hostsToResolve: [UplinkHost] { wantedHosts }
+  public var hostsToResolve: [NamedHost] { book.wanted }
 
   /// Whether ``hostsToResolve`` has any.
-  public var wantsResolution: Bool { !wantedHosts.isEmpty }
+  public var wantsResolution: Bool { !book.wanted.isEmpty }
 
   /// Replaces the seeds, with the addresses they have now. Connections stay.
-  public mutating func updateSeeds(_ newSeeds: [UplinkSeed]) {
-    for entry in seeds { brokers[entry.broker].isSeed = false }
-    seeds = newSeeds.map { seed in
-      let authority = Self.authority(host: seed.host, port: seed.port)
+  public mutating func updateSeeds(_ newSeeds: [ResolvedHost]) {
+    for broker in seedBrokers { brokers[broker].isSeed = false }
+    book.setSeeds(newSeeds)
+    seedBrokers = book.seeds.map { seed in
+      let authority = seed.host.authority
       let index = brokers.firstIndex { $0.authority == authority && $0.proxiedURL.isEmpty }
       let broker =
         index ?? addBroker(authority: authority, proxiedURL: [], addresses: seed.addresses)
       brokers[broker].isSeed = true
       brokers[broker].isForgotten = false
-      if !seed.addresses.isEmpty { brokers[broker].addresses = seed.addresses }
-      return SeedEntry(seed: seed, broker: broker)
+      if !seed.addresses.isEmpty { brokers[broker].addresses.addresses = seed.addresses }
+      return broker
     }
-    let hosts = seeds.map { UplinkHost(name: $0.seed.host, port: $0.seed.port) }
-    wantedHosts.removeAll { hosts.contains($0) }
-    seedCursor = seeds.isEmpty ? 0 : seedCursor % seeds.count
-    lanesAreDue = true
+    seedCursor = seedBrokers.isEmpty ? 0 : seedCursor % seedBrokers.count
+    brokersAreDue = true
   }
 
   /// Tells the addresses of a host, each with its port; none when it has none.
-  public mutating func resolved(_ host: UplinkHost, addresses: [SocketAddress]) {
-    wantedHosts.removeAll { $0 == host }
-    for index in seeds.indices
-    where seeds[index].seed.host == host.name && seeds[index].seed.port == host.port {
-      let broker = seeds[index].broker
+  public mutating func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
+    book.resolved(host, addresses: addresses)
+    for (seed, broker) in zip(book.seeds, seedBrokers) where seed.host == host {
       if addresses.isEmpty {
+        lastError = UplinkError(.url, "no address for \(host.name)")
         let pause = brokers[broker].backoff.next()
         brokers[broker].retryAt = max(
           brokers[broker].retryAt, now.advanced(milliseconds: pause))
       } else {
-        seeds[index].seed.addresses = addresses
-        brokers[broker].addresses = addresses
+        brokers[broker].addresses.addresses = addresses
       }
     }
-    if knownHosts.count >= Self.hostLimit { knownHosts.removeAll() }
-    knownHosts[host] = addresses.isEmpty ? nil : addresses
+    let place = AddressBook.Place(addresses: addresses, authority: host.authority)
     for lane in lanes.indices {
-      guard case .resolving(let wanted, let owner) = lanes[lane].phase, wanted == host else {
+      guard case .resolving(let wanted, let owner, _) = lanes[lane].phase, wanted == host else {
         continue
       }
       if addresses.isEmpty {
-        let text = "no address for \(host.name)"
-        lanes[lane].lastError = UplinkError(.url, text)
-        pause(lane)
+        failed(lane, UplinkError(.url, "no address for \(host.name)"))
       } else {
-        let authority = Self.authority(host: host.name, port: host.port)
-        bind(lane, to: owner, authority: authority, addresses: addresses)
+        bind(lane, to: owner, at: place)
       }
     }
-    lanesAreDue = true
   }
 
-  /// Asks for the addresses of a host, unless it is an address itself.
-  mutating func want(_ host: UplinkHost) {
-    guard SocketAddress(host: host.name, port: host.port) == nil, !wantedHosts.contains(host),
-      wantedHosts.count < Self.hostLimit
-    else { return }
-    wantedHosts.append(host)
+  /// Lets a lane wait for the addresses of a host that a look-up named. Answers are not waited for
+  /// longer than those of a call, nor for more hosts than there are places.
+  private mutating func resolve(_ host: NamedHost, of lane: Int, owner: TopicOwner) {
+    guard book.want(host) else {
+      let text = "no address for \(host.name) yet: too many names wait for theirs"
+      return failed(lane, UplinkError(.url, text))
+    }
+    let limit = now.advanced(milliseconds: limits.callDeadlineMilliseconds)
+    setPhase(.resolving(host, owner: owner, until: limit), of: lane)
+  }
+
+  /// The addresses of a host did not come in time. It makes room for others; an answer that comes
+  /// all the same is kept for the lane's next look-up.
+  mutating func resolvingEnded(_ host: NamedHost, of lane: Int) {
+    book.stopWanting(host)
+    failed(lane, UplinkError(.url, "no address for \(host.name) in time"))
   }
 
   /// A broker could not be reached: its name may have moved.
   mutating func wantAddresses(ofBroker broker: Int) {
-    for entry in seeds where entry.broker == broker {
-      want(UplinkHost(name: entry.seed.host, port: entry.seed.port))
-    }
-    let authority = brokers[broker].authority
-    let stale = knownHosts.keys.filter {
-      Self.authority(host: $0.name, port: $0.port) == authority
-    }
-    for host in stale { knownHosts[host] = nil }
+    for (seed, entry) in zip(book.seeds, seedBrokers) where entry == broker { book.want(seed.host) }
+    book.doubt(authority: brokers[broker].authority)
   }
 
   // MARK: Seeds
 
   /// A connection to a seed that can be asked now. Otherwise one is being opened, or
-  /// `laneDeadline` says when to try again.
+  /// `brokerDeadline` says when to try again.
   mutating func seedConnection(operations: inout OperationQueue) -> SlotID? {
-    for offset in seeds.indices {
-      let entry = seeds[(seedCursor + offset) % seeds.count]
-      if let current = brokers[entry.broker].current {
+    for offset in seedBrokers.indices {
+      let seed = (seedCursor + offset) % seedBrokers.count
+      let broker = seedBrokers[seed]
+      if let current = brokers[broker].current {
         return connections[current].isOpen ? current : nil
       }
-      if now < brokers[entry.broker].retryAt {
-        laneDeadline = min(laneDeadline, brokers[entry.broker].retryAt)
-      } else if brokers[entry.broker].address == nil {
-        want(UplinkHost(name: entry.seed.host, port: entry.seed.port))
-      } else if let id = connect(entry.broker, operations: &operations) {
-        brokers[entry.broker].current = id
+      if now < brokers[broker].retryAt {
+        brokerDeadline = min(brokerDeadline, brokers[broker].retryAt)
+      } else if brokers[broker].addresses.current == nil {
+        book.want(book.seeds[seed].host)
+      } else if let id = connect(broker, operations: &operations) {
+        brokers[broker].current = id
         return nil
       } else {
-        laneDeadline = min(laneDeadline, brokers[entry.broker].retryAt)
+        brokerDeadline = min(brokerDeadline, brokers[broker].retryAt)
       }
     }
     return nil
@@ -111,8 +106,8 @@ extension DanubeUplink {
 
   /// The seed failed: the next one is asked first.
   mutating func leaveSeed(_ broker: Int) {
-    guard !seeds.isEmpty, seeds[seedCursor].broker == broker else { return }
-    seedCursor = (seedCursor + 1) % seeds.count
+    guard !seedBrokers.isEmpty, seedBrokers[seedCursor] == broker else { return }
+    seedCursor = (seedCursor + 1) % seedBrokers.count
   }
 
   // MARK: Owners of topics
@@ -120,67 +115,41 @@ extension DanubeUplink {
   /// Follows the answer to a look-up that came over `id`.
   mutating func follow(_ answer: TopicLookupResponse, _ lane: Int, _ id: SlotID) {
     let asked = connections[id].broker
-    let isProxied = answer.isProxy && !answer.brokerURL.isEmpty
-    let owner = TopicOwner(brokerURL: answer.brokerURL, isProxied: isProxied)
     if answer.connectURL.isEmpty {
       lanes[lane].brokerURL = answer.brokerURL
-      lanes[lane].phase = .attaching(broker: asked)
+      setPhase(.attaching(broker: asked), of: lane)
       return
     }
-    guard let place = AdvertisedAddress(answer.connectURL) else {
+    guard let advertised = AdvertisedAddress(answer.connectURL) else {
       return refuse(lane, "not an address: ", answer.connectURL)
     }
-    if place.isTLS { return refuse(lane, "TLS is not available yet: ", answer.connectURL) }
-    let reached = connections[id].address
-    var addresses: [SocketAddress]
-    var authority = Self.authority(host: place.host, port: place.port)
-    let host = UplinkHost(name: place.host, port: place.port)
-    if let literal = SocketAddress(host: place.host, port: place.port) {
-      addresses = [literal]
-      if literal.isUnspecified {
-        // A broker bound to every address advertises that: it means the host we reached it by.
-        addresses = [Self.with(place.port, reached)]
-        authority = addresses[0].description
-      }
-    } else if let entry = seeds.first(where: {
-      $0.broker == asked && Self.isSameHost($0.seed.host, place.host)
-    }) {
-      addresses = [Self.with(place.port, reached)]
-      authority = Self.authority(host: entry.seed.host, port: place.port)
-    } else if let entry = seeds.first(where: {
-      Self.isSameHost($0.seed.host, place.host) && !brokers[$0.broker].addresses.isEmpty
-    }) {
-      addresses = brokers[entry.broker].addresses.map { Self.with(place.port, $0) }
-    } else if Self.isSameHost(place.host, "localhost") {
-      addresses = [.loopback(port: place.port)]
-    } else if let known = knownHosts[host] {
-      addresses = known
+    if advertised.isTLS { return refuse(lane, "TLS is not available yet: ", answer.connectURL) }
+    let owner = TopicOwner(answer)
+    let host = NamedHost(name: advertised.host, port: advertised.port)
+    let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
+    if let place {
+      bind(lane, to: owner, at: place)
     } else {
-      want(host)
-      lanes[lane].phase = .resolving(host, owner: owner)
-      return
+      resolve(host, of: lane, owner: owner)
     }
-    bind(lane, to: owner, authority: authority, addresses: addresses)
   }
 
-  /// Lets a lane create its producer on a broker at `addresses`.
-  mutating func bind(
-    _ lane: Int, to owner: TopicOwner, authority: String, addresses: [SocketAddress]
-  ) {
-    let proxiedURL = owner.isProxied ? owner.brokerURL : []
+  /// Lets a lane create its producer on a broker.
+  private mutating func bind(_ lane: Int, to owner: TopicOwner, at place: AddressBook.Place) {
     let index = brokers.firstIndex {
-      !$0.isForgotten && $0.proxiedURL == proxiedURL && $0.address == addresses.first
+      !$0.isForgotten && $0.proxiedURL == owner.proxiedURL
+        && $0.addresses.current == place.addresses.first
     }
     lanes[lane].brokerURL = owner.brokerURL
-    lanes[lane].phase = .attaching(
-      broker: index
-        ?? addBroker(authority: authority, proxiedURL: proxiedURL, addresses: addresses))
+    let broker =
+      index
+      ?? addBroker(
+        authority: place.authority, proxiedURL: owner.proxiedURL, addresses: place.addresses)
+    setPhase(.attaching(broker: broker), of: lane)
   }
 
   private mutating func refuse(_ lane: Int, _ text: String, _ url: [UInt8]) {
-    lanes[lane].lastError = UplinkError(.url, text: Array(text.utf8) + url)
-    lastError = lanes[lane].lastError
-    pause(lane)
+    failed(lane, UplinkError(.url, text: Array(text.utf8) + url))
   }
 
   private mutating func addBroker(
@@ -202,24 +171,10 @@ extension DanubeUplink {
   /// Lets entries be reused that nothing refers to: owners come and go with every move of a topic.
   mutating func forgetUnused() {
     for index in brokers.indices where !brokers[index].isSeed && !brokers[index].isForgotten {
-      if lanes.contains(where: { $0.broker == index }) { continue }
+      if brokers[index].laneCount > 0 { continue }
       brokers[index].isForgotten = !(0..<connections.upperBound).contains { place in
         connections.tenant(at: place).map { connections[$0].broker == index } ?? false
       }
     }
-  }
-
-  static func authority(host: String, port: UInt16) -> String {
-    host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
-  }
-
-  private static func with(_ port: UInt16, _ address: SocketAddress) -> SocketAddress {
-    var result = address
-    result.port = port
-    return result
-  }
-
-  private static func isSameHost(_ left: String, _ right: String) -> Bool {
-    left.lowercased() == right.lowercased()
   }
 }

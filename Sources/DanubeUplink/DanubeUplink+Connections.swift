@@ -8,7 +8,7 @@ import Metrics
 extension DanubeUplink {
   /// Opens a connection to a broker; false, and a back-off, when there is no room or no address.
   mutating func connect(_ broker: Int, operations: inout OperationQueue) -> SlotID? {
-    guard let address = brokers[broker].address, !connections.isFull else {
+    guard let address = brokers[broker].addresses.current, !connections.isFull else {
       brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
       return nil
     }
@@ -53,14 +53,15 @@ extension DanubeUplink {
       brokers[broker].successor = nil
       metrics.connectionsTakenOver.add()
     }
+    guard brokers[broker].laneCount > 0 else { return }
     for lane in lanes.indices where lanes[lane].broker == broker { enqueue(lane) }
-    lanesAreDue = true
   }
 
   mutating func connectFailed(_ error: IOError, _ id: SlotID) {
     let wasConnecting = connections[id].isConnecting
     let broker = connections[id].broker
     _ = connections.remove(id)
+    brokersAreDue = true
     if wasConnecting { connectionFailed(id, broker, error.text) }
   }
 
@@ -120,6 +121,7 @@ extension DanubeUplink {
     connections[id].abandon()
     takeReleasedTags(id)
     _ = connections.remove(id)
+    brokersAreDue = true
   }
 
   // MARK: Ends
@@ -129,7 +131,7 @@ extension DanubeUplink {
     metrics.connectionsFailed.add()
     lastError = UplinkError(.connect, "\(brokers[broker].authority): \(text)")
     brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
-    brokers[broker].rotateAddress()
+    brokers[broker].addresses.advance()
     wantAddresses(ofBroker: broker)
     unlink(id, from: broker)
   }
@@ -161,9 +163,13 @@ extension DanubeUplink {
     brokers[broker].successor = nil
     if brokers[broker].current == nil {
       if brokers[broker].isSeed { leaveSeed(broker) }
-      for lane in lanes.indices where lanes[lane].broker == broker { loseBroker(lane) }
+      if brokers[broker].laneCount > 0 {
+        for lane in lanes.indices where lanes[lane].broker == broker { loseBroker(lane) }
+      }
+      // None of them is attaching any more.
+      brokers[broker].attaching.removeAll()
     }
-    lanesAreDue = true
+    brokersAreDue = true
   }
 
   /// Every call on a connection may or may not have reached the broker: it is made again. Records
@@ -239,7 +245,7 @@ extension DanubeUplink {
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index), connections[id].isOpen else { continue }
       let broker = connections[id].broker
-      if brokers[broker].isSeed || lanes.contains(where: { $0.broker == broker }) { continue }
+      if brokers[broker].isSeed || brokers[broker].laneCount > 0 { continue }
       connections[id].isRetired = true
     }
   }
@@ -255,8 +261,7 @@ extension DanubeUplink {
       connections[id].isRetired = true
       end(id, "shut down", operations: &operations)
     }
-    lanesAreDue = true
-    laneDeadline = .distantFuture
+    brokerDeadline = .distantFuture
   }
 }
 

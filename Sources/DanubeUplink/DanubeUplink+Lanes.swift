@@ -3,72 +3,156 @@ import DanubeProtocol
 import GRPC
 import IOPort
 import Metrics
-import Records
+public import Records
 
 // Lanes on their way to a producer.
 extension DanubeUplink {
-  /// Lets every lane go on that can.
-  mutating func driveLanes(operations: inout OperationQueue) {
-    guard lanesAreDue || now >= laneDeadline else { return }
-    lanesAreDue = false
-    laneDeadline = .distantFuture
-    for lane in lanes.indices { drive(lane, operations: &operations) }
-    retireUnused()
-    forgetUnused()
-    metrics.lanesReady.set(lanes.count(where: \.isReady))
+  /// The first lanes are those of the configuration: they keep memory for many keys at a time.
+  private static var busyLanes: Int { 256 }
+
+  /// Adds the next lane, whose `LaneID` is the number of lanes so far. Its topic is looked up, and
+  /// its producer created, as soon as the uplink has started.
+  public mutating func addLane(_ lane: LaneDescription) {
+    let backoff = Backoff(
+      minimumMilliseconds: limits.backoffMinimumMilliseconds,
+      maximumMilliseconds: limits.backoffMaximumMilliseconds, seed: random.next())
+    let keptCapacity = lanes.count < Self.busyLanes ? 1024 : 64
+    lanes.append(
+      LaneState(
+        lane: lane, backoff: backoff,
+        keys: KeyTable(seed: random.next(), keptCapacity: keptCapacity)))
+    if isStarted { setPhase(.wantsSeed, of: lanes.count - 1) }
   }
 
-  private mutating func drive(_ lane: Int, operations: inout OperationQueue) {
-    switch lanes[lane].phase {
-    case .waiting(let until):
-      if now < until {
-        laneDeadline = min(laneDeadline, until)
-      } else {
-        lanes[lane].phase = .wantsSeed
-        startLookup(lane, operations: &operations)
-      }
-    case .wantsSeed: startLookup(lane, operations: &operations)
-    case .attaching(let broker): attach(lane, broker, operations: &operations)
-    case .idle, .lookingUp, .resolving, .creating, .ready: break
+  /// Moves a lane to a phase and into the queue where it waits there.
+  mutating func setPhase(_ phase: LanePhase, of lane: Int) {
+    if let broker = lanes[lane].broker {
+      brokers[broker].laneCount -= 1
+      if brokers[broker].laneCount == 0 { brokersAreDue = true }
+    }
+    if lanes[lane].isReady { readyLaneCount -= 1 }
+    lanes[lane].phase = phase
+    if let broker = lanes[lane].broker { brokers[broker].laneCount += 1 }
+    switch phase {
+    case .wantsSeed: seeking.append(lane)
+    case .attaching(let broker): brokers[broker].attaching.append(lane)
+    case .waiting(let until), .resolving(_, _, let until):
+      laneTimers.schedule(Token(rawValue: UInt64(lane)), at: until)
+    case .ready: readyLaneCount += 1
+    case .idle, .lookingUp, .creating: break
     }
   }
 
-  private mutating func startLookup(_ lane: Int, operations: inout OperationQueue) {
-    guard let id = seedConnection(operations: &operations) else { return }
+  /// Lets lanes go on that have waited long enough.
+  mutating func resumeLanes() {
+    while let token = laneTimers.popDue(at: now) {
+      let lane = Int(token.rawValue)
+      switch lanes[lane].phase {
+      case .waiting(let until) where until <= now: setPhase(.wantsSeed, of: lane)
+      case .resolving(let host, _, let until) where until <= now: resolvingEnded(host, of: lane)
+      // A timer of an earlier wait, which something else ended.
+      default: break
+      }
+    }
+  }
+
+  /// Lets every lane go on that can, within the limit on calls.
+  mutating func driveLanes(operations: inout OperationQueue) {
+    brokerDeadline = .distantFuture
+    attachLanes(operations: &operations)
+    seekLanes(operations: &operations)
+    if brokersAreDue {
+      brokersAreDue = false
+      retireUnused()
+      forgetUnused()
+    }
+    metrics.lanesReady.set(readyLaneCount)
+  }
+
+  /// Look-ups and new producers leave most of a connection's calls to records.
+  private var controlCallLimit: Int {
+    max(limits.maximumCallsInFlight / 4, min(limits.maximumCallsInFlight, 16))
+  }
+
+  // MARK: Look-ups
+
+  /// Starts look-ups. Without any lane a connection to a seed is kept, so that it is known whether
+  /// there is a broker.
+  private mutating func seekLanes(operations: inout OperationQueue) {
+    if isStarted, lanes.isEmpty { _ = seedConnection(operations: &operations) }
+    while controlCallsInFlight < controlCallLimit, let lane = seeking.first {
+      if case .wantsSeed = lanes[lane].phase {
+        guard let id = seedConnection(operations: &operations), startLookup(lane, id) else {
+          return
+        }
+      }
+      seeking.popFirst()
+    }
+  }
+
+  private mutating func startLookup(_ lane: Int, _ id: SlotID) -> Bool {
     scratch.removeAll()
     TopicLookupRequest(requestID: takeRequestID(lane), topic: lanes[lane].lane.topic)
       .encode(into: &scratch)
-    guard startControlCall(.lookup, .topicLookup, lane, id) else { return }
-    lanes[lane].phase = .lookingUp
+    guard startControlCall(.lookup, .topicLookup, lane, id) else { return false }
+    setPhase(.lookingUp, of: lane)
     metrics.lookups.add()
+    return true
   }
 
-  private mutating func attach(_ lane: Int, _ broker: Int, operations: inout OperationQueue) {
-    guard let id = brokers[broker].current else {
-      if now >= brokers[broker].retryAt {
-        brokers[broker].current = connect(broker, operations: &operations)
-      }
-      if brokers[broker].current == nil {
-        laneDeadline = min(laneDeadline, brokers[broker].retryAt)
-      }
-      return
+  // MARK: Producers
+
+  private mutating func attachLanes(operations: inout OperationQueue) {
+    for broker in brokers.indices where !brokers[broker].attaching.isEmpty {
+      attachLanes(of: broker, operations: &operations)
     }
-    guard connections[id].isOpen else { return }
+  }
+
+  private mutating func attachLanes(of broker: Int, operations: inout OperationQueue) {
+    while controlCallsInFlight < controlCallLimit, let lane = brokers[broker].attaching.first {
+      if case .attaching(broker) = lanes[lane].phase {
+        guard let id = attachConnection(broker, operations: &operations),
+          startCreate(lane, broker, id)
+        else { return }
+      }
+      brokers[broker].attaching.popFirst()
+    }
+  }
+
+  /// A broker's open connection. Otherwise one is being opened, or `brokerDeadline` says when to
+  /// try again.
+  private mutating func attachConnection(
+    _ broker: Int, operations: inout OperationQueue
+  ) -> SlotID? {
+    if brokers[broker].current == nil, now >= brokers[broker].retryAt {
+      brokers[broker].current = connect(broker, operations: &operations)
+    }
+    guard let id = brokers[broker].current else {
+      brokerDeadline = min(brokerDeadline, brokers[broker].retryAt)
+      return nil
+    }
+    return connections[id].isOpen ? id : nil
+  }
+
+  private mutating func startCreate(_ lane: Int, _ broker: Int, _ id: SlotID) -> Bool {
     connections[id].isRetired = false
     scratch.removeAll()
     let request = ProducerRequest(
       requestID: takeRequestID(lane), producerName: lanes[lane].lane.producerName,
-      topicName: lanes[lane].lane.topic, accessMode: .shared, dispatchStrategy: .reliable)
+      topicName: lanes[lane].lane.topic, accessMode: .shared,
+      dispatchStrategy: lanes[lane].lane.isReliable ? .reliable : .nonReliable)
     request.encode(into: &scratch)
-    guard startControlCall(.create, .createProducer, lane, id) else { return }
-    lanes[lane].phase = .creating(broker: broker)
+    guard startControlCall(.create, .createProducer, lane, id) else { return false }
+    setPhase(.creating(broker: broker), of: lane)
+    return true
   }
 
   /// Starts a call with the message in `scratch`; false when the connection takes none now: then
-  /// the lanes are looked at again in the next turn.
+  /// the lane is looked at again in the next turn.
   private mutating func startControlCall(
     _ kind: Call.Kind, _ method: DanubeMethod, _ lane: Int, _ id: SlotID
   ) -> Bool {
+    guard connections[id].session.canStartCall else { return false }
     let record = RecordRef(batch: BatchID(rawValue: 0), index: 0)
     let call = Call(
       kind, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
@@ -77,10 +161,7 @@ extension DanubeUplink {
     let isStarted = connections[id].startCall(
       method, tag: tag, timeoutMilliseconds: limits.callDeadlineMilliseconds, message: scratch,
       at: now)
-    if !isStarted {
-      calls.remove(tag)
-      lanesAreDue = true
-    }
+    if isStarted { controlCallsInFlight += 1 } else { calls.remove(tag) }
     return isStarted
   }
 
@@ -98,7 +179,6 @@ extension DanubeUplink {
     _ id: SlotID
   ) {
     guard case .lookingUp = lanes[lane].phase else { return }
-    lanesAreDue = true
     switch status {
     case .ok:
       if let answer, answer.lookupType != .failed {
@@ -119,7 +199,7 @@ extension DanubeUplink {
   private mutating func createOnSeed(_ lane: Int, _ id: SlotID) {
     let broker = connections[id].broker
     lanes[lane].brokerURL = Array("http://\(brokers[broker].authority)".utf8)
-    lanes[lane].phase = .attaching(broker: broker)
+    setPhase(.attaching(broker: broker), of: lane)
   }
 
   /// CreateProducer of a lane ended; `answer` is there when it succeeded.
@@ -127,7 +207,6 @@ extension DanubeUplink {
     _ lane: Int, _ status: StatusCode, _ text: [UInt8], _ answer: ProducerResponse?
   ) {
     guard case .creating(let broker) = lanes[lane].phase else { return }
-    lanesAreDue = true
     switch status {
     case .ok:
       if let answer {
@@ -135,12 +214,13 @@ extension DanubeUplink {
       } else {
         failed(lane, UplinkError(.create, "the answer is not a ProducerResponse"))
       }
-    case .failedPrecondition, .invalidArgument:
-      // Another dispatch strategy or schema, or a bad name: only a person can change that.
-      failed(lane, UplinkError(.create, status: status, text: text))
+    case .failedPrecondition, .invalidArgument, .alreadyExists:
+      // Another dispatch strategy or schema, a bad name, or a partition of a topic that has none:
+      // only a person can change that.
+      lanes[lane].lastError = UplinkError(.create, status: status, text: text)
+      lastError = lanes[lane].lastError
       lanes[lane].isBlocked = true
-      lanes[lane].phase = .waiting(
-        until: now.advanced(milliseconds: limits.blockedMilliseconds))
+      wait(lane, milliseconds: limits.blockedMilliseconds)
     default:
       // In a cluster the first answer for a new topic is UNAVAILABLE: it is assigned soon.
       failed(lane, UplinkError(.create, status: status, text: text))
@@ -153,10 +233,11 @@ extension DanubeUplink {
     scratch.removeAll()
     id.encode(asField: 2, into: &scratch)
     lanes[lane].head = Array(copying: scratch.bytes)
+    lanes[lane].brokerURL = []
     lanes[lane].epoch &+= 1
     lanes[lane].isBlocked = false
     lanes[lane].lastError = UplinkError()
-    lanes[lane].phase = .ready(broker: broker)
+    setPhase(.ready(broker: broker), of: lane)
     enqueue(lane)
   }
 
@@ -172,21 +253,22 @@ extension DanubeUplink {
   /// Lets a lane look its topic up again after a back-off.
   mutating func pause(_ lane: Int) {
     lanes[lane].isBlocked = false
-    lanes[lane].phase = .waiting(
-      until: now.advanced(milliseconds: lanes[lane].backoff.next()))
-    lanesAreDue = true
+    wait(lane, milliseconds: lanes[lane].backoff.next())
+  }
+
+  private mutating func wait(_ lane: Int, milliseconds: Int) {
+    setPhase(.waiting(until: now.advanced(milliseconds: milliseconds)), of: lane)
   }
 
   /// The lane's broker or producer is gone. The first time since a record was accepted the topic
   /// is looked up at once.
   mutating func loseProducer(_ lane: Int) {
     if lanes[lane].failures == 0 {
-      lanes[lane].phase = .wantsSeed
+      setPhase(.wantsSeed, of: lane)
     } else {
       pause(lane)
     }
     lanes[lane].failures += 1
-    lanesAreDue = true
   }
 
   /// The broker of a lane has no connection any more.

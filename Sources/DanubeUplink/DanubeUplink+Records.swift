@@ -130,10 +130,12 @@ extension DanubeUplink {
     case .lookup:
       let answer = connections[id].lookupAnswer
       calls.remove(tag)
+      controlCallsInFlight -= 1
       lookupEnded(call.lane, .ok, [], answer, id)
     case .create:
       let answer = connections[id].producerAnswer
       calls.remove(tag)
+      controlCallsInFlight -= 1
       createEnded(call.lane, .ok, [], answer)
     }
   }
@@ -150,8 +152,12 @@ extension DanubeUplink {
   ) {
     calls.remove(tag)
     switch call.kind {
-    case .lookup: lookupEnded(call.lane, status, text, nil, call.connection)
-    case .create: createEnded(call.lane, status, text, nil)
+    case .lookup:
+      controlCallsInFlight -= 1
+      lookupEnded(call.lane, status, text, nil, call.connection)
+    case .create:
+      controlCallsInFlight -= 1
+      createEnded(call.lane, status, text, nil)
     case .send:
       leaveCall(call)
       let verdict = SendVerdict(
@@ -201,6 +207,7 @@ extension DanubeUplink {
     calls.remove(tag)
     switch call.kind {
     case .lookup, .create:
+      controlCallsInFlight -= 1
       lanes[call.lane].lastError = lastError
       pause(call.lane)
     case .send:

@@ -1,8 +1,10 @@
 import IOPort
+import Records
 
 // What people see.
 extension DanubeUplink {
-  /// What the uplink does now. O(lanes), with allocations: not for every turn.
+  /// What the uplink does now. Looks at every lane, but only a few are written out, with
+  /// allocations: not for every turn.
   public var status: UplinkStatus {
     var status = UplinkStatus()
     for index in brokers.indices {
@@ -11,18 +13,37 @@ extension DanubeUplink {
       }
     }
     let hasBroker = !status.brokers.isEmpty
-    status.isConnected = lanes.contains(where: \.isReady) || lanes.isEmpty && hasBroker
+    status.isConnected = readyLaneCount > 0 || lanes.isEmpty && hasBroker
     status.callsInFlight = sendsInFlight
     status.keysInFlight = keysInFlight
     status.recordsUnderWay = recordsUnderWay
     status.recordsWaiting = recordsUnderWay - sendsInFlight
     status.lastError = lastError.description
-    status.lanes = lanes.map { lane in
-      UplinkStatus.Lane(
-        topic: String(decoding: lane.lane.topic, as: UTF8.self), phase: Self.phase(of: lane),
-        error: lane.lastError.description)
-    }
+    status.laneCount = lanes.count
+    status.readyLaneCount = readyLaneCount
+    for lane in lanes.indices { status.phaseCounts[Self.phase(of: lanes[lane]), default: 0] += 1 }
+    status.lanes = shownLanes.map { Self.shown(lanes[$0]) }
     return status
+  }
+
+  /// The lanes that a status shows: all, or else those in trouble before those on their way and
+  /// those that publish, each kind in the lanes' order.
+  private var shownLanes: [Int] {
+    let limit = UplinkStatus.laneLimit
+    guard lanes.count > limit else { return Array(lanes.indices) }
+    var kinds: [[Int]] = [[], [], []]
+    for lane in lanes.indices {
+      let kind = lanes[lane].isReady ? 2 : lanes[lane].lastError.isEmpty ? 1 : 0
+      if kinds[kind].count < limit { kinds[kind].append(lane) }
+      if kinds[0].count == limit { break }
+    }
+    return Array(kinds.joined().prefix(limit))
+  }
+
+  private static func shown(_ lane: LaneState) -> UplinkStatus.Lane {
+    UplinkStatus.Lane(
+      topic: String(decoding: lane.lane.topic, as: UTF8.self), phase: phase(of: lane),
+      error: lane.lastError.description)
   }
 
   private static func phase(of lane: LaneState) -> UplinkStatus.LanePhase {

@@ -10,12 +10,16 @@ public import Records
 /// time and many keys are; a record that fails is sent again before the next of its key. Nothing
 /// is dropped while brokers are away: records wait in the ``BatchStore``, whose limits push back.
 ///
-/// Each lane goes its own way to a producer:
+/// Each lane goes its own way to a producer, and may be added at any time:
 ///
 /// ```
 /// waiting → look-up at a seed → connection to the owner → CreateProducer → ready
 ///    ↑ back-off ←──────────────── any failure ←─────────────────────────────┘
 /// ```
+///
+/// A turn costs what happens in it, not what there is: lanes that wait for time stand in a timer
+/// queue, those that wait for a seed or for a broker's connection in a queue each, and no more than
+/// a quarter of the window for calls is taken by look-ups and new producers.
 ///
 /// A decider: bytes, completions and the time go in, operations come out. The owner calls
 /// `handle` for each completion whose token carries `owner`, `advance` when the clock moved, then
@@ -26,15 +30,24 @@ public struct DanubeUplink: ~Copyable {
   let store: BatchStore
   let metrics: UplinkMetrics
 
-  var lanes: [LaneState]
-  var seeds: [SeedEntry] = []
+  var lanes: [LaneState] = []
+  /// Where brokers are.
+  var book = AddressBook()
+  /// The entry among the brokers of each seed in the book.
+  var seedBrokers: [Int] = []
   var brokers: [Broker] = []
   var connections: SlotTable<UplinkConnection>
   var calls = CallTable()
   /// Records whose key backs off: the token is the packed record.
   var retries = TimerQueue()
-  /// Lanes with records to send, as far as is known.
-  var runnable: LaneQueue
+  /// Lanes with records to send, as far as is known; each at most once.
+  var runnable = RingQueue<Int>()
+  /// Lanes whose look-up is due, in turn.
+  var seeking = RingQueue<Int>()
+  /// When lanes go on that wait for time; the token is the lane's number.
+  var laneTimers = TimerQueue()
+  /// Lanes that publish.
+  var readyLaneCount = 0
   var progress = ProgressQueue()
   /// Sends that name the memory of a batch, by its number.
   var pins: [UInt32] = []
@@ -45,52 +58,41 @@ public struct DanubeUplink: ~Copyable {
   var now = Instant(nanoseconds: 0)
   /// The seed that is asked first.
   var seedCursor = 0
-  /// Hosts whose addresses are wanted.
-  var wantedHosts: [UplinkHost] = []
-  /// Addresses of hosts that brokers named.
-  var knownHosts: [UplinkHost: [SocketAddress]] = [:]
-  /// Whether a lane may be able to go on.
-  var lanesAreDue = false
-  /// When the next lane can go on by itself.
-  var laneDeadline = Instant.distantFuture
+  /// Whether a connection or a broker may be of no use any more.
+  var brokersAreDue = false
+  /// When a broker that lanes wait for may be tried again.
+  var brokerDeadline = Instant.distantFuture
 
   var keysInFlight = 0
   var recordsUnderWay = 0
   var sendsInFlight = 0
+  /// Look-ups and CreateProducer calls under way.
+  var controlCallsInFlight = 0
   var lastError = UplinkError()
+  var isStarted = false
   var isShuttingDown = false
 
-  /// An uplink for `lanes` through `seeds`; `start` lets it begin. `owner` marks the tokens of its
-  /// operations, `seed` decides the jitter of its back-offs.
+  /// An uplink through `seeds`, without lanes yet; `start` lets it begin. `owner` marks the tokens
+  /// of its operations, `seed` decides the jitter of its back-offs.
   public init(
-    owner: UInt8, limits: UplinkLimits, lanes: [UplinkLane], seeds: [UplinkSeed],
-    store: BatchStore, metrics: UplinkMetrics, seed: UInt64
+    owner: UInt8, limits: UplinkLimits, seeds: [ResolvedHost], store: BatchStore,
+    metrics: UplinkMetrics, seed: UInt64
   ) {
     limits.check()
     self.owner = owner
     self.limits = limits
     self.store = store
     self.metrics = metrics
-    var random = SplitMix64(seed: seed)
-    self.lanes = lanes.map {
-      LaneState(
-        lane: $0,
-        backoff: Backoff(
-          minimumMilliseconds: limits.backoffMinimumMilliseconds,
-          maximumMilliseconds: limits.backoffMaximumMilliseconds, seed: random.next()),
-        seed: random.next())
-    }
-    self.random = random
+    random = SplitMix64(seed: seed)
     connections = SlotTable(capacity: limits.maximumConnections)
-    runnable = LaneQueue(capacity: lanes.count)
     updateSeeds(seeds)
   }
 
   /// Begins: every lane looks its topic up and creates its producer, which creates the topic.
   public mutating func start(at now: Instant, operations: inout OperationQueue) {
     self.now = now
-    for index in lanes.indices { lanes[index].phase = .wantsSeed }
-    lanesAreDue = true
+    isStarted = true
+    for lane in lanes.indices { setPhase(.wantsSeed, of: lane) }
     flush(operations: &operations)
   }
 
@@ -130,6 +132,7 @@ public struct DanubeUplink: ~Copyable {
     self.now = max(self.now, now)
     expireCalls()
     resumeRetries()
+    resumeLanes()
     supervise(operations: &operations)
   }
 
@@ -155,7 +158,7 @@ public struct DanubeUplink: ~Copyable {
 
   /// When `advance` and `flush` are next needed, unless a completion comes first.
   public var nextDeadline: Instant {
-    var deadline = min(retries.nextDeadline, laneDeadline)
+    var deadline = min(retries.nextDeadline, laneTimers.nextDeadline, brokerDeadline)
     for patience in 0...CallTable.maximumPatience {
       guard let tag = calls.oldestTag(patience: patience), let call = calls[tag] else { continue }
       let limit = deadlineMilliseconds(patience: patience)

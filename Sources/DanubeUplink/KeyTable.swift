@@ -11,11 +11,11 @@ struct KeyTable {
   }
 
   private static let smallestCapacity = 16
-  /// Larger tables shrink when they are sparse.
-  private static let keptCapacity = 1024
 
   private var entries: [Entry] = []
   private var mask = 0
+  /// Larger tables shrink when they are sparse.
+  private let keptCapacity: Int
   /// Devices choose their keys: without it they could choose them to collide.
   private let seed: UInt64
   /// Keys in the table.
@@ -23,8 +23,11 @@ struct KeyTable {
   /// Keys whose first record has failed attempts: mostly none, and then nobody has to look.
   private var failingCount = 0
 
-  /// An empty table; `seed` decides where keys lie.
-  init(seed: UInt64) { self.seed = seed | 1 }
+  /// An empty table; `seed` decides where keys lie. After a peak it keeps `keptCapacity` places.
+  init(seed: UInt64, keptCapacity: Int = 1024) {
+    self.seed = seed | 1
+    self.keptCapacity = keptCapacity
+  }
 
   /// Places in the table.
   var capacity: Int { entries.count }
@@ -88,7 +91,7 @@ struct KeyTable {
     }
     entries[hole] = Entry()
     count -= 1
-    if entries.count > Self.keptCapacity, count * 8 < entries.count {
+    if entries.count > keptCapacity, count * 8 < entries.count {
       rehash(capacity: entries.count / 2)
     }
   }

@@ -1,3 +1,4 @@
+import DanubeProtocol
 import IOPort
 
 /// Where a lane is on its way to a producer.
@@ -10,8 +11,9 @@ enum LanePhase {
   case wantsSeed
   /// A look-up is under way.
   case lookingUp
-  /// The broker named an address by a host whose addresses are not known yet.
-  case resolving(UplinkHost, owner: TopicOwner)
+  /// The broker named an address by a host whose addresses are not known yet. Nobody waits for
+  /// them longer than until an instant.
+  case resolving(NamedHost, owner: TopicOwner, until: Instant)
   /// CreateProducer waits for the broker's connection.
   case attaching(broker: Int)
   /// CreateProducer is under way.

@@ -1,13 +1,15 @@
 import IOPort
+import Records
 
 /// One lane: its topic, its producer, and the records that are under way.
 struct LaneState {
-  let lane: UplinkLane
+  let lane: LaneDescription
   var phase = LanePhase.idle
   /// Counts the producers, so that late answers to an older one's calls change nothing.
   var epoch: UInt32 = 0
   /// `msg_id{producer_id, broker_addr}` of the producer, encoded once.
   var head: [UInt8] = []
+  /// What goes into `msg_id.broker_addr`; only until there is a producer.
   var brokerURL: [UInt8] = []
   var nextRequestID: UInt64 = 1
   var backoff: Backoff
@@ -23,10 +25,10 @@ struct LaneState {
   /// Whether it is in the queue of lanes that may send.
   var isQueued = false
 
-  init(lane: UplinkLane, backoff: Backoff, seed: UInt64) {
+  init(lane: LaneDescription, backoff: Backoff, keys: KeyTable) {
     self.lane = lane
     self.backoff = backoff
-    keys = KeyTable(seed: seed)
+    self.keys = keys
   }
 
   /// The broker it is bound to, from CreateProducer on.

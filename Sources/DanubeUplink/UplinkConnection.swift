@@ -5,22 +5,12 @@ import IOPort
 
 /// One connection to a broker: its HTTP/2 session and its bytes on the way out.
 struct UplinkConnection: ~Copyable {
-  enum Phase: BitwiseCopyable {
-    /// A connect is under way.
-    case connecting(deadline: Instant)
-    /// The connect was given up; its last completion is still to come.
-    case abandoned
-    case open(Descriptor)
-    /// The descriptor is being closed.
-    case closing
-  }
-
   private static let statusTextLimit = 1024
   private static let backlogBytes: UInt64 = 64 << 10
 
   let broker: Int
   let address: SocketAddress
-  var phase: Phase
+  var phase: ConnectionPhase
   var session: ClientSession
   var outbox = Outbox()
   /// It takes no new calls and is closed when its last one is over.
@@ -47,15 +37,11 @@ struct UplinkConnection: ~Copyable {
   }
 
   /// The descriptor while the connection is open.
-  var descriptor: Descriptor? {
-    if case .open(let descriptor) = phase { descriptor } else { nil }
-  }
+  var descriptor: Descriptor? { phase.descriptor }
 
   var isOpen: Bool { descriptor != nil }
 
-  var isConnecting: Bool {
-    if case .connecting = phase { true } else { false }
-  }
+  var isConnecting: Bool { phase.isConnecting }
 
   /// When it has to be looked at next; nil when only a completion changes it.
   func nextDeadline(pingIntervalMilliseconds: Int) -> Instant? {

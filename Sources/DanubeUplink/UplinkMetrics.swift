@@ -59,16 +59,20 @@ public struct UplinkMetrics: Sendable {
     keysInFlight = gauge("keys_in_flight", "Keys with a record under way or behind one.")
     recordsUnderWay = gauge("records_under_way", "Records submitted and not settled.")
     lanesReady = gauge("lanes_ready", "Topics that can be published to now.")
-    connectionsOpened = counter("connections_opened_total", "Connections that came about.")
-    connectionsFailed = counter("connections_failed_total", "Connections that did not come about.")
-    connectionsLost = counter("connections_lost_total", "Connections that ended unasked.")
+    connectionsOpened = counter(
+      "connections_opened_total", "Connections to brokers that came about.")
+    connectionsFailed = counter(
+      "connections_failed_total", "Connections to brokers that did not come about.")
+    connectionsLost = counter(
+      "connections_lost_total", "Connections to brokers that ended unasked.")
     connectionsTakenOver = counter(
-      "connections_taken_over_total", "Connections replaced before their end.")
+      "connections_taken_over_total", "Connections to brokers replaced before their end.")
     lookups = counter("lookups_total", "Topic look-ups made.")
     producersCreated = counter("producers_created_total", "Producers created.")
     bytesSent = registry.counter(
-      "danube_gateway_uplink_sent_bytes_total", help: "Bytes handed to the network.", unit: .bytes)
+      "danube_gateway_uplink_sent_bytes_total", help: "Bytes sent to brokers.", unit: .bytes)
     bytesReceived = registry.counter(
-      "danube_gateway_uplink_received_bytes_total", help: "Bytes received.", unit: .bytes)
+      "danube_gateway_uplink_received_bytes_total", help: "Bytes received from brokers.",
+      unit: .bytes)
   }
 }

@@ -38,6 +38,16 @@ public struct UplinkStatus: Sendable, Equatable {
   public var recordsWaiting = 0
   /// The last error, empty when there was none.
   public var lastError = ""
-  /// The lanes in their order.
+  /// Lanes in all.
+  public var laneCount = 0
+  /// Of these, how many publish.
+  public var readyLaneCount = 0
+  /// How many lanes stand where, those that stand nowhere left out.
+  public var phaseCounts: [LanePhase: Int] = [:]
+  /// The lanes in their order. Of more than ``laneLimit``, those come first that do not publish and
+  /// have an error, then the others that do not publish, then the rest, as far as there is room.
   public var lanes: [Lane] = []
+
+  /// The most lanes that a status shows.
+  public static let laneLimit = 64
 }

@@ -1,42 +1,83 @@
 public import DanubeUplink
 public import IOPort
 public import LocalBroker
+import Metrics
 public import Records
 
 /// The delivery side of the gateway: where a sealed batch goes, and when its records are safe.
 ///
 /// A decider. Records go to a Danube broker elsewhere (`uplink`), or to the embedded one (`broker`)
 /// in this very loop. Safe means, for now: the broker has accepted the record.
+///
+/// The gateway's lanes grow while it runs: those that are new are made known when the first batch
+/// of one comes.
 public struct Delivery: ~Copyable {
   private let store: BatchStore
+  private let lanes: LaneTable
+  /// Lanes that the uplink or the broker knows.
+  private var knownLaneCount = 0
   /// The way to a broker elsewhere; nil with the embedded broker.
   public var uplink: DanubeUplink?
   /// The embedded broker; nil with a broker elsewhere.
   public var broker: LocalBroker?
   private var progress = ProgressQueue()
+  private let metrics: DeliveryMetrics
 
   /// Delivers to a broker elsewhere.
-  public init(store: BatchStore, uplink: consuming DanubeUplink) {
+  public init(
+    store: BatchStore, lanes: LaneTable, uplink: consuming DanubeUplink,
+    metrics: DeliveryMetrics = DeliveryMetrics()
+  ) {
+    self.metrics = metrics
     self.store = store
+    self.lanes = lanes
     self.uplink = consume uplink
     broker = nil
+    learnLanes()
   }
 
   /// Delivers to the embedded broker.
-  public init(store: BatchStore, broker: consuming LocalBroker) {
+  ///
+  /// It has to have places for every lane that the table may get.
+  public init(
+    store: BatchStore, lanes: LaneTable, broker: consuming LocalBroker,
+    metrics: DeliveryMetrics = DeliveryMetrics()
+  ) {
+    self.metrics = metrics
     self.store = store
+    self.lanes = lanes
     uplink = nil
     self.broker = consume broker
+    learnLanes()
+  }
+
+  /// Makes the lanes known that came since the last time.
+  private mutating func learnLanes() {
+    let count = lanes.count
+    while knownLaneCount < count {
+      let lane = lanes[LaneID(rawValue: UInt32(knownLaneCount))]
+      broker?.addLane(lane)
+      uplink?.addLane(lane)
+      knownLaneCount += 1
+    }
   }
 
   /// Takes a sealed batch.
   public mutating func submit(_ batch: BatchID, at now: Instant) {
-    if broker != nil {
-      broker?.append(batch, from: store, at: now)
-      progress.complete(batch)
-    } else {
+    // A batch is sealed after its lane was added to the table.
+    if store.lane(of: batch).rawValue >= knownLaneCount { learnLanes() }
+    guard let isAppended = broker?.append(batch, from: store, at: now) else {
       uplink?.submit(batch)
+      return
     }
+    if isAppended {
+      countDelivered(batch, at: now)
+    } else {
+      for index in 0..<UInt32(store.recordCount(of: batch)) {
+        progress.refused(RecordRef(batch: batch, index: index), .invalidRequest)
+      }
+    }
+    progress.complete(batch)
   }
 
   /// Takes a completion whose token has this part's owner.
@@ -74,20 +115,42 @@ public struct Delivery: ~Copyable {
   public mutating func flush(at now: Instant, operations: inout OperationQueue) {
     broker?.flush(at: now, operations: &operations)
     uplink?.flush(operations: &operations)
+    var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
     while let told = uplink?.nextProgress() {
       switch told {
-      case .accepted(let record): progress.safe(record)
+      case .accepted(let record):
+        latencies.add(startingAt: store.receivedNanoseconds(of: record))
+        progress.safe(record)
       case .refused(let record, let reason): progress.refused(record, reason)
       case .released(let batch): progress.complete(batch)
       }
     }
+    latencies.finish()
+    metrics.delivered.add(latencies.count)
   }
+
+  private mutating func countDelivered(_ batch: BatchID, at now: Instant) {
+    var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
+    for index in 0..<store.recordCount(of: batch) {
+      let record = RecordRef(batch: batch, index: UInt32(index))
+      latencies.add(startingAt: store.receivedNanoseconds(of: record))
+    }
+    latencies.finish()
+    metrics.delivered.add(latencies.count)
+  }
+
+  /// Tells how much progress ingest has not got yet. Once a turn, after it was told what the ring
+  /// had room for.
+  public func tellWaitingProgress() { metrics.progress.set(progress.count) }
 
   /// The oldest progress that ingest has not got yet.
   public var nextProgress: Progress? { progress.first }
 
   /// Ingest has got what `nextProgress` told.
   public mutating func removeNextProgress() { progress.removeFirst() }
+
+  /// Something for the log; nil when there is nothing.
+  public mutating func nextNotice() -> LocalBrokerNotice? { broker?.nextNotice() ?? nil }
 
   /// Lets clients and connections go; records that are not accepted stay unanswered.
   public mutating func beginStop(at now: Instant, operations: inout OperationQueue) {
@@ -116,7 +179,7 @@ public struct Delivery: ~Copyable {
   }
 
   /// Names of brokers that somebody is to resolve.
-  public var hostsToResolve: [UplinkHost] {
+  public var hostsToResolve: [NamedHost] {
     switch uplink {
     case .some(let uplink): uplink.hostsToResolve
     case .none: []
@@ -124,7 +187,7 @@ public struct Delivery: ~Copyable {
   }
 
   /// Tells what a name resolved to; no address when it did not.
-  public mutating func resolved(_ host: UplinkHost, addresses: [SocketAddress]) {
+  public mutating func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
     uplink?.resolved(host, addresses: addresses)
   }
 }

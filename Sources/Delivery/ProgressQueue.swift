@@ -6,6 +6,7 @@ struct ProgressQueue: ~Copyable {
   private var head = 0
 
   var isEmpty: Bool { head == messages.count }
+  var count: Int { messages.count - head }
   var first: Progress? { isEmpty ? nil : messages[head] }
 
   mutating func removeFirst() {

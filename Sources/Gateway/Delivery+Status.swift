@@ -16,11 +16,14 @@ extension Delivery {
     result.keysInFlight = status.keysInFlight
     result.recordsUnderWay = status.recordsUnderWay
     result.lastError = status.lastError
-    result.lanes = status.lanes.map {
+    result.lanes = status.lanes.map { lane in
       DeliveryStatus.Lane(
-        topic: $0.topic, phase: $0.phase.rawValue, error: $0.error,
-        isBlocked: $0.phase == .blocked)
+        topic: lane.topic, phase: lane.phase.rawValue, error: lane.error,
+        isBlocked: lane.phase == .blocked)
     }
+    result.blockedCount = status.phaseCounts[.blocked] ?? 0
+    result.laneCounts = status.phaseCounts.map { ($0.key.rawValue, $0.value) }
+      .sorted { $0 < $1 }
     return result
   }
 }

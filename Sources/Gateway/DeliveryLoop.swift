@@ -1,9 +1,11 @@
 import Admin
+import Bytes
 import DanubeUplink
 import Delivery
 public import IOPort
 import LocalBroker
 import Logs
+import Metrics
 import Records
 import Rings
 import Settings
@@ -18,10 +20,11 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var progress: RingProducer<Progress>
   private var logger: Logger
   private let gateway: Gateway
+  private let startedAt: Instant
   private var nextStatus = Instant(nanoseconds: 0)
   /// Nil until the first connection, or until that has been missing for a while.
   private var wasConnected: Bool?
-  private var askedHosts: [UplinkHost] = []
+  private var askedHosts: [NamedHost] = []
   private var isStopping = false
   private var stopDeadline = Instant.distantFuture
 
@@ -39,6 +42,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     logger = ends.logger
     delivery = gateway.makeDelivery(owner: LoopOwner.delivery)
     self.port = port
+    startedAt = self.port.now
     gateway.control.setDoorbell(self.port.doorbell, of: .delivery)
     if delivery.broker != nil {
       let listener = try listen(
@@ -82,6 +86,9 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     writeLog()
     followStage(at: now)
     gateway.deliveryHealth.turned(at: now)
+    delivery.tellWaitingProgress()
+    gateway.deliveryLoopMetrics.turned(
+      at: now, since: startedAt, port: port.statistics, ringLength: batches.count)
     if !isStopped { waitForWork() }
   }
 
@@ -113,14 +120,13 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   /// was answered, so that a name that is wanted again is asked for again.
   private mutating func resolve() {
     for answer in gateway.resolution.takeResolved() {
-      askedHosts.removeAll { $0.name == answer.host.name && $0.port == answer.host.port }
-      delivery.resolved(
-        UplinkHost(name: answer.host.name, port: answer.host.port), addresses: answer.addresses)
+      askedHosts.removeAll { $0 == answer.host }
+      delivery.resolved(answer.host, addresses: answer.addresses)
     }
     let wanted = delivery.hostsToResolve
     guard wanted != askedHosts else { return }
     askedHosts = wanted
-    gateway.resolution.setWanted(wanted.map { Resolution.Host(name: $0.name, port: $0.port) })
+    gateway.resolution.setWanted(wanted)
     if !wanted.isEmpty, let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
     }
@@ -130,6 +136,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     nextStatus = now.advanced(milliseconds: Self.statusIntervalMilliseconds)
     let status = delivery.status
     gateway.deliveryStatus.withLock { $0 = status }
+    gateway.deliveryMetrics.isConnected.set(Int64(status.isConnected ? 1 : 0))
     guard !status.isEmbedded else { return }
     let time = port.unixMilliseconds
     for lane in status.lanes where lane.isBlocked {
@@ -163,6 +170,17 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func writeLog() {
+    while let notice = delivery.nextNotice() {
+      logger.log(
+        notice.level, notice.event, at: port.unixMilliseconds, message: notice.message
+      ) { fields in
+        fields.add("topic", notice.topic.rawBytes)
+        if !notice.subscription.isEmpty {
+          fields.add("subscription", notice.subscription.rawBytes)
+        }
+        if notice.recordCount > 0 { fields.add("records", notice.recordCount) }
+      }
+    }
     logger.advance(to: port.unixMilliseconds)
     if logger.needsWakeUp(), let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))

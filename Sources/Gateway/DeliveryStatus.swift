@@ -14,5 +14,9 @@ struct DeliveryStatus: Sendable {
   var keysInFlight = 0
   var recordsUnderWay = 0
   var lastError = ""
+  /// Some of the lanes; those in trouble first where there are many.
   var lanes: [Lane] = []
+  /// How many lanes are in each phase.
+  var laneCounts: [(phase: String, count: Int)] = []
+  var blockedCount = 0
 }

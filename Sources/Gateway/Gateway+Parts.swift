@@ -46,33 +46,29 @@ extension Gateway {
     var limits = IngestLimits(configuration: configuration)
     limits.connections = max(1, min(limits.connections, connectionLimit))
     return Ingest(
-      owner: owner, configuration: configuration, limits: limits, store: store,
+      owner: owner, configuration: configuration, limits: limits, store: store, lanes: lanes,
       metrics: ingestMetrics, unroutedTopics: unroutedTopics, seed: seed &+ 1)
   }
 
   func makeDelivery(owner: UInt8) -> Delivery {
-    let lanes = LaneDescription.lanes(of: configuration)
     switch configuration.danube.target {
     case .embedded:
       let broker = LocalBroker(
-        owner: owner, limits: LocalBrokerLimits(),
-        configuration: LocalBrokerConfiguration(configuration, lanes: lanes),
-        metrics: brokerMetrics, seed: seed &+ 2)
-      return Delivery(store: store, broker: broker)
+        owner: owner, limits: LocalBrokerLimits(lanes: lanes.capacity),
+        configuration: LocalBrokerConfiguration(configuration), metrics: brokerMetrics,
+        seed: seed &+ 2)
+      return Delivery(store: store, lanes: lanes, broker: broker, metrics: deliveryMetrics)
     case .brokers(let hosts):
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
-        lanes: lanes.map {
-          UplinkLane(topic: Array($0.topic.utf8), producerName: Array($0.producerName.utf8))
-        },
-        seeds: hosts.map(UplinkSeed.init(_:)), store: store, metrics: uplinkMetrics,
+        seeds: hosts.map(ResolvedHost.init(_:)), store: store, metrics: uplinkMetrics,
         seed: seed &+ 2)
-      return Delivery(store: store, uplink: uplink)
+      return Delivery(store: store, lanes: lanes, uplink: uplink, metrics: deliveryMetrics)
     }
   }
 }
 
-extension UplinkSeed {
+extension ResolvedHost {
   /// A configured broker. An address is known at once, a name is resolved by the main thread.
   init(_ host: HostPort) {
     let name = host.host == "localhost" ? "127.0.0.1" : host.host
@@ -94,9 +90,8 @@ extension UplinkLimits {
 }
 
 extension LocalBrokerConfiguration {
-  init(_ configuration: GatewayConfiguration, lanes: [LaneDescription]) {
+  init(_ configuration: GatewayConfiguration) {
     self.init(
-      lanes: lanes.map { Array($0.topic.utf8) },
       newSubscription: configuration.broker.newSubscription == .latest ? .latest : .earliest,
       retainBytes: configuration.broker.retainBytes,
       maximumUnacknowledged: configuration.broker.maxUnacked,

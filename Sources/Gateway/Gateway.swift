@@ -1,5 +1,6 @@
 public import Admin
 import DanubeUplink
+import Delivery
 public import IOPort
 public import Ingest
 import LocalBroker
@@ -25,6 +26,8 @@ public final class Gateway: Sendable {
   public let deliveryHealth: LoopHealth
   /// Records on their way.
   public let store: BatchStore
+  /// The Danube topics that records go to.
+  public let lanes: LaneTable
   /// Topics that matched no route.
   public let unroutedTopics = UnroutedTopics()
   /// Which log lines are written.
@@ -36,6 +39,11 @@ public final class Gateway: Sendable {
   let ingestMetrics: IngestMetrics
   let uplinkMetrics: UplinkMetrics
   let brokerMetrics: LocalBrokerMetrics
+  let deliveryMetrics: DeliveryMetrics
+  let ingestLoopMetrics: LoopMetrics
+  let deliveryLoopMetrics: LoopMetrics
+  /// What the process takes from the system; whoever runs the gateway fills it in.
+  public let processMetrics: ProcessMetrics
   let seed: UInt64
   /// Device connections at most, whatever the configuration says.
   let connectionLimit: Int
@@ -78,14 +86,20 @@ public final class Gateway: Sendable {
     self.registry = registry
     ingestHealth = LoopHealth(name: "ingest", startingAt: now)
     deliveryHealth = LoopHealth(name: "delivery", startingAt: now)
-    ingestMetrics = IngestMetrics(registry: registry)
+    ingestMetrics = IngestMetrics(registry: registry, configuration: configuration)
     uplinkMetrics = UplinkMetrics(registry: registry)
     brokerMetrics = LocalBrokerMetrics(registry: registry)
-    registry.freeze()
+    deliveryMetrics = DeliveryMetrics(registry: registry)
+    ingestLoopMetrics = LoopMetrics(loop: "ingest", ring: "progress_ring", registry: registry)
+    deliveryLoopMetrics = LoopMetrics(loop: "delivery", ring: "batch_ring", registry: registry)
+    processMetrics = ProcessMetrics(registry: registry)
     let limits = BatchLimits(
       memoryBytes: configuration.limits.memoryBytes,
       batchBytes: configuration.limits.maxBatchBytes)
+    LimitMetrics.register(configuration, batches: limits, registry: registry)
+    registry.freeze()
     store = BatchStore(limits: limits)
+    lanes = LaneTable(configuration: configuration, capacity: configuration.limits.maxTopics)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchID.self, capacity: limits.batches)
     let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)

@@ -15,6 +15,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var progress: RingConsumer<Progress>
   private var logger: Logger
   private let gateway: Gateway
+  private let startedAt: Instant
   private var drainDeadline = Instant.distantFuture
   private var leaveDeadline = Instant.distantFuture
   private var hasLeft = false
@@ -28,13 +29,15 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     logger = ends.logger
     ingest = gateway.makeIngest(owner: LoopOwner.ingest)
     self.port = port
+    startedAt = self.port.now
     gateway.control.setDoorbell(self.port.doorbell, of: .ingest)
     for configuration in gateway.configuration.listeners {
+      let purpose = configuration.kind.rawValue
       let listener = try listen(
-        on: configuration.address, purpose: "mqtt", port: &self.port)
+        on: configuration.address, purpose: purpose, port: &self.port)
       ingest.start(
         listener: listener.descriptor, configuration: configuration, operations: &operations)
-      gateway.control.addListening("mqtt", listener.bound)
+      gateway.control.addListening(purpose, listener.bound)
     }
     gateway.control.set(.running, of: .ingest)
     if let bell = gateway.control.doorbell(of: .main) {
@@ -72,6 +75,9 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
     handOver()
     writeLog()
     gateway.ingestHealth.turned(at: now)
+    ingest.tellSealedBatches()
+    gateway.ingestLoopMetrics.turned(
+      at: now, since: startedAt, port: port.statistics, ringLength: progress.count)
     if !isStopped { waitForWork() }
   }
 

@@ -1,5 +1,6 @@
 import Admin
 public import IOPort
+import Logs
 import Metrics
 import Settings
 
@@ -20,12 +21,16 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   public init(gateway: Gateway, port: consuming Port) throws(StartError) {
     self.gateway = gateway
     self.port = port
-    admin = AdminServer(owner: LoopOwner.admin)
     gateway.control.setDoorbell(self.port.doorbell, of: .main)
     let listener = try listen(
       on: gateway.configuration.admin.address, purpose: "admin", port: &self.port)
+    admin = AdminServer(
+      owner: LoopOwner.admin,
+      authorization: AdminAuthorization(
+        token: gateway.configuration.admin.token, isLoopback: listener.bound.isLoopback))
     admin.start(listener: listener.descriptor, operations: &operations)
     gateway.control.addListening("admin", listener.bound)
+    gateway.processMetrics.started(atUnixMilliseconds: self.port.unixMilliseconds)
   }
 
   /// Whether both loops have ended.
@@ -44,8 +49,11 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   /// The time by the port's clock and the time of day, for whoever writes the log.
   public var clock: (now: Instant, unixMilliseconds: UInt64) { (port.now, port.unixMilliseconds) }
 
-  /// One turn; it waits for at most `milliseconds`.
-  public mutating func turn(waitingAtMost milliseconds: Int = 1_000) {
+  /// One turn; it waits for at most `milliseconds`. `sample` is called before metrics are shown, to
+  /// bring ``Gateway/processMetrics`` up to date.
+  public mutating func turn(
+    waitingAtMost milliseconds: Int = 1_000, sampling sample: () -> Void = {}
+  ) {
     port.submit(&operations)
     let latest = port.now.advanced(milliseconds: milliseconds)
     port.wait(until: min(min(admin.nextDeadline, forcedEnd), latest))
@@ -57,7 +65,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
         beginStop(at: now)
       }
     }
-    while let request = admin.nextRequest() { answer(request, at: now) }
+    while let request = admin.nextRequest() { answer(request, at: now, sampling: sample) }
     admin.advance(to: now, operations: &operations)
     admin.flush(operations: &operations)
     followLoops(at: now)
@@ -101,21 +109,53 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
     port.submit(&operations)
   }
 
-  private mutating func answer(_ request: AdminRequest, at now: Instant) {
+  private mutating func answer(
+    _ request: AdminRequest, at now: Instant, sampling sample: () -> Void
+  ) {
     switch request.endpoint {
-    case .health:
+    case .index:
+      respond(request, statusCode: 200, type: AdminContentType.text, AdminText.index)
+    case .liveness:
       let report = HealthReport(
         loops: [gateway.ingestHealth, gateway.deliveryHealth], at: now)
       respond(
         request, statusCode: report.statusCode, type: AdminContentType.json, report.body)
+    case .readiness:
+      let report = ReadinessReport(of: gateway, at: now)
+      respond(
+        request, statusCode: report.statusCode, type: AdminContentType.json, report.body)
     case .metrics:
+      sample()
       var text: [UInt8] = []
       gateway.registry.render(into: &text)
       respond(request, statusCode: 200, type: AdminContentType.prometheus, text)
-    case .status:
-      let text = StatusReport.body(of: gateway, at: now)
-      respond(request, statusCode: 200, type: AdminContentType.json, text)
+    case .status, .health:
+      let report = StatusReport(of: gateway, at: now)
+      let isFailure = request.endpoint == .health && !report.isHealthy
+      respond(
+        request, statusCode: isFailure ? 503 : 200, type: AdminContentType.json, report.body)
+    case .logLevel: answerLogLevel(request)
     }
+  }
+
+  /// Tells the least level that is logged, which a PUT has set before.
+  private mutating func answerLogLevel(_ request: AdminRequest) {
+    var text = JSONText()
+    text.beginObject()
+    var statusCode: UInt16 = 200
+    if request.isPut {
+      let name = LogLevelRequest.name(in: admin.body(of: request.connection))
+      if let level = name.flatMap({ LogLevel(named: $0) }) {
+        gateway.logThreshold.level = level
+      } else {
+        statusCode = 400
+        text.member("error", statusCode)
+        text.member("message", "the body is not debug, info, warn or error")
+      }
+    }
+    text.member("level", gateway.logThreshold.level.word.description)
+    text.endObject()
+    respond(request, statusCode: statusCode, type: AdminContentType.json, text.bytes)
   }
 
   private mutating func respond(

@@ -4,17 +4,9 @@ import Synchronization
 /// Host names that the uplink wants resolved, and what they resolved to. Resolving blocks, most of
 /// all when the uplink is down, so that no loop does it: another thread looks here now and then.
 public final class Resolution: Sendable {
-  /// A host name and the port to connect to.
-  public struct Host: Sendable, Hashable {
-    /// The name.
-    public let name: String
-    /// The port.
-    public let port: UInt16
-  }
-
   private struct State {
-    var wanted: [Host] = []
-    var resolved: [(host: Host, addresses: [SocketAddress])] = []
+    var wanted: [NamedHost] = []
+    var resolved: [(host: NamedHost, addresses: [SocketAddress])] = []
   }
 
   private let state = Mutex<State>(State())
@@ -24,12 +16,12 @@ public final class Resolution: Sendable {
   public init() {}
 
   /// Names to resolve now.
-  public var wanted: [Host] { state.withLock { $0.wanted } }
+  public var wanted: [NamedHost] { state.withLock { $0.wanted } }
 
-  func setWanted(_ hosts: [Host]) { state.withLock { $0.wanted = hosts } }
+  func setWanted(_ hosts: [NamedHost]) { state.withLock { $0.wanted = hosts } }
 
   /// Tells what a name resolved to; no address when it did not. Ring the delivery loop afterwards.
-  public func resolved(_ host: Host, addresses: [SocketAddress]) {
+  public func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
     state.withLock { state in
       state.wanted.removeAll { $0 == host }
       state.resolved.append((host, addresses))
@@ -39,7 +31,7 @@ public final class Resolution: Sendable {
   }
 
   /// The answers since the last time. Costs one load while there are none.
-  func takeResolved() -> [(host: Host, addresses: [SocketAddress])] {
+  func takeResolved() -> [(host: NamedHost, addresses: [SocketAddress])] {
     guard hasAnswers.load(ordering: .relaxed) else { return [] }
     _ = hasAnswers.exchange(false, ordering: .acquiring)
     return state.withLock { state in

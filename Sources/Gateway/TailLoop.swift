@@ -105,10 +105,10 @@ public struct TailLoop<Port: IOPort & ~Copyable>: ~Copyable {
   // MARK: Names of brokers
 
   /// Hosts whose addresses are wanted; the loop's owner may look them up between two turns.
-  public var hostsToResolve: [ConsumerHost] { consumer.hostsToResolve }
+  public var hostsToResolve: [NamedHost] { consumer.hostsToResolve }
 
   /// Tells the addresses of a host, each with its port; none when it has none.
-  public mutating func resolved(_ host: ConsumerHost, addresses: [SocketAddress]) {
+  public mutating func resolved(_ host: NamedHost, addresses: [SocketAddress]) {
     consumer.resolved(host, addresses: addresses)
   }
 }

@@ -1,5 +1,5 @@
-public import DanubeConsumer
 public import DanubeProtocol
+public import IOPort
 
 /// What ``TailLoop`` prints, and from where.
 public struct TailLoopOptions: Sendable {
@@ -20,7 +20,7 @@ public struct TailLoopOptions: Sendable {
   /// How the subscription shares records out.
   public var subscriptionType: SubscriptionType
   /// The brokers to ask.
-  public var seeds: [ConsumerSeed]
+  public var seeds: [ResolvedHost]
   /// How records are printed.
   public var format: Format
   /// Ends after so many records; 0 for never.
@@ -31,7 +31,7 @@ public struct TailLoopOptions: Sendable {
   /// Options for a live look at a topic.
   public init(
     topic: String, subscription: String, consumerName: String,
-    subscriptionType: SubscriptionType = .exclusive, seeds: [ConsumerSeed],
+    subscriptionType: SubscriptionType = .exclusive, seeds: [ResolvedHost],
     format: Format = .text, recordLimit: Int = 0, seed: UInt64
   ) {
     self.topic = topic

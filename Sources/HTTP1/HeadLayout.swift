@@ -119,6 +119,8 @@ struct HeadLayout: Sendable {
       query.start = path.start + UInt16(mark) + 1
       path.end = path.start + UInt16(mark)
     }
+    // What cannot be decoded, or hides a control character, names nothing anybody serves.
+    if PercentEncoding.isSuspicious(head.extracting(path.range)) { throw .invalidTarget }
   }
 
   private mutating func parseField(

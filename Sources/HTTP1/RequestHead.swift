@@ -75,4 +75,38 @@ public struct RequestHead: ~Escapable {
     }
     return nil
   }
+
+  /// The value of the first parameter of the query with a name, as it was written:
+  /// `name=value&name=value`. The names are compared decoded. O(query).
+  @_lifetime(copy self)
+  public func queryValue(of name: RawSpan) -> RawSpan? {
+    let query = query
+    var start = 0
+    while start < query.byteCount {
+      let end = query.firstOffset(of: UInt8(ascii: "&"), from: start) ?? query.byteCount
+      let parameter = query.extracting(start..<end)
+      let mark = parameter.firstOffset(of: UInt8(ascii: "=")) ?? parameter.byteCount
+      if PercentEncoding.decodes(parameter.extracting(0..<mark), to: name) {
+        return parameter.extracting(min(mark + 1, parameter.byteCount)..<parameter.byteCount)
+      }
+      start = end + 1
+    }
+    return nil
+  }
+
+  /// Whether the field at `index` below ``fieldCount`` has a name, which is given in lower case.
+  public func isField(at index: Int, named name: RawSpan) -> Bool {
+    let written = bytes.extracting(layout.fields[index].name.range)
+    guard written.byteCount == name.byteCount else { return false }
+    for offset in 0..<name.byteCount
+    where ASCII.lowercased(written.byte(at: offset)) != name.byte(at: offset) {
+      return false
+    }
+    return true
+  }
+
+  /// Whether the field at `index` below ``fieldCount`` has a name, which is given in lower case.
+  public func isField(at index: Int, named name: StaticString) -> Bool {
+    bytes.extracting(layout.fields[index].name.range).equalsIgnoringCase(name)
+  }
 }

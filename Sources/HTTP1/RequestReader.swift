@@ -102,7 +102,7 @@ public struct RequestReader: ~Copyable {
   private mutating func nextHead() -> RequestEvent {
     // Parts are worked on beside `self`: the bytes borrow it.
     var scanner = self.scanner
-    switch scanner.scan(input.bytes, limits: limits) {
+    switch scanner.scan(input.bytes, from: scanner.scannedBytes, limits: limits) {
     case .incomplete:
       self.scanner = scanner
       return .needsBytes

@@ -12,6 +12,8 @@ public struct ResponseHead: Sendable {
   public var isLast: Bool
   /// Minor version of the request; to an HTTP/1.0 client that stays, `keep-alive` is said.
   public var minorVersion: UInt8
+  /// When the response was made, as an `IMF-fixdate` (RFC 9110 §5.6.7); empty for no `Date`.
+  public var date: [UInt8] = []
   /// More fields. Names are tokens; what a value may not hold is written as a space.
   public var fields: [(name: StaticString, value: String)]
 
@@ -45,6 +47,11 @@ public struct ResponseHead: Sendable {
     if statusCode >= 200 && statusCode != 204 {
       output.append("Content-Length: ")
       Self.append(contentLength, to: &output)
+      output.append("\r\n")
+    }
+    if !date.isEmpty {
+      output.append("Date: ")
+      output.append(contentsOf: date)
       output.append("\r\n")
     }
     for field in fields {
@@ -90,11 +97,14 @@ public struct ResponseHead: Sendable {
     case 414: "URI Too Long"
     case 415: "Unsupported Media Type"
     case 417: "Expectation Failed"
+    case 422: "Unprocessable Content"
     case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 500: "Internal Server Error"
     case 501: "Not Implemented"
+    case 502: "Bad Gateway"
     case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
     case 505: "HTTP Version Not Supported"
     default: "Unknown"
     }

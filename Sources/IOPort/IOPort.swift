@@ -7,6 +7,8 @@ public protocol IOPort: ~Copyable {
   var now: Instant { get }
   /// The time of day, Unix milliseconds, as of the last `wait`.
   var unixMilliseconds: UInt64 { get }
+  /// What was done so far, and how full the port is. Cheap enough for every turn.
+  var statistics: PortStatistics { get }
   /// What other ports ring to wake this one.
   var doorbell: Doorbell { get }
 

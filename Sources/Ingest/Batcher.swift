@@ -13,22 +13,26 @@ struct Batcher: ~Copyable {
     var openedAt = Instant(nanoseconds: 0)
     /// What the last batch held: a guess for the next one.
     var lastByteCount = 0
+    /// Whether it stands among those that may have an open batch.
+    var isDirty = false
   }
 
   let store: BatchStore
   let lingerMilliseconds: Int
-  private var lanes: [Lane]
+  /// By the number of the lane, as far as there were records.
+  private var lanes: [Lane] = []
   private var dirty: [Int] = []
   /// Sealed batches on their way to delivery, oldest first.
   private(set) var sealed: [BatchID] = []
   private var sealedHead = 0
+  /// Whether no record found room since a batch was released last.
+  private(set) var isExhausted = false
   /// Batches sealed and not complete.
   private var underWay = 0
 
-  init(store: BatchStore, laneCount: Int, lingerMilliseconds: Int) {
+  init(store: BatchStore, lingerMilliseconds: Int) {
     self.store = store
     self.lingerMilliseconds = lingerMilliseconds
-    lanes = Array(repeating: Lane(), count: laneCount)
   }
 
   /// Appends a record; nil when there is no memory for it now.
@@ -37,18 +41,25 @@ struct Batcher: ~Copyable {
   ) -> RecordRef? {
     let index = Int(lane.rawValue)
     let bodyBytes = record.bodyBytes
+    while lanes.count <= index { lanes.append(Lane()) }
     if let open = lanes[index].open {
-      if store.hasRoom(open, bodyBytes: bodyBytes) { return store.append(record, to: open) }
+      if store.hasRoom(open, bodyBytes: bodyBytes) {
+        return store.append(record, to: open, receivedNanoseconds: now.nanoseconds)
+      }
       seal(index)
     }
     let guess = max(4096, lanes[index].lastByteCount * 2)
     guard let batch = store.open(lane: lane, bodyBytes: bodyBytes, expectedBytes: guess) else {
+      isExhausted = true
       return nil
     }
-    if !dirty.contains(index) { dirty.append(index) }
+    if !lanes[index].isDirty {
+      lanes[index].isDirty = true
+      dirty.append(index)
+    }
     lanes[index].open = batch
     lanes[index].openedAt = now
-    return store.append(record, to: batch)
+    return store.append(record, to: batch, receivedNanoseconds: now.nanoseconds)
   }
 
   private mutating func seal(_ index: Int) {
@@ -82,6 +93,8 @@ struct Batcher: ~Copyable {
       if lanes[index].open != nil {
         dirty[kept] = index
         kept += 1
+      } else {
+        lanes[index].isDirty = false
       }
     }
     dirty.removeSubrange(kept...)
@@ -89,7 +102,10 @@ struct Batcher: ~Copyable {
 
   /// Seals every open batch, due or not.
   mutating func sealAll() {
-    for index in lanes.indices { seal(index) }
+    for index in dirty {
+      seal(index)
+      lanes[index].isDirty = false
+    }
     dirty.removeAll(keepingCapacity: true)
   }
 
@@ -102,6 +118,9 @@ struct Batcher: ~Copyable {
 
   /// The oldest sealed batch that was not taken, without taking it.
   var nextSealed: BatchID? { sealedHead < sealed.count ? sealed[sealedHead] : nil }
+
+  /// Sealed batches that delivery has not got yet.
+  var sealedCount: Int { sealed.count - sealedHead }
 
   /// Takes the batch that `nextSealed` told.
   mutating func removeNextSealed() {
@@ -118,6 +137,7 @@ struct Batcher: ~Copyable {
   /// Delivery has done with the batch: its memory is free again.
   mutating func release(_ batch: BatchID) {
     underWay -= 1
+    isExhausted = false
     store.release(batch)
   }
 

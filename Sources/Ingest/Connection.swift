@@ -1,6 +1,7 @@
 import Bytes
 import IOPort
 import MQTT
+import Settings
 
 /// One device's connection.
 struct Connection: ~Copyable {
@@ -19,15 +20,24 @@ struct Connection: ~Copyable {
   let descriptor: Descriptor
   let peer: SocketAddress
   let listener: Int
+  /// What the device speaks.
+  let kind: ListenerConfiguration.Kind
+  /// MQTT's state; not used by a webhook.
   var session: ServerSession
+  /// A webhook's state; not used by MQTT.
+  var webhook = WebhookState()
   var outbox = Outbox()
   /// Bytes received and not processed: a packet that is not complete, or all while reading is
-  /// withheld.
+  /// withheld. Of a webhook the head and the body of a request that is not complete.
   var input = GrowableBytes()
   var answers: AnswerQueue
   var clientID: [UInt8] = []
   /// The attribute `mqtt.client_id`, encoded.
   var clientAttribute: [UInt8] = []
+  /// The will in its place, while the connection is open and has one.
+  var will: SlotID?
+  /// What the ingest side counts for this connection's topic aliases.
+  var countedAliasBytes = 0
   var phase = Phase.connecting
   /// Whether a receive is armed.
   var isReceiving = true
@@ -62,12 +72,14 @@ struct Connection: ~Copyable {
   var timer = Instant.distantFuture
 
   init(
-    descriptor: Descriptor, peer: SocketAddress, listener: Int, session: consuming ServerSession,
-    answerLimit: Int, now: Instant
+    descriptor: Descriptor, peer: SocketAddress, listener: Int,
+    kind: ListenerConfiguration.Kind, session: consuming ServerSession, answerLimit: Int,
+    now: Instant
   ) {
     self.descriptor = descriptor
     self.peer = peer
     self.listener = listener
+    self.kind = kind
     self.session = session
     answers = AnswerQueue(capacity: answerLimit)
     accepted = now

@@ -21,21 +21,25 @@ extension Ingest {
     let configuration = listeners[listener].configuration
     let isFull = listeners[listener].connectionCount >= configuration.maxConnections
     if isFull || connections.isFull || isShuttingDown {
-      metrics.connectionsRefused.add(1)
+      metrics.listener(listener).refused.add(1)
       note(.connectionLimit, "all connections of the listener are taken", peer: peer, subject: "")
       operations.append(
         .close(descriptor), token: token(Verb.ignored, SlotID(index: 0, generation: 0)))
       return
     }
     listeners[listener].connectionCount += 1
-    metrics.connectionsOpened.add(1)
+    metrics.listener(listener).opened.add(1)
     let session = ServerSession(limits: ServerLimits(configuration: configuration))
     let id = connections.insert(
       Connection(
-        descriptor: descriptor, peer: peer, listener: listener, session: session,
-        answerLimit: configuration.receiveMaximum, now: now))
-    metrics.connections.set(Int64(connections.count))
+        descriptor: descriptor, peer: peer, listener: listener, kind: configuration.kind,
+        session: session, answerLimit: configuration.answerLimit, now: now))
+    metrics.listener(listener).connections.set(listeners[listener].connectionCount)
     operations.append(.receive(descriptor), token: token(Verb.receive, id))
+    if configuration.kind == .webhook {
+      openWebhook(id, at: now)
+      return
+    }
     schedule(
       id, at: now.advanced(milliseconds: configuration.connectTimeoutSeconds * 1_000), from: now)
   }
@@ -58,6 +62,10 @@ extension Ingest {
     guard connections.contains(id) else { return }
     connections[id].isReceiving = false
     guard let error else {
+      if connections[id].kind == .webhook {
+        webhookPeerEnded(id, at: now, operations: &operations)
+        return
+      }
       peerEnded(id, at: now, operations: &operations)
       return
     }
@@ -72,7 +80,7 @@ extension Ingest {
   private mutating func peerEnded(
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
-    let isPaused = connections[id].pausedSince != nil && !connections[id].input.isEmpty
+    let isPaused = hasInput(id)
     let isOwed = !connections[id].answers.isEmpty || !connections[id].outbox.isEmpty
     guard connections[id].phase == .open, isPaused || isOwed else {
       close(id, operations: &operations)
@@ -93,10 +101,17 @@ extension Ingest {
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id), connections[id].phase == .open, connections[id].peerEnded,
-      connections[id].answers.isEmpty,
-      connections[id].pausedSince == nil || connections[id].input.isEmpty
+      connections[id].answers.isEmpty, !hasInput(id)
     else { return }
     linger(id, at: now, operations: &operations)
+  }
+
+  /// Whether something was received that may still become a record.
+  func hasInput(_ id: SlotID) -> Bool {
+    switch connections[id].kind {
+    case .mqtt: connections[id].pausedSince != nil && !connections[id].input.isEmpty
+    case .webhook: hasWebhookInput(id)
+    }
   }
 
   /// Arms a receive unless there is one, or reading is withheld.
@@ -132,6 +147,7 @@ extension Ingest {
   /// Closes at once; nothing more is sent.
   mutating func close(_ id: SlotID, operations: inout OperationQueue) {
     guard connections.contains(id), connections[id].phase != .closing else { return }
+    endWill(of: id)
     connections[id].phase = .closing
     dropInput(id)
     operations.append(.close(connections[id].descriptor), token: token(Verb.close, id))
@@ -143,6 +159,7 @@ extension Ingest {
     case .closing, .lingering: return
     case .connecting, .open: break
     }
+    endWill(of: id)
     if connections[id].outbox.isEmpty {
       close(id, operations: &operations)
       return
@@ -159,9 +176,11 @@ extension Ingest {
     guard connections.contains(id) else { return }
     let clientID = connections[id].clientID
     if clients[clientID] == id { clients[clientID] = nil }
-    listeners[connections[id].listener].connectionCount -= 1
+    aliasBytes -= connections[id].countedAliasBytes
+    let listener = connections[id].listener
+    listeners[listener].connectionCount -= 1
+    metrics.listener(listener).connections.set(listeners[listener].connectionCount)
     _ = connections.remove(id)
-    metrics.connections.set(Int64(connections.count))
   }
 
   func clientText(_ id: SlotID) -> String {

@@ -20,7 +20,12 @@ extension Ingest {
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id) else { return }
-    metrics.bytesReceived.add(UInt64(bytes.byteCount))
+    let listener = connections[id].listener
+    metrics.listener(listener).receivedBytes.add(UInt64(bytes.byteCount))
+    if connections[id].kind == .webhook {
+      receivedWebhook(id, bytes, at: now, operations: &operations)
+      return
+    }
     var used = 0
     // First what completes the packet at hand, and not more: its memory is measured.
     while used < bytes.byteCount, isReading(id), !connections[id].input.isEmpty {
@@ -46,7 +51,7 @@ extension Ingest {
   }
 
   /// Whether what the connection sends still matters.
-  private func isHeard(_ id: SlotID) -> Bool {
+  func isHeard(_ id: SlotID) -> Bool {
     guard connections.contains(id) else { return false }
     switch connections[id].phase {
     case .lingering, .closing: return false
@@ -54,7 +59,7 @@ extension Ingest {
     }
   }
 
-  private func isReading(_ id: SlotID) -> Bool {
+  func isReading(_ id: SlotID) -> Bool {
     isHeard(id) && connections[id].pausedSince == nil
   }
 
@@ -69,41 +74,60 @@ extension Ingest {
   }
 
   /// Counts the memory of the connection's input anew.
-  private mutating func count(_ id: SlotID) {
-    let held = max(connections[id].input.capacity, connections[id].reservedBytes)
+  mutating func count(_ id: SlotID) {
+    let held =
+      max(connections[id].input.capacity, connections[id].reservedBytes)
+      + connections[id].webhook.backlog.capacity
     inputBytes += held - connections[id].countedBytes
     connections[id].countedBytes = held
   }
 
   /// Memory held without a reservation.
-  private var looseBytes: Int { inputBytes - reservedInputBytes }
+  var looseBytes: Int { inputBytes - reservedInputBytes }
 
   /// Keeps bytes for later; a connection that would make us hold too many is closed.
   private mutating func keep(
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) {
-    let needed = connections[id].input.count + bytes.byteCount
-    let capacity = connections[id].input.capacity
-    if needed > capacity {
-      // Not doubled: beside the packet at hand only what one wait of the port brings is kept.
-      let larger = connections[id].input.isEmpty ? needed : needed + min(needed / 2, 64 << 10)
-      let held = max(larger, connections[id].reservedBytes)
-      guard looseBytes + held - connections[id].countedBytes <= limits.looseInputBytes else {
-        metrics.disconnects(.inputMemory).add(1)
-        note(
-          .limitReached, "no memory is left for what was received",
-          peer: connections[id].peer, subject: clientText(id))
-        disconnect(id, reason: .quotaExceeded, at: now, operations: &operations)
-        return
-      }
-      connections[id].input.setCapacity(larger)
+    guard makeRoom(id, for: bytes.byteCount) else {
+      metrics.disconnects(.inputMemory).add(1)
+      note(
+        .limitReached, "no memory is left for what was received",
+        peer: connections[id].peer, subject: clientText(id))
+      disconnect(id, reason: .quotaExceeded, at: now, operations: &operations)
+      return
     }
     connections[id].input.append(bytes)
     count(id)
   }
 
+  /// Sees to room for so many more bytes in the connection's input; false when memory is used up.
+  mutating func makeRoom(_ id: SlotID, for additional: Int) -> Bool {
+    let reserved = connections[id].reservedBytes
+    let capacity = connections[id].input.capacity
+    let needed = connections[id].input.count + additional
+    guard needed > capacity else { return true }
+    // Not doubled: beside the packet at hand only what one wait of the port brings is kept.
+    var larger = connections[id].input.isEmpty ? needed : needed + min(needed / 2, 64 << 10)
+    if needed <= reserved { larger = min(larger, reserved) }
+    let growth = max(larger, reserved) - max(capacity, reserved)
+    guard looseBytes + growth <= looseLimit(id) else { return false }
+    connections[id].input.setCapacity(larger)
+    count(id)
+    return true
+  }
+
+  /// How much memory may be held without a reservation before this connection gets no more.
+  /// Webhooks leave half to MQTT devices, which can only be told no by ending their connection.
+  func looseLimit(_ id: SlotID) -> Int {
+    switch connections[id].kind {
+    case .mqtt: limits.looseInputBytes
+    case .webhook: limits.looseInputBytes / 2
+    }
+  }
+
   /// Sees to the memory for the whole of the incomplete packet at the front.
-  private mutating func provide(
+  mutating func provide(
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     let expected = connections[id].expectedBytes
@@ -116,19 +140,37 @@ extension Ingest {
     if isSmall {
       connections[id].input.setCapacity(expected)
       count(id)
-    } else if inputWaiting.count == 0,
-      reservedInputBytes + expected <= limits.reservableInputBytes
-    {
+    } else if !isBehindOthers(id), canReserve(id) {
       reserve(id, at: now)
     } else {
       connections[id].waitsForInput = true
-      inputWaiting.append(id)
+      switch connections[id].kind {
+      case .mqtt: inputWaiting.append(id)
+      case .webhook: webhookInputWaiting.append(id)
+      }
       pause(id, at: now, operations: &operations)
     }
   }
 
+  /// Whether others wait for memory that have to get theirs first. Webhooks come last: they can be
+  /// told to come back.
+  private func isBehindOthers(_ id: SlotID) -> Bool {
+    if inputWaiting.count > 0 { return true }
+    return connections[id].kind == .webhook && webhookInputWaiting.count > 0
+  }
+
+  /// Whether there is enough to reserve. Webhooks leave half to MQTT devices, but for one that
+  /// needs more than that.
+  private func canReserve(_ id: SlotID) -> Bool {
+    let expected = connections[id].expectedBytes
+    guard reservedInputBytes + expected <= limits.reservableInputBytes else { return false }
+    if connections[id].kind == .mqtt || reservedWebhookBytes == 0 { return true }
+    return reservedWebhookBytes + expected <= limits.reservableInputBytes / 2
+  }
+
   private mutating func reserve(_ id: SlotID, at now: Instant) {
     let expected = connections[id].expectedBytes
+    if connections[id].kind == .webhook { reservedWebhookBytes += expected }
     connections[id].reservedBytes = expected
     connections[id].reservedSince = now
     reservedInputBytes += expected
@@ -137,32 +179,48 @@ extension Ingest {
     schedule(id, at: now.advanced(milliseconds: maxPauseMilliseconds(id)), from: now)
   }
 
-  private mutating func giveBackReservation(_ id: SlotID) {
-    reservedInputBytes -= connections[id].reservedBytes
+  mutating func giveBackReservation(_ id: SlotID) {
+    let reserved = connections[id].reservedBytes
+    reservedInputBytes -= reserved
+    if connections[id].kind == .webhook { reservedWebhookBytes -= reserved }
     connections[id].reservedBytes = 0
   }
 
   /// Lets connections go on that wait for memory for their packet, the longest waiting first.
   mutating func wakeInputWaiting(at now: Instant, operations: inout OperationQueue) {
     while let id = inputWaiting.first {
-      if isHeard(id), connections[id].waitsForInput {
-        let expected = connections[id].expectedBytes
-        // What was under way when reading stopped may have completed the packet.
-        let isComplete = connections[id].input.count >= expected
-        if !isComplete {
-          guard reservedInputBytes + expected <= limits.reservableInputBytes else { return }
-          reserve(id, at: now)
-        }
-        connections[id].waitsForInput = false
-        resume(id, at: now, operations: &operations)
-      }
+      guard wakeInput(id, at: now, operations: &operations) else { return }
       _ = inputWaiting.popFirst()
     }
+    while let id = webhookInputWaiting.first {
+      guard wakeInput(id, at: now, operations: &operations) else { return }
+      _ = webhookInputWaiting.popFirst()
+    }
+  }
+
+  /// Lets a connection go on if it still waits; false when there is no memory for it.
+  private mutating func wakeInput(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) -> Bool {
+    guard isHeard(id), connections[id].waitsForInput else { return true }
+    // What was under way when reading stopped may have completed the packet.
+    if connections[id].input.count < connections[id].expectedBytes {
+      guard canReserve(id) else { return false }
+      reserve(id, at: now)
+    }
+    connections[id].waitsForInput = false
+    resume(id, at: now, operations: &operations)
+    return true
   }
 
   /// Processes what was kept, as far as it goes.
   mutating func processInput(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
-    guard connections.contains(id), !connections[id].input.isEmpty else { return }
+    guard connections.contains(id) else { return }
+    if connections[id].kind == .webhook {
+      processWebhookInput(id, at: now, operations: &operations)
+      return
+    }
+    guard !connections[id].input.isEmpty else { return }
     // Taken out while it is read, because processing changes the connection.
     var input = GrowableBytes()
     swap(&input, &connections[id].input)
@@ -181,6 +239,7 @@ extension Ingest {
   /// Gives back the memory of bytes that nobody will process.
   mutating func dropInput(_ id: SlotID) {
     connections[id].input.removeAll(keepingCapacityUpTo: 0)
+    connections[id].webhook.backlog.removeAll(keepingCapacityUpTo: 0)
     connections[id].waitsForInput = false
     giveBackReservation(id)
     count(id)

@@ -2,6 +2,7 @@ public import IOPort
 import MQTT
 import Metrics
 public import Records
+import Settings
 
 // What delivery tells, and the answers that may go for it.
 extension Ingest {
@@ -28,9 +29,21 @@ extension Ingest {
         settle(batch, first: first, bits: bits, at: now, operations: &operations)
         first += 64
       }
+      if answeredEarly > 0 { answeredEarly -= countAnswered(batch, count) }
       batcher.release(batch)
+      exhaustedSince = nil
       wakeWaiting(at: now, operations: &operations)
     }
+  }
+
+  /// Records of a batch whose senders were answered when they came.
+  private func countAnswered(_ batch: BatchID, _ count: UInt32) -> Int {
+    var answered = 0
+    for index in 0..<count
+    where batcher.store.source(of: RecordRef(batch: batch, index: index)) == .answered {
+      answered += 1
+    }
+    return answered
   }
 
   /// Marks records safe, then sends the answers that thereby became the oldest.
@@ -39,15 +52,22 @@ extension Ingest {
     operations: inout OperationQueue
   ) {
     var rest = bits
+    var latencies = DurationRun(into: metrics.deviceToSafe, endingAt: now.nanoseconds)
     while rest != 0 {
       let index = first + UInt32(rest.trailingZeroBitCount)
       rest &= rest &- 1
-      let source = batcher.store.source(of: RecordRef(batch: batch, index: index))
+      let record = RecordRef(batch: batch, index: index)
+      // The batch's completion tells of records again that were told of before.
+      guard let received = batcher.store.takeReceivedNanoseconds(of: record) else { continue }
+      latencies.add(startingAt: received)
+      let source = batcher.store.source(of: record)
       guard source.index != .max else { continue }
       let id = SlotID(index: source.index, generation: source.generation)
       guard connections.contains(id) else { continue }
       connections[id].answers.markReady(sequence: source.sequence, reason: 0)
     }
+    latencies.finish()
+    metrics.safe.add(latencies.count)
     rest = bits
     while rest != 0 {
       let index = first + UInt32(rest.trailingZeroBitCount)
@@ -64,22 +84,23 @@ extension Ingest {
     _ record: RecordRef, _ reason: RefusalReason, at now: Instant,
     operations: inout OperationQueue
   ) {
-    metrics.recordsRefused.add(1)
+    // It does not count as safe when its batch is complete.
+    _ = batcher.store.takeReceivedNanoseconds(of: record)
+    metrics.refused(reason.refusal).add(1)
     let source = batcher.store.source(of: record)
+    if source == .answered { metrics.dropped(.refused).add(1) }
     let id = SlotID(index: source.index, generation: source.generation)
     let isConnected = source.index != .max && connections.contains(id)
     note(
       .recordRefused, reason.text, peer: isConnected ? connections[id].peer : nil,
       subject: isConnected ? clientText(id) : "")
     guard isConnected else { return }
-    let code: ReasonCode =
-      switch reason {
-      // [MQTT-3.4.2-1] A PUBACK has no reason for "too large".
-      case .tooLarge: .implementationSpecificError
-      case .invalidPayload: .payloadFormatInvalid
-      case .invalidRequest: .implementationSpecificError
+    let code =
+      switch connections[id].kind {
+      case .mqtt: reason.code.rawValue
+      case .webhook: WebhookOutcome(reason).rawValue
       }
-    connections[id].answers.markReady(sequence: source.sequence, reason: code.rawValue)
+    connections[id].answers.markReady(sequence: source.sequence, reason: code)
     sendAnswers(id, at: now, operations: &operations)
     leaveIfEnded(id, at: now, operations: &operations)
   }
@@ -89,6 +110,10 @@ extension Ingest {
     _ id: SlotID, at now: Instant, operations: inout OperationQueue
   ) {
     guard connections.contains(id), connections[id].phase == .open else { return }
+    if connections[id].kind == .webhook {
+      sendWebhookAnswers(id, at: now, operations: &operations)
+      return
+    }
     var sentAny = false
     while let answer = connections[id].answers.popReady() {
       let reason = ReasonCode(rawValue: answer.reason)
@@ -116,6 +141,7 @@ extension Ingest {
 
   /// Lets connections that wait for memory try again, the longest waiting first.
   private mutating func wakeWaiting(at now: Instant, operations: inout OperationQueue) {
+    guard wakeWaitingWills(at: now) else { return }
     for _ in 0..<waiting.count {
       guard let id = waiting.popFirst() else { return }
       guard connections.contains(id) else { continue }
@@ -128,6 +154,25 @@ extension Ingest {
 }
 
 extension RefusalReason {
+  /// What it counts as.
+  var refusal: IngestMetrics.Refusal {
+    switch self {
+    case .tooLarge: .brokerTooLarge
+    case .invalidPayload: .brokerInvalidPayload
+    case .invalidRequest: .brokerInvalidRequest
+    }
+  }
+
+  /// What an MQTT device is told.
+  var code: ReasonCode {
+    switch self {
+    // [MQTT-3.4.2-1] A PUBACK has no reason for "too large".
+    case .tooLarge: .implementationSpecificError
+    case .invalidPayload: .payloadFormatInvalid
+    case .invalidRequest: .implementationSpecificError
+    }
+  }
+
   var text: StaticString {
     switch self {
     case .tooLarge: "Danube refuses the record: too large"

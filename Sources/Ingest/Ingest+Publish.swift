@@ -11,27 +11,45 @@ extension Ingest {
     _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
     operations: inout OperationQueue
   ) -> Next {
-    guard let (index, captures) = router.firstMatch(view.topic) else {
-      return unrouted(id, view, at: now, operations: &operations)
+    guard view.matchesPayloadFormat else {
+      metrics.refused(.payloadFormat).add(1)
+      return refuse(
+        id, view, reason: .payloadFormatInvalid, text: "the payload is not UTF-8 as it says",
+        at: now, operations: &operations)
     }
     // Taken out while spans of it are held, because appending changes the rest of `self`.
     var fields = RouteFields()
     swap(&fields, &routeFields)
-    expand(id, view, route: index, captures: captures, into: &fields)
-    let result = append(
-      id, view, route: index, attributes: fields.attributes.bytes, key: fields.key.bytes, at: now)
+    fields.attributes.removeAll()
+    fields.attributes.append(contentsOf: connections[id].clientAttribute)
+    let clientID = connections[id].clientID
+    let result = takeIn(
+      view, from: clientID.rawBytes, sender: id.sender,
+      source: view.qos == .atMostOnce ? .none : nextSource(of: id), &fields, at: now)
     swap(&fields, &routeFields)
     switch result {
-    case .appended:
-      metrics.records.add(1)
-      metrics.payloadBytes.add(UInt64(view.payload.byteCount))
-      if view.qos != .atMostOnce {
+    case .appended(let isAwaited):
+      if view.qos == .atMostOnce { return .goOn }
+      if isAwaited {
         connections[id].answers.appendWaiting(packetID: view.packetID)
         if answersBeforeSafe { answerBeforeSafe(id, at: now, operations: &operations) }
+      } else {
+        answer(id, view.packetID, reason: .success, at: now, operations: &operations)
       }
       return .goOn
+    case .unrouted: return unrouted(id, view, at: now, operations: &operations)
+    case .refused(let refusal):
+      count(refusal, peer: connections[id].peer, subject: view.topic)
+      let reason: ReasonCode = refusal == .tooManyTopics ? .quotaExceeded : .topicNameInvalid
+      return refuse(id, view, reason: reason, text: refusal.text, at: now, operations: &operations)
+    case .tooManyProperties:
+      metrics.refused(.properties).add(1)
+      return refuse(
+        id, view, reason: .quotaExceeded,
+        text: "the message has too many properties, or too large ones", at: now,
+        operations: &operations)
     case .tooLarge:
-      metrics.recordsTooLarge.add(1)
+      metrics.refused(.tooLarge).add(1)
       return refuse(
         id, view, reason: .implementationSpecificError,
         text: "the record is larger than Danube takes", at: now, operations: &operations)
@@ -51,54 +69,62 @@ extension Ingest {
     sendAnswers(id, at: now, operations: &operations)
   }
 
-  /// Writes the attributes and the key that the route gives to this message.
-  private mutating func expand(
-    _ id: SlotID, _ view: borrowing PublishView, route index: Int,
-    captures: TopicFilter.Captures, into fields: inout RouteFields
-  ) {
-    fields.attributes.removeAll()
-    fields.key.removeAll()
-    RecordFields.appendAttribute(Self.topicAttribute.span, view.topic, to: &fields.attributes)
-    fields.attributes.append(
-      contentsOf: flags.bytes(
-        qos: view.qos.rawValue, retain: view.isRetained, dup: view.isDuplicate))
-    fields.attributes.append(contentsOf: connections[id].clientAttribute)
-    let clientID = connections[id].clientID
-    unsafe router.appendAttributes(
-      of: index, captures: captures, clientID: clientID.span.bytes, topic: view.topic,
-      to: &fields.attributes)
-    unsafe router.appendKey(
-      of: index, captures: captures, clientID: clientID.span.bytes, topic: view.topic,
-      to: &fields.key)
-  }
-
   private static let topicAttribute = Array("mqtt.topic".utf8)
 
-  private enum Appended {
-    case appended
+  /// What became of a message.
+  enum TakenIn {
+    case appended(isAwaited: Bool)
+    case unrouted
+    case refused(RouteRefusal)
+    case tooManyProperties
     case tooLarge
     case noMemory
   }
 
-  private mutating func append(
-    _ id: SlotID, _ view: borrowing PublishView, route index: Int, attributes: RawSpan,
-    key: RawSpan, at now: Instant
-  ) -> Appended {
-    var hash = FNV1a()
-    hash.combine(key)
-    let source =
-      view.qos == .atMostOnce
-      ? RecordSource.none
-      : RecordSource(
-        index: id.index, generation: id.generation,
-        sequence: connections[id].answers.nextSequence)
-    let lane = router.routes[index].lane
-    let prefix = router.routes[index].prefix
-    let pieces = unsafe RecordPieces(
-      prefix: prefix.span.bytes, attributes: attributes, routingKey: key, payload: view.payload,
-      publishTimeMilliseconds: unixMilliseconds, keyHash: hash.value, source: source)
+  /// Makes a message a record in the open batch of its lane. `fields` has the attributes that are
+  /// the sender's own.
+  mutating func takeIn(
+    _ view: borrowing PublishView, from clientID: RawSpan, sender: UInt64, source: RecordSource,
+    _ fields: inout RouteFields, at now: Instant
+  ) -> TakenIn {
+    guard let match = router.firstMatch(.mqtt, view.topic) else { return .unrouted }
+    RecordFields.appendAttribute(Self.topicAttribute.span, view.topic, to: &fields.attributes)
+    fields.attributes.append(
+      contentsOf: flags.bytes(
+        qos: view.qos.rawValue, retain: view.isRetained, dup: view.isDuplicate))
+    if !view.properties.isEmpty,
+      !MessageAttributes.append(view.properties, to: &fields.attributes)
+    {
+      return .tooManyProperties
+    }
+    let resolution = router.resolve(
+      match, subject: view.topic, values: MQTTValues(clientID: clientID), sender: sender,
+      into: &fields)
+    guard case .lane(let lane) = resolution else {
+      guard case .refused(let refusal) = resolution else { return .refused(.missingValue) }
+      return .refused(refusal)
+    }
+    let isAwaited = lane.acknowledgement != .received
+    let pieces = RecordPieces(
+      prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,
+      routingKey: fields.key.bytes, payload: view.payload,
+      publishTimeMilliseconds: unixMilliseconds, keyHash: lane.orderHash,
+      source: isAwaited || source == .none ? source : .answered)
     if pieces.bodyBytes > BatchStore.maximumBodyBytes { return .tooLarge }
-    return batcher.append(pieces, to: lane, at: now) == nil ? .noMemory : .appended
+    guard append(pieces, to: lane, at: now) else { return .noMemory }
+    metrics.route(match.index).records.add(1)
+    metrics.route(match.index).payloadBytes.add(UInt64(view.payload.byteCount))
+    return .appended(isAwaited: isAwaited)
+  }
+
+  /// Whether a route takes the topic.
+  func hasRoute(_ topic: RawSpan) -> Bool { router.firstMatch(.mqtt, topic) != nil }
+
+  /// Counts a message that no route takes.
+  mutating func noteUnrouted(_ topic: RawSpan, peer: SocketAddress) {
+    _ = unrouted.note(topic)
+    note(
+      .unrouted, "no route takes the topic", peer: peer, subject: shortText(topic, limit: 64))
   }
 
   /// No route takes the topic. As MQTT means it that is no error, unless the site says so.
@@ -106,13 +132,10 @@ extension Ingest {
     _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
     operations: inout OperationQueue
   ) -> Next {
-    metrics.unrouted.add(1)
-    _ = unrouted.note(view.topic)
-    note(
-      .unrouted, "no route takes the topic", peer: connections[id].peer,
-      subject: shortText(view.topic, limit: 64))
+    noteUnrouted(view.topic, peer: connections[id].peer)
     switch unroutedPolicy {
     case .accept:
+      metrics.dropped(.noRoute).add(1)
       if view.qos != .atMostOnce {
         let reason: ReasonCode =
           connections[id].session.version == .v5 ? .noMatchingSubscribers : .success
@@ -120,6 +143,7 @@ extension Ingest {
       }
       return .goOn
     case .reject:
+      metrics.refused(.noRoute).add(1)
       return refuse(
         id, view, reason: .topicNameInvalid, text: "no route takes the topic", at: now,
         operations: &operations)

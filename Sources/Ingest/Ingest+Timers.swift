@@ -20,7 +20,12 @@ extension Ingest {
   }
 
   func maxPauseMilliseconds(_ id: SlotID) -> Int {
-    listeners[connections[id].listener].configuration.maxPauseSeconds * 1_000
+    let configuration = listeners[connections[id].listener].configuration
+    switch configuration.kind {
+    case .mqtt: return configuration.maxPauseSeconds * 1_000
+    // Whatever it waits for: then is the time to look what to answer.
+    case .webhook: return configuration.pressureWaitMilliseconds
+    }
   }
 
   mutating func checkLimits(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
@@ -45,7 +50,10 @@ extension Ingest {
         .limitReached, "no CONNECT came in time", peer: connections[id].peer, subject: "")
       close(id, operations: &operations)
     case .open:
-      checkOpen(id, at: now, operations: &operations)
+      switch connections[id].kind {
+      case .mqtt: checkOpen(id, at: now, operations: &operations)
+      case .webhook: checkWebhook(id, at: now, operations: &operations)
+      }
     }
   }
 
@@ -113,14 +121,22 @@ extension Ingest {
   /// Memory for records is used up: no connection is read any further, so that what was received
   /// and waits stays within what one wait of the port can bring. Linear in the connections.
   mutating func pauseAll(at now: Instant, operations: inout OperationQueue) {
+    if exhaustedSince == nil { exhaustedSince = now }
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index), connections[id].phase == .open,
-        !connections[id].waitsForMemory
+        !connections[id].waitsForMemory, !isRefusing(id, at: now)
       else { continue }
-      connections[id].waitsForMemory = true
-      waiting.append(id)
-      pause(id, at: now, operations: &operations)
+      waitForMemory(id, at: now, operations: &operations)
     }
+  }
+
+  /// Reads no further from a connection until there is memory for records.
+  mutating func waitForMemory(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    connections[id].waitsForMemory = true
+    waiting.append(id)
+    pause(id, at: now, operations: &operations)
   }
 
   /// Reads again: first what was kept, then the socket.
@@ -135,6 +151,10 @@ extension Ingest {
     connections[id].madeProgress = false
     let since = connections[id].pausedSince
     connections[id].pausedSince = nil
+    if connections[id].kind == .webhook {
+      resumeWebhook(id, pausedSince: since ?? now, at: now, operations: &operations)
+      return
+    }
     connections[id].lastReceived = now
     processInput(id, at: now, operations: &operations)
     guard connections.contains(id) else { return }

@@ -1,4 +1,5 @@
 import Bytes
+import HTTP1
 public import IOPort
 import MQTT
 import Metrics
@@ -13,8 +14,19 @@ public struct Ingest: ~Copyable {
   struct Listener {
     let descriptor: Descriptor
     let configuration: ListenerConfiguration
+    let requestLimits: RequestLimits
+    let trustedProxies: TrustedProxies
     var connectionCount = 0
     var isAccepting = false
+
+    init(descriptor: Descriptor, configuration: ListenerConfiguration) {
+      self.descriptor = descriptor
+      self.configuration = configuration
+      requestLimits = RequestLimits(
+        headBytes: configuration.maxHeadBytes, fieldCount: configuration.maxHeaderFields,
+        bodyBytes: configuration.maxBodyBytes)
+      trustedProxies = TrustedProxies(configuration.trustedProxies)
+    }
   }
 
   enum Verb {
@@ -25,12 +37,7 @@ public struct Ingest: ~Copyable {
     static let timer: UInt8 = 5
     static let acceptAgain: UInt8 = 6
     static let ignored: UInt8 = 7
-  }
-
-  /// What a route adds to the record at hand.
-  struct RouteFields: ~Copyable {
-    var attributes = GrowableBytes()
-    var key = GrowableBytes()
+    static let will: UInt8 = 8
   }
 
   let owner: UInt8
@@ -49,6 +56,8 @@ public struct Ingest: ~Copyable {
   var waiting = SlotQueue()
   /// Connections that wait for memory for an incomplete packet.
   var inputWaiting = SlotQueue()
+  /// Webhooks that wait for memory for an incomplete request.
+  var webhookInputWaiting = SlotQueue()
   var notices: [IngestNotice] = []
   var unrouted: UnroutedSampler
   var random: SplitMix64
@@ -56,9 +65,19 @@ public struct Ingest: ~Copyable {
   var unixMilliseconds: UInt64 = 0
   /// Memory of the input buffers of all connections, and what is reserved beyond that.
   var inputBytes = 0
+  /// Memory of the topics behind topic aliases of all connections.
+  var aliasBytes = 0
+  var wills: WillParts
   /// Reserved for packets that are not complete.
   var reservedInputBytes = 0
+  /// Of that, for webhooks.
+  var reservedWebhookBytes = 0
+  /// Since when memory for records has been used up.
+  var exhaustedSince: Instant?
+  /// Records under way whose senders were answered when they came.
+  var answeredEarly = 0
   var isShuttingDown = false
+  var webhooks: WebhookParts
   /// Reused for the attributes and the key of the record at hand.
   var routeFields = RouteFields()
   /// A planted fault for the simulation, which has to catch it: answers leave when the record is
@@ -69,20 +88,20 @@ public struct Ingest: ~Copyable {
   /// An ingest side without listeners yet.
   public init(
     owner: UInt8, configuration: GatewayConfiguration, limits: IngestLimits, store: BatchStore,
-    metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
+    lanes: LaneTable, metrics: IngestMetrics, unroutedTopics: UnroutedTopics, seed: UInt64
   ) {
     self.owner = owner
     self.limits = limits
     self.metrics = metrics
     unroutedPolicy = configuration.gateway.unrouted
-    let lanes = LaneDescription.lanes(of: configuration)
     connections = SlotTable(capacity: limits.connections)
+    wills = WillParts(capacity: limits.wills)
     batcher = Batcher(
-      store: store, laneCount: lanes.count,
-      lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
-    router = Router(configuration: configuration, lanes: lanes)
-    unrouted = UnroutedSampler(topics: unroutedTopics)
+      store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
+    router = Router(configuration: configuration, lanes: lanes, seed: random.next())
+    unrouted = UnroutedSampler(topics: unroutedTopics)
+    webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
   }
 
   /// Starts to accept devices on a socket that listens.
@@ -97,6 +116,7 @@ public struct Ingest: ~Copyable {
   /// Tells the time of day for the records of this turn, Unix milliseconds.
   public mutating func setTimeOfDay(unixMilliseconds: UInt64) {
     self.unixMilliseconds = unixMilliseconds
+    webhooks.clock.set(unixMilliseconds: unixMilliseconds)
   }
 
   func token(_ verb: UInt8, _ id: SlotID) -> Token { Token(owner: owner, verb: verb, slot: id) }
@@ -142,6 +162,8 @@ public struct Ingest: ~Copyable {
     while let token = timers.popDue(at: now) {
       if token.verb == Verb.acceptAgain {
         accept(Int(token.slot.index), operations: &operations)
+      } else if token.verb == Verb.will {
+        checkWill(token.slot, at: now, operations: &operations)
       } else if connections.contains(token.slot) {
         checkLimits(token.slot, at: now, operations: &operations)
       }
@@ -154,6 +176,7 @@ public struct Ingest: ~Copyable {
   /// Ends a turn: seals batches that are due and sends what devices are to get.
   public mutating func flush(at now: Instant, operations: inout OperationQueue) {
     wakeInputWaiting(at: now, operations: &operations)
+    settleEndedWills(at: now, operations: &operations)
     if isShuttingDown { batcher.sealAll() } else { batcher.sealDue(at: now) }
     for id in dirty where connections.contains(id) {
       connections[id].isDirty = false
@@ -163,16 +186,17 @@ public struct Ingest: ~Copyable {
         to: descriptor, token: token(Verb.send, id), operations: &operations)
     }
     dirty.removeAll(keepingCapacity: true)
-    metrics.inputBytes.set(inputBytes)
-    metrics.batchBytes.set(batcher.store.bytesInUse)
-    metrics.batches.set(batcher.store.batchesInUse)
+    tellLevels()
   }
 
   /// The oldest sealed batch that delivery has not got yet.
   public var nextSealedBatch: BatchID? { batcher.nextSealed }
 
   /// Delivery has got the batch that `nextSealedBatch` told.
-  public mutating func removeNextSealedBatch() { batcher.removeNextSealed() }
+  public mutating func removeNextSealedBatch() {
+    noteBatchSize()
+    batcher.removeNextSealed()
+  }
 
   /// Something for the log; nil when there is nothing.
   public mutating func nextNotice() -> IngestNotice? { notices.popLast() }

@@ -1,4 +1,5 @@
 public import Metrics
+public import Settings
 
 /// What the ingest loop counts.
 public final class IngestMetrics: Sendable {
@@ -14,6 +15,10 @@ public final class IngestMetrics: Sendable {
     case pauseTimeout
     /// No memory for packets that are not complete.
     case inputMemory
+    /// No memory for topic aliases.
+    case aliasMemory
+    /// A CONNECT whose will cannot be kept, or has no route.
+    case will
     /// A message that has no route, or that Danube refuses, on MQTT 3.1.1.
     case refused
     /// The device has connected anew.
@@ -28,6 +33,8 @@ public final class IngestMetrics: Sendable {
       case .keepAliveTimeout: "keep_alive_timeout"
       case .pauseTimeout: "pause_timeout"
       case .inputMemory: "input_memory"
+      case .aliasMemory: "alias_memory"
+      case .will: "will"
       case .refused: "refused"
       case .takenOver: "taken_over"
       case .shutdown: "shutdown"
@@ -35,66 +42,89 @@ public final class IngestMetrics: Sendable {
     }
   }
 
-  /// Connections that exist now.
-  public let connections: Gauge
-  /// Connections accepted.
-  public let connectionsOpened: Counter
-  /// Connections closed at once because all places were taken.
-  public let connectionsRefused: Counter
-  /// Bytes received from devices.
-  public let bytesReceived: Counter
-  /// Records appended to batches.
-  public let records: Counter
-  /// Bytes of payload in these records.
-  public let payloadBytes: Counter
-  /// Answers sent because the record is safe.
+  /// By listener, in the order of the configuration.
+  public let listeners: [ListenerMetrics]
+  /// By route, in the order of the configuration; see ``route(_:)``.
+  let routes: [RouteMetrics]
+  let refusals: [Counter]
+  let drops: [Counter]
+  /// Records that are safe.
+  public let safe: Counter
+  /// From the receipt of a record until it is safe.
+  public let deviceToSafe: Histogram
+  /// Answers sent that tell of no error.
   public let acknowledged: Counter
-  /// Messages that matched no route.
-  public let unrouted: Counter
-  /// Records that Danube refused for good.
-  public let recordsRefused: Counter
-  /// Messages refused because they are too large for Danube.
-  public let recordsTooLarge: Counter
   /// Times that reading from a connection was withheld.
   public let pauses: Counter
+  /// Records of a batch when it was sealed.
+  public let batchRecords: Histogram
+  /// Bytes of a batch when it was sealed.
+  public let batchSizes: Histogram
   /// Bytes of memory in batches.
   public let batchBytes: Gauge
   /// Bytes of memory for what was received and not processed.
   public let inputBytes: Gauge
   /// Batches open or under way.
   public let batches: Gauge
+  /// 1 while there is no memory for records, or no place for another batch.
+  public let memoryExhausted: Gauge
+  /// Sealed batches that the ring to delivery had no room for.
+  public let sealedBatches: Gauge
+  /// Connections whose reading is withheld for want of memory for records.
+  public let waitingForRecordMemory: Gauge
+  /// Connections whose reading is withheld for want of memory for their incomplete packet.
+  public let waitingForInputMemory: Gauge
+  /// What is counted of MQTT alone, beside connections.
+  public let mqtt: MQTTMetrics
+  /// What is counted of webhooks alone.
+  public let webhooks: WebhookMetrics
+  /// Records whose topic has characters that were mapped.
+  public let topicsMapped: Counter
   private let disconnectCounters: [Counter]
 
-  /// Registers the metrics.
-  public init(registry: MetricsRegistry) {
-    func counter(_ name: String, _ help: String, unit: MetricUnit = .one) -> Counter {
-      registry.counter("danube_gateway_\(name)_total", help: help, unit: unit)
+  /// Registers the metrics of these listeners and routes.
+  public init(
+    registry: MetricsRegistry, configuration: GatewayConfiguration = GatewayConfiguration()
+  ) {
+    func counter(_ name: String, _ help: String) -> Counter {
+      registry.counter("danube_gateway_\(name)_total", help: help)
     }
-    connections = registry.gauge(
-      "danube_gateway_mqtt_connections", help: "MQTT connections that exist now.")
-    connectionsOpened = counter("mqtt_connections_opened", "MQTT connections accepted.")
-    connectionsRefused = counter(
-      "mqtt_connections_refused", "MQTT connections closed because all places were taken.")
-    bytesReceived = counter(
-      "mqtt_received_bytes", "Bytes received from MQTT devices.", unit: .bytes)
-    records = counter("records_received", "Records taken in from devices.")
-    payloadBytes = counter(
-      "records_received_bytes", "Payload bytes of the records taken in.", unit: .bytes)
+    func gauge(_ name: String, _ help: String, unit: MetricUnit = .one) -> Gauge {
+      registry.gauge("danube_gateway_\(name)", help: help, unit: unit)
+    }
+    func queue(_ name: String) -> Gauge { QueueMetrics.length(of: name, registry: registry) }
+    listeners = ListenerMetrics.all(of: configuration, registry: registry)
+    routes = RouteMetrics.all(of: configuration, registry: registry)
+    refusals = Self.refusalCounters(registry: registry)
+    drops = Self.dropCounters(registry: registry)
+    safe = counter("records_safe", "Records that are safe: the broker has accepted them.")
+    deviceToSafe = registry.durations(
+      "danube_gateway_device_to_safe_seconds",
+      help: "From the receipt of a record to its being safe, which is when it is answered.")
     acknowledged = counter(
-      "records_acknowledged", "Records answered to devices because they are safe.")
-    unrouted = counter("records_unrouted", "Messages that matched no route.")
-    recordsRefused = counter("records_refused", "Records that Danube refused for good.")
-    recordsTooLarge = counter(
-      "records_too_large", "Messages refused because they are too large for Danube.")
+      "records_acknowledged", "Messages answered to devices with success.")
     pauses = counter("mqtt_reading_paused", "Times that reading from a connection was withheld.")
-    batchBytes = registry.gauge(
-      "danube_gateway_batch_memory_bytes", help: "Memory in batches on their way to Danube.",
+    batchRecords = registry.histogram(
+      "danube_gateway_batch_records", help: "Records of a batch when it was sealed.", unit: .one,
+      firstBound: 1, bucketCount: 13)
+    batchSizes = registry.sizes(
+      "danube_gateway_batch_size_bytes", help: "Bytes of encoded records in a batch when sealed.")
+    batchBytes = gauge(
+      "batch_memory_bytes", "Memory in batches on their way to Danube.", unit: .bytes)
+    inputBytes = gauge(
+      "input_memory_bytes", "Memory for what devices sent and was not processed yet.",
       unit: .bytes)
-    inputBytes = registry.gauge(
-      "danube_gateway_mqtt_input_memory_bytes",
-      help: "Memory for what MQTT devices sent and was not processed yet.", unit: .bytes)
-    batches = registry.gauge(
-      "danube_gateway_batches", help: "Batches open or on their way to Danube.")
+    batches = gauge("batches", "Batches open or on their way to Danube.")
+    memoryExhausted = gauge(
+      "batch_memory_exhausted", "1 while a record finds no memory, or no place for its batch.")
+    sealedBatches = queue("sealed_batches")
+    waitingForRecordMemory = queue("connections_for_record_memory")
+    waitingForInputMemory = queue("connections_for_input_memory")
+    mqtt = MQTTMetrics(registry: registry)
+    webhooks = WebhookMetrics(registry: registry)
+    topicsMapped = counter(
+      "topics_mapped",
+      "Records whose topic had characters that a Danube topic cannot have, mapped to _.")
     disconnectCounters = DisconnectReason.allCases.map { reason in
       registry.counter(
         "danube_gateway_mqtt_disconnects_total",

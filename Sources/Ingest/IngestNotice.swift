@@ -11,10 +11,18 @@ public struct IngestNotice: Sendable {
     case connectionLimit
     /// A message matched no route.
     case unrouted
+    /// A route could not make a Danube topic of a message.
+    case topicRefused
     /// A device was disconnected for a limit of ours (time, size, memory).
     case limitReached
+    /// A device's will was not published.
+    case willDropped
     /// Danube refused a record for good.
     case recordRefused
+    /// A webhook's request was malformed or too slow, and its connection ended.
+    case badRequest
+    /// Records are lost whose senders were answered when they came.
+    case recordsLost
     /// Accepting connections stopped for lack of descriptors and is tried again.
     case acceptFailed
   }

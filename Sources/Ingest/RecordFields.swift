@@ -18,8 +18,15 @@ enum RecordFields {
   static func appendAttribute(
     _ name: Span<UInt8>, _ value: RawSpan, to output: inout GrowableBytes
   ) {
+    unsafe appendAttribute(name.bytes, value, to: &output)
+  }
+
+  /// Appends an entry of `attributes` (7): a map entry `{1: name, 2: value}`.
+  static func appendAttribute(
+    _ name: RawSpan, _ value: RawSpan, to output: inout GrowableBytes
+  ) {
     let size =
-      1 + varintBytes(name.count) + name.count + 1 + varintBytes(value.byteCount)
+      1 + varintBytes(name.byteCount) + name.byteCount + 1 + varintBytes(value.byteCount)
       + value.byteCount
     output.append(0x3a)
     appendVarint(size, to: &output)
@@ -58,7 +65,7 @@ enum RecordFields {
     return result
   }
 
-  private static func appendVarint(_ value: Int, to output: inout GrowableBytes) {
+  static func appendVarint(_ value: Int, to output: inout GrowableBytes) {
     var rest = UInt64(value)
     while rest >= 0x80 {
       output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -67,7 +74,7 @@ enum RecordFields {
     output.append(UInt8(truncatingIfNeeded: rest))
   }
 
-  private static func varintBytes(_ value: Int) -> Int {
+  static func varintBytes(_ value: Int) -> Int {
     max(1, (70 - UInt64(value).leadingZeroBitCount) / 7)
   }
 }

@@ -103,6 +103,7 @@ extension BrokerState {
     consumers[consumer].stream = stream
     consumers[consumer].connection = stream.connection
     let subscription = consumers[consumer].subscription
+    topics[subscriptions[subscription].topic].streamCount += 1
     subscriptions[subscription].idleSince = nil
     queue(subscription)
     return ended
@@ -113,6 +114,7 @@ extension BrokerState {
     guard let stream = consumers[consumer].stream else { return nil }
     consumers[consumer].stream = nil
     let subscription = consumers[consumer].subscription
+    topics[subscriptions[subscription].topic].streamCount -= 1
     subscriptions[subscription].window.release(consumer)
     queue(subscription)
     return stream
@@ -165,6 +167,7 @@ extension BrokerState {
   // MARK: Making room
 
   private mutating func remove(_ consumer: SlotID) {
+    assert(consumers[consumer].stream == nil, "a consumer that receives is there")
     let subscription = consumers[consumer].subscription
     subscriptions[subscription].consumers.removeAll { $0 == consumer }
     subscriptions[subscription].turn = 0

@@ -18,8 +18,20 @@ extension BrokerState {
     let offset = subscriptions[subscription].window.nextToDeliver(
       first: topics[topic].firstOffset, end: topics[topic].endOffset, limit: limit,
       missed: &missed)
-    if missed > 0 { metrics.recordsMissed.add(UInt64(missed)) }
+    if missed > 0 { self.missed(missed, by: subscription) }
     return offset
+  }
+
+  /// Records were dropped before a subscription had them. Consumers of a non-reliable topic have to
+  /// expect that; those of a reliable one lag for longer than the memory lasts.
+  private mutating func missed(_ count: Int, by subscription: SlotID) {
+    metrics.recordsMissed.add(UInt64(count))
+    guard isReliable(subscription) else { return }
+    let topic = topics[subscriptions[subscription].topic].name
+    note(
+      LocalBrokerNotice(
+        .recordsMissed, topic: topic, subscription: subscriptions[subscription].name,
+        recordCount: count))
   }
 
   /// A record goes to a consumer.
@@ -59,21 +71,35 @@ extension BrokerState {
   ) {
     let topic = subscriptions[subscription].topic
     let location = topics[topic].locations[Int(offset - topics[topic].firstOffset)]
-    log.withRecord(at: location) { bytes, isLocal in
-      tail.removeAll()
-      let producerID =
-        isLocal ? topics[topic].localProducer.map { sessionID($0) } ?? 0 : 0
-      let size =
-        Protobuf.fieldSize(1, varint: producerID)
-        + Protobuf.fieldSize(3, bytes: advertisedURL) + Protobuf.tagSize(5)
-        + Protobuf.varintSize(offset)
-      tail.appendLength(2, size)
-      tail.appendField(1, varint: producerID)
-      tail.appendField(3, bytes: advertisedURL)
-      tail.appendPresentField(5, varint: offset)
-      tail.appendLengthDelimited(6, subscriptions[subscription].name)
-      body(bytes, tail.bytes)
+    if isReliable(subscription) {
+      log.withRecord(at: location) { bytes, isLocal in
+        writeTail(offset, of: subscription, isLocal: isLocal, to: &tail)
+        body(bytes, tail.bytes)
+      }
+    } else {
+      nonReliableLog.withRecord(at: location) { bytes, isLocal in
+        writeTail(offset, of: subscription, isLocal: isLocal, to: &tail)
+        body(bytes, tail.bytes)
+      }
     }
+  }
+
+  private func writeTail(
+    _ offset: UInt64, of subscription: SlotID, isLocal: Bool, to tail: inout GrowableBytes
+  ) {
+    tail.removeAll()
+    let topic = subscriptions[subscription].topic
+    let producerID =
+      isLocal ? topics[topic].localProducer.map { sessionID($0) } ?? 0 : 0
+    let size =
+      Protobuf.fieldSize(1, varint: producerID)
+      + Protobuf.fieldSize(3, bytes: advertisedURL) + Protobuf.tagSize(5)
+      + Protobuf.varintSize(offset)
+    tail.appendLength(2, size)
+    tail.appendField(1, varint: producerID)
+    tail.appendField(3, bytes: advertisedURL)
+    tail.appendPresentField(5, varint: offset)
+    tail.appendLengthDelimited(6, subscriptions[subscription].name)
   }
 
   /// Takes an ack and tells the request id to echo.

@@ -20,10 +20,7 @@ extension BrokerState {
     if topic(named: request.topic) != nil {
       response.partitions = [request.topic]
     } else {
-      for topic in topics
-      where TopicName.partitionBase(of: topic.name)?.elementsEqual(request.topic) == true {
-        response.partitions.append(topic.name)
-      }
+      response.partitions = (partitionTopics[request.topic] ?? []).map { topics[$0].name }
     }
     return response
   }
@@ -52,7 +49,7 @@ extension BrokerState {
       answer.producerID = sessionID(slot)
       return answer
     }
-    guard !producers.isFull else {
+    guard producers.count - laneProducerCount < limits.producers else {
       throw Refusal(.resourceExhausted, "no more than \(limits.producers) producers")
     }
     let slot = producers.insert(Producer(name: request.producerName, topic: topic))
@@ -87,24 +84,20 @@ extension BrokerState {
     guard hasNamespace(namespace) else {
       throw Refusal(.unavailable, "namespace \(shown(namespace)) does not exist")
     }
-    try checkPartition(name)
-    guard topics.count < limits.topics + configuration.lanes.count else {
+    if let conflict = partitionConflict(of: name) { throw Refusal(.alreadyExists, conflict) }
+    guard topics.count - laneTopicCount < limits.topics else {
       throw Refusal(.resourceExhausted, "no more than \(limits.topics) topics")
     }
     return makeTopic(name, strategy: request.dispatchStrategy)
   }
 
-  /// A topic and partitions of the same name cannot be there together.
-  private func checkPartition(_ name: [UInt8]) throws(Refusal) {
+  /// A topic and partitions of the same name cannot be there together: why a new topic cannot have
+  /// a name, nil when it can.
+  func partitionConflict(of name: [UInt8]) -> String? {
     if let base = TopicName.partitionBase(of: name), topic(named: Array(base)) != nil {
-      throw Refusal(.alreadyExists, "topic \(shown(Array(base))) exists without partitions")
+      return "topic \(shown(Array(base))) exists without partitions"
     }
-    let hasPartitions = topics.contains {
-      TopicName.partitionBase(of: $0.name)?.elementsEqual(name) == true
-    }
-    if hasPartitions {
-      throw Refusal(.alreadyExists, "topic \(shown(name)) exists with partitions")
-    }
+    return partitionTopics[name] == nil ? nil : "topic \(shown(name)) exists with partitions"
   }
 
   /// Appends the message of a client and tells the request id to echo.

@@ -11,11 +11,20 @@ struct BrokerState: ~Copyable {
   let metrics: LocalBrokerMetrics
   /// The broker's own URL, told in look-ups and in the ids of messages.
   var advertisedURL: [UInt8] = []
+  /// Records of reliable topics, kept for their subscriptions.
   var log: RecordLog
+  /// Records of non-reliable topics, on their way to consumers that are there. They have memory of
+  /// their own, so that they push out nothing that somebody relies on.
+  var nonReliableLog: RecordLog
   var topics: [Topic] = []
   var topicNames = NameIndex()
-  /// The topic of each lane.
-  private(set) var laneTopics: [Int] = []
+  /// The topics that are partitions, by their base.
+  var partitionTopics: [[UInt8]: [Int]] = [:]
+  /// The topic of each lane; nil when the lane is refused.
+  var laneTopics: [Int?] = []
+  /// Topics that exist for a lane, and producers that stand for the gateway.
+  var laneTopicCount = 0
+  var laneProducerCount = 0
   var producers: SlotTable<Producer>
   var producerNames = NameIndex()
   var subscriptions: SlotTable<Subscription>
@@ -24,8 +33,12 @@ struct BrokerState: ~Copyable {
   var queued: [SlotID] = []
   /// Nothing that time alone brings about is due before this.
   var nextDue = Instant.distantFuture
+  var namespaces: Set<[UInt8]>
+  private(set) var notices: [LocalBrokerNotice] = []
   private let sessionBase: UInt64
-  private let namespaces: Set<[UInt8]>
+
+  /// Notices that are kept until somebody takes them.
+  private static var noticeLimit: Int { 64 }
 
   init(
     configuration: LocalBrokerConfiguration, limits: LocalBrokerLimits,
@@ -36,23 +49,14 @@ struct BrokerState: ~Copyable {
     self.limits = limits
     self.metrics = metrics
     log = RecordLog(budgetBytes: configuration.retainBytes)
-    producers = SlotTable(capacity: limits.producers + configuration.lanes.count)
+    nonReliableLog = RecordLog(
+      budgetBytes: min(limits.nonReliableBytes, configuration.retainBytes))
+    producers = SlotTable(capacity: limits.producers + limits.lanes)
     subscriptions = SlotTable(capacity: limits.subscriptions)
     consumers = SlotTable(capacity: limits.consumers)
     var random = SplitMix64(seed: seed)
     sessionBase = random.next() >> 2
-    let ofLanes = configuration.lanes.map { Array(TopicName.namespace(of: $0)) }
-    namespaces = Set(configuration.namespaces + ofLanes + [Array("default".utf8)])
-    for lane in configuration.lanes {
-      if let topic = topic(named: lane) {
-        laneTopics.append(topic)
-        continue
-      }
-      let topic = makeTopic(lane, strategy: .reliable)
-      laneTopics.append(topic)
-      topics[topic].localProducer = producers.insert(
-        Producer(name: Array("danube-gateway".utf8), topic: topic))
-    }
+    namespaces = Set(configuration.namespaces + [Array("default".utf8)])
   }
 
   // MARK: Ids
@@ -92,6 +96,9 @@ struct BrokerState: ~Copyable {
   mutating func makeTopic(_ name: [UInt8], strategy: DispatchStrategy) -> Int {
     topics.append(Topic(name: name, strategy: strategy))
     topicNames.insert(topics.count - 1, name: name)
+    if let base = TopicName.partitionBase(of: name) {
+      partitionTopics[Array(base), default: []].append(topics.count - 1)
+    }
     return topics.count - 1
   }
 
@@ -99,18 +106,38 @@ struct BrokerState: ~Copyable {
 
   // MARK: Records
 
-  /// Appends a record to a topic, for which the oldest records leave when memory is full.
+  /// Appends a record to a topic, for which the oldest records leave when memory is full. One of a
+  /// non-reliable topic that nobody receives now is gone at once.
   mutating func append(topic: Int, isLocal: Bool, body: RawSpan) {
-    while !log.hasRoom(body.byteCount), let expired = log.removeOldest() {
-      topics[expired].locations.popFirst()
-      topics[expired].firstOffset += 1
-      metrics.recordsExpired.add()
+    if topics[topic].strategy == .reliable {
+      while !log.hasRoom(body.byteCount), let expired = log.removeOldest() {
+        topics[expired].forgetOldest()
+        metrics.recordsExpired.add()
+        // Subscriptions that had not got it are to notice even if nothing else happens to them.
+        if expired != topic { queueSubscriptions(of: expired) }
+      }
+      topics[topic].locations.append(log.append(topic: topic, isLocal: isLocal, body: body))
+    } else {
+      guard topics[topic].streamCount > 0 else { return metrics.recordsUnheard.add() }
+      while !nonReliableLog.hasRoom(body.byteCount), let gone = nonReliableLog.removeOldest() {
+        topics[gone].forgetOldest()
+      }
+      topics[topic].locations.append(
+        nonReliableLog.append(topic: topic, isLocal: isLocal, body: body))
     }
-    let location = log.append(topic: topic, isLocal: isLocal, body: body)
-    topics[topic].locations.append(location)
     metrics.recordsAppended.add()
-    metrics.retainedBytes.set(log.usedBytes)
+    metrics.retainedBytes.set(log.usedBytes + nonReliableLog.usedBytes)
   }
+
+  // MARK: Notices
+
+  /// Keeps a notice for the log. Few are kept a turn: the log's own limit counts the rest.
+  mutating func note(_ notice: LocalBrokerNotice) {
+    if notices.count < Self.noticeLimit { notices.append(notice) }
+  }
+
+  /// Takes the newest notice.
+  mutating func nextNotice() -> LocalBrokerNotice? { notices.popLast() }
 
   /// Lets the topic's subscriptions look for something to deliver.
   mutating func queueSubscriptions(of topic: Int) {

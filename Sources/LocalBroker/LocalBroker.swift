@@ -40,7 +40,7 @@ public struct LocalBroker: ~Copyable {
   var answer = GrowableBytes()
   private var tail = GrowableBytes()
 
-  /// A broker with the topics of the configuration; it listens after
+  /// A broker without lanes yet; it listens after
   /// ``start(listener:bound:operations:)``. All its tokens have `owner`. Ids that clients get
   /// follow from `seed`, which is to differ from run to run.
   public init(

@@ -8,8 +8,6 @@ public struct LocalBrokerConfiguration: Sendable, Equatable {
     case earliest
   }
 
-  /// The topics of the gateway's lanes, by the lanes' numbers; they exist from the start, reliable.
-  public var lanes: [[UInt8]]
   /// Namespaces besides `default` and those of the lanes in which clients may create topics.
   public var namespaces: [[UInt8]]
   /// Where a subscription begins that the broker does not know.
@@ -27,12 +25,11 @@ public struct LocalBrokerConfiguration: Sendable, Equatable {
 
   /// A configuration.
   public init(
-    lanes: [[UInt8]] = [], namespaces: [[UInt8]] = [],
+    namespaces: [[UInt8]] = [],
     newSubscription: NewSubscription = .latest, retainBytes: Int = 64 << 20,
     maximumUnacknowledged: Int = 1_000, ackTimeoutMilliseconds: Int = 30_000,
     redeliveryMinimumMilliseconds: Int = 1_000, redeliveryMaximumMilliseconds: Int = 60_000
   ) {
-    self.lanes = lanes
     self.namespaces = namespaces
     self.newSubscription = newSubscription
     self.retainBytes = retainBytes

@@ -24,6 +24,8 @@ public final class LocalBrokerMetrics: Sendable {
   public let recordsExpired: Counter
   /// Records that a subscription had not got yet when they were forgotten.
   public let recordsMissed: Counter
+  /// Records of non-reliable topics that came while no consumer was there for them.
+  public let recordsUnheard: Counter
   /// Bytes of memory in records.
   public let retainedBytes: Gauge
   /// Subscriptions that exist now.
@@ -53,6 +55,8 @@ public final class LocalBrokerMetrics: Sendable {
       "records_expired", "Records forgotten because the memory of the embedded broker was full.")
     recordsMissed = counter(
       "records_missed", "Records forgotten before a subscription had them, counted for each.")
+    recordsUnheard = counter(
+      "records_unheard", "Records of non-reliable topics that came while no consumer was there.")
     retainedBytes = registry.gauge(
       "danube_gateway_broker_retained_bytes", help: "Memory in records of the embedded broker.",
       unit: .bytes)

@@ -10,11 +10,19 @@ struct Topic {
   /// The offset of the oldest record kept.
   var firstOffset: UInt64 = 0
   var subscriptions: [SlotID] = []
+  /// Streams on which its records are received now, over all subscriptions.
+  var streamCount = 0
   /// The producer that stands for the gateway itself.
   var localProducer: SlotID?
 
   /// The offset that the next record gets.
   var endOffset: UInt64 { firstOffset + UInt64(locations.count) }
+
+  /// Its oldest record is kept no more.
+  mutating func forgetOldest() {
+    locations.popFirst()
+    firstOffset += 1
+  }
 
   init(name: [UInt8], strategy: DispatchStrategy) {
     self.name = name

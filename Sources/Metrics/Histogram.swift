@@ -25,12 +25,13 @@ public final class Histogram: Sendable {
     self.bucketCount = bucketCount
   }
 
-  /// Records one value in the recorded unit. O(1). Only the histogram's one writer calls it.
-  public func record(_ value: UInt64) {
+  /// Records a value in the recorded unit, `times` times. O(1). Only the histogram's one writer
+  /// calls it.
+  public func record(_ value: UInt64, times: UInt64 = 1) {
     let multiples = value == 0 ? 0 : (value - 1) / firstBound
     let bucket = min(UInt64.bitWidth - multiples.leadingZeroBitCount, bucketCount)
-    Self.add(1, to: counts[bucket])
-    Self.add(value, to: total)
+    Self.add(times, to: counts[bucket])
+    Self.add(value &* times, to: total)
   }
 
   /// The upper bound of a bucket below ``bucketCount``.

@@ -31,6 +31,7 @@ public final class MetricsRegistry: Sendable {
   }
 
   /// Registers a gauge.
+  @discardableResult
   public func gauge(
     _ name: String, help: String, unit: MetricUnit = .one, labels: Labels = []
   ) -> Gauge {

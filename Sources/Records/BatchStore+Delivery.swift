@@ -28,6 +28,13 @@ extension BatchStore {
       baseAddress: UnsafeRawPointer(block.address), count: byteCount(of: batch))
   }
 
+  /// When a record was received, to the microsecond, by the clock of `append`. Not after ingest was
+  /// told of the record.
+  public func receivedNanoseconds(of record: RecordRef) -> UInt64 {
+    let age = unsafe UInt64(entry(of: record).pointee.ageMicroseconds)
+    return unsafe slots[Int(record.batch.rawValue)].receivedNanoseconds &+ age &* 1_000
+  }
+
   /// The record that waits behind this one for the same key.
   public func next(of record: RecordRef) -> RecordRef? {
     RecordRef(packed: unsafe entry(of: record).pointee.next)

@@ -38,14 +38,16 @@ public struct BatchLimits: Sendable, Equatable {
 /// | 16–19 | next record behind the same key (`RecordRef.packed`) | delivery |
 /// | 20–31 | slot, generation and answer number of who waits | ingest, before the seal |
 /// | 32–35 | delivery's own mark | delivery |
+/// | 36–39 | microseconds from the batch's first record to this one; then taken | ingest |
 ///
 /// Two threads use a store: *ingest* opens, appends, seals and releases; *delivery* reads between
 /// the seal and the `complete` that it sends back. The rings between them order the accesses; the
 /// store itself has no locks.
 @safe
 public final class BatchStore: @unchecked Sendable {
-  /// The most batches a store can have.
-  public static let maximumBatches = 1 << 20
+  /// The most batches a store can have: one less than `RecordRef.packed` has room for, so that no
+  /// record is packed as `.max`, which stands for none.
+  public static let maximumBatches = (1 << 20) - 1
   /// The most records a batch can have.
   public static let maximumRecordsPerBatch = 1 << 12
 
@@ -58,6 +60,8 @@ public final class BatchStore: @unchecked Sendable {
     var sourceGeneration: UInt32
     var sourceSequence: UInt32
     var deliveryMark: UInt32
+    /// `.max` once ingest has counted the record; it does so after delivery has told of it.
+    var ageMicroseconds: UInt32
   }
 
   @safe
@@ -69,6 +73,8 @@ public final class BatchStore: @unchecked Sendable {
     var settledRecords: UInt32 = 0
     var nextFree: UInt32 = .max
     var isSealed = false
+    /// When the first record was received.
+    var receivedNanoseconds: UInt64 = 0
   }
 
   /// The limits it was made with.
@@ -150,7 +156,10 @@ public final class BatchStore: @unchecked Sendable {
   }
 
   /// Appends a record to an open batch that has room for it; the only copy of the payload.
-  public func append(_ record: borrowing RecordPieces, to batch: BatchID) -> RecordRef {
+  /// `receivedNanoseconds` is when it was received, by any monotonic clock that is used throughout.
+  public func append(
+    _ record: borrowing RecordPieces, to batch: BatchID, receivedNanoseconds: UInt64 = 0
+  ) -> RecordRef {
     let bodyBytes = record.bodyBytes
     precondition(hasRoom(batch, bodyBytes: bodyBytes))
     let slot = unsafe slots + Int(batch.rawValue)
@@ -165,12 +174,15 @@ public final class BatchStore: @unchecked Sendable {
     record.write(to: &cursor)
     precondition(cursor.offset == bodyOffset + bodyBytes)
     let index = unsafe slot.pointee.recordCount
+    if index == 0 { unsafe slot.pointee.receivedNanoseconds = receivedNanoseconds }
+    let first = unsafe slot.pointee.receivedNanoseconds
+    let age = receivedNanoseconds > first ? (receivedNanoseconds - first) / 1_000 : 0
     unsafe entries(of: block, at: Int(index)).initialize(
       to: Entry(
         offset: UInt32(bodyOffset), length: UInt32(bodyBytes), keyHash: record.keyHash,
         next: .max, sourceIndex: record.source.index,
         sourceGeneration: record.source.generation, sourceSequence: record.source.sequence,
-        deliveryMark: 0))
+        deliveryMark: 0, ageMicroseconds: UInt32(min(age, Self.longestAge))))
     unsafe slot.pointee.byteCount = UInt32(cursor.offset)
     unsafe slot.pointee.recordCount = index + 1
     return RecordRef(batch: batch, index: index)
@@ -205,6 +217,16 @@ public final class BatchStore: @unchecked Sendable {
       sequence: entry.pointee.sourceSequence)
   }
 
+  /// When a record was received, the first time it is asked for; nil afterwards, so that who counts
+  /// settled records counts each once. Only after delivery has told of the record.
+  public func takeReceivedNanoseconds(of record: RecordRef) -> UInt64? {
+    let entry = unsafe entry(of: record)
+    let age = unsafe entry.pointee.ageMicroseconds
+    if age == .max { return nil }
+    unsafe entry.pointee.ageMicroseconds = .max
+    return unsafe slots[Int(record.batch.rawValue)].receivedNanoseconds &+ UInt64(age) &* 1_000
+  }
+
   // MARK: Both sides
 
   /// The lane of a batch.
@@ -221,6 +243,9 @@ public final class BatchStore: @unchecked Sendable {
   public func byteCount(of batch: BatchID) -> Int {
     Int(unsafe slots[Int(batch.rawValue)].byteCount)
   }
+
+  /// Above an hour the age of a record is not told apart.
+  private static let longestAge = UInt64(UInt32.max - 1)
 
   /// Bytes that a body of `bodyBytes` takes with its tag and length.
   static func encodedBytes(_ bodyBytes: Int) -> Int {

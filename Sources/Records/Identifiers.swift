@@ -28,7 +28,7 @@ public struct RecordRef: BitwiseCopyable, Hashable, Sendable {
     self.index = index
   }
 
-  /// Batch and index in one word, never `.max`.
+  /// Batch and index in one word, never `.max`: a store has no batch that could make it that.
   @inlinable public var packed: UInt32 { batch.rawValue << 12 | index }
 
   /// The record behind a packed word; nil for `.max`.

@@ -13,7 +13,8 @@ public struct RecordPieces: ~Copyable, ~Escapable {
   let payload: RawSpan
   let publishTimeMilliseconds: UInt64
   let keyHash: UInt64
-  let source: RecordSource
+  /// Who waits for the record's answer.
+  public let source: RecordSource
 
   /// Borrows the parts. `publishTimeMilliseconds` is Unix time; an empty `routingKey` is left out.
   @_lifetime(copy prefix, copy attributes, copy routingKey, copy payload)

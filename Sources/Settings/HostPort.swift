@@ -84,7 +84,7 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  private static func isIPv4(_ text: Substring) -> Bool {
+  static func isIPv4(_ text: Substring) -> Bool {
     let octets = text.split(separator: ".", omittingEmptySubsequences: false)
     return octets.count == 4
       && octets.allSatisfy { octet in
@@ -105,7 +105,7 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// RFC 4291 §2.2, without zones.
-  private static func isIPv6(_ text: Substring) -> Bool {
+  static func isIPv6(_ text: Substring) -> Bool {
     let colon = UInt8(ascii: ":")
     let bytes = text.utf8
     guard bytes.contains(colon) else { return false }

@@ -22,6 +22,9 @@ public struct Uring: IOPort, ~Copyable {
   /// The time of day, Unix milliseconds, as of the last `wait`.
   public private(set) var unixMilliseconds: UInt64
 
+  /// Time spent in waits that were allowed to wait.
+  private var waitedNanoseconds: UInt64 = 0
+
   /// The group of the provided buffers; a port has one.
   static var bufferGroup: UInt16 { 0 }
 
@@ -67,6 +70,17 @@ public struct Uring: IOPort, ~Copyable {
   /// What was done so far.
   public var counters: UringCounters { ring.counters }
 
+  /// What was done so far, and how full the port is. What the kernel does for the port in a call
+  /// that may wait counts as waiting.
+  public var statistics: PortStatistics {
+    var statistics = PortStatistics()
+    statistics.waitedNanoseconds = waitedNanoseconds
+    statistics.receiveBuffers = buffers.publishedCount
+    statistics.receiveBufferLimit = buffers.count
+    statistics.receiveBufferShortages = ring.counters.bufferShortages
+    return statistics
+  }
+
   /// Sockets open now.
   public var openDescriptorCount: Int { descriptors.count }
 
@@ -102,6 +116,7 @@ public struct Uring: IOPort, ~Copyable {
         answer != -EEXIST, "a port is used by the thread that made it, and by no other")
     }
     now = Clock.monotonic()
+    if mayWait { waitedNanoseconds &+= now.nanoseconds(since: current) }
     unixMilliseconds = Clock.unixMilliseconds()
   }
 

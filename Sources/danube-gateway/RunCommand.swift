@@ -67,7 +67,9 @@ enum RunCommand {
       while !loop.isFinished {
         let logWait = log.write(at: loop.clock.unixMilliseconds)
         let noticeWait = manager.nextDeadline.milliseconds(since: loop.clock.now)
-        loop.turn(waitingAtMost: min(logWait, max(0, noticeWait)))
+        loop.turn(waitingAtMost: min(logWait, max(0, noticeWait))) {
+          gateway.processMetrics.sample()
+        }
         ResolverThread.serve(gateway)
         manager.tell(&loop)
       }
@@ -138,6 +140,7 @@ private func runLoop(
     var limits = UringLimits()
     limits.receiveBufferBytes = 8 * 1_024
     let port = try Uring(limits: limits)
+    gateway.processMetrics.setProcessorClock(ProcessUsage.threadClock(), of: part)
     do throws(StartError) {
       try body(port)
     } catch {

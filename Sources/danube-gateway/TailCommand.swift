@@ -49,7 +49,7 @@ enum TailCommand {
     // it.
     let name = "tail-\(MachineIdentity.hostName)-\(getpid())"
     let subscription = options.subscription.isEmpty ? name : options.subscription
-    let seed = ConsumerSeed(
+    let seed = ResolvedHost(
       host: broker.host, port: broker.port,
       addresses: addresses(of: broker.host, port: broker.port))
     var loop = TailLoop(

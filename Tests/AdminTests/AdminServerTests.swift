@@ -1,5 +1,6 @@
 import Admin
 import IOPort
+import Settings
 import Testing
 
 @Suite("The admin address")
@@ -13,10 +14,104 @@ struct AdminServerTests {
       + "Cache-Control: no-store\r\n\(more)\r\n\(body)"
   }
 
+  /// The body of a 404 lists what there is.
+  private static let missing =
+    #"{"error":404,"endpoints":["/","/healthz","/readyz","/metrics","/status","/health","#
+    + #""/log-level"]}"#
+
+  private func put(_ path: String, _ body: String) -> String {
+    "PUT \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+  }
+
+  @Test("PUT is for the log level alone; its body reaches the owner, and no other body does")
+  func settable() {
+    var kernel = Kernel()
+    kernel.echoesBodies = true
+    let client = kernel.connect(10)
+    kernel.receive(client, put("/log-level", "debug") + get("/log-level") + put("/status", "x"))
+    let text = kernel.text(client)
+    #expect(
+      text == response("200 OK", "<logLevel debug>") + response("200 OK", "<logLevel>")
+        + response("405 Method Not Allowed", "{\"error\":405}", "Allow: GET, HEAD\r\n"))
+    kernel.receive(client, "DELETE /log-level HTTP/1.1\r\nHost: a\r\n\r\n")
+    let refusal = kernel.text(client).dropFirst(text.count)
+    #expect(
+      refusal
+        == response("405 Method Not Allowed", "{\"error\":405}", "Allow: GET, HEAD, PUT\r\n"))
+  }
+
+  @Test("A body in pieces is put together; one above 256 bytes is 413 and the owner hears nothing")
+  func bodies() {
+    var kernel = Kernel()
+    kernel.echoesBodies = true
+    let client = kernel.connect(10)
+    for character in put("/log-level", "warning") { kernel.receive(client, String(character)) }
+    let text = kernel.text(client)
+    #expect(text == response("200 OK", "<logLevel warning>"))
+    let longest = String(repeating: "x", count: 256)
+    kernel.receive(client, put("/log-level", longest) + put("/log-level", longest + "x"))
+    let more = kernel.text(client).dropFirst(text.count)
+    #expect(
+      more == response("200 OK", "<logLevel \(longest)>")
+        + response("413 Content Too Large", "{\"error\":413}"))
+  }
+
+  @Test("A change needs permission, reading does not; the owner hears nothing of what is refused")
+  func permission() {
+    let change = put("/log-level", "debug")
+    let refusals: [(AdminAuthorization, String, String)] = [
+      (AdminAuthorization(token: nil, isLoopback: false), "403 Forbidden", ""),
+      (
+        AdminAuthorization(
+          token: Secret(source: .variable("T"), contents: Array("0123456789abcdef".utf8)),
+          isLoopback: true),
+        "401 Unauthorized", "WWW-Authenticate: Bearer\r\n"
+      ),
+    ]
+    for (authorization, status, field) in refusals {
+      var kernel = Kernel(authorization: authorization)
+      kernel.echoesBodies = true
+      let client = kernel.connect(10)
+      kernel.receive(client, change + get("/log-level"))
+      let text = kernel.text(client)
+      let body = "{\"error\":\(status.prefix(3))}"
+      #expect(text == response(status, body, field) + response("200 OK", "<logLevel>"))
+    }
+    var kernel = Kernel(authorization: refusals[1].0)
+    kernel.echoesBodies = true
+    let client = kernel.connect(10)
+    kernel.receive(
+      client,
+      change.replacing("Host: a\r\n", with: "Host: a\r\nAuthorization: Bearer 0123456789abcdef\r\n")
+    )
+    let text = kernel.text(client)
+    #expect(text == response("200 OK", "<logLevel debug>"))
+  }
+
+  @Test("HEAD of every endpoint gets the length and no body", arguments: AdminEndpoint.allCases)
+  func head(endpoint: AdminEndpoint) {
+    var kernel = Kernel()
+    let client = kernel.connect(10)
+    kernel.receive(client, "HEAD \(endpoint.path) HTTP/1.1\r\nHost: a\r\n\r\n")
+    let text = kernel.text(client)
+    let body = "<\(endpoint)>"
+    #expect(text == response("200 OK", body).dropLast(body.utf8.count))
+  }
+
+  @Test("The index names every endpoint")
+  func index() {
+    let text = String(decoding: AdminText.index, as: UTF8.self)
+    for endpoint in AdminEndpoint.allCases {
+      #expect(text.contains("\n\(endpoint.path) "), "\(endpoint)")
+    }
+  }
+
   @Test(
     "Known paths are handed to the owner, with or without a query",
     arguments: [
-      ("/healthz", "<health>"), ("/metrics", "<metrics>"), ("/status", "<status>"),
+      ("/healthz", "<liveness>"), ("/metrics", "<metrics>"), ("/status", "<status>"),
+      ("/", "<index>"), ("/readyz", "<readiness>"), ("/health", "<health>"),
+      ("/log-level", "<logLevel>"),
       ("/metrics?x=1", "<metrics>"), ("http://a/status", "<status>"),
     ])
   func endpoints(path: String, body: String) {
@@ -45,8 +140,8 @@ struct AdminServerTests {
   func refusals() {
     var kernel = Kernel()
     let client = kernel.connect(10)
-    kernel.receive(client, get("/") + get("/metrics/") + get("/%6detrics"))
-    let missing = response("404 Not Found", "{\"error\":404}")
+    kernel.receive(client, get("/nothing") + get("/metrics/") + get("/%6detrics"))
+    let missing = response("404 Not Found", Self.missing)
     let text = kernel.text(client)
     #expect(text == missing + missing + missing)
     kernel.receive(
@@ -54,7 +149,7 @@ struct AdminServerTests {
     let more = kernel.text(client).dropFirst(text.count)
     #expect(
       more == response("405 Method Not Allowed", "{\"error\":405}", "Allow: GET, HEAD\r\n")
-        + response("200 OK", "<health>"))
+        + response("200 OK", "<liveness>"))
     let count = kernel.server.requestCount
     #expect(count == 5)
   }
@@ -90,7 +185,7 @@ struct AdminServerTests {
   func pipelining() {
     let requests = get("/healthz") + get("/nothing") + get("/status", "Connection: close\r\n")
     let expected =
-      response("200 OK", "<health>") + response("404 Not Found", "{\"error\":404}")
+      response("200 OK", "<liveness>") + response("404 Not Found", Self.missing)
       + response("200 OK", "<status>", "Connection: close\r\n")
     for limit in [1, 7, Int.max] {
       var kernel = Kernel()
@@ -125,8 +220,8 @@ struct AdminServerTests {
     let second = kernel.connect(11)
     kernel.receive(second, "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     let texts = (kernel.text(first), kernel.text(second))
-    #expect(texts.0 == response("200 OK", "<health>", "Connection: close\r\n"))
-    #expect(texts.1 == response("200 OK", "<health>", "Connection: keep-alive\r\n"))
+    #expect(texts.0 == response("200 OK", "<liveness>", "Connection: close\r\n"))
+    #expect(texts.1 == response("200 OK", "<liveness>", "Connection: keep-alive\r\n"))
   }
 
   @Test("A client that ends its direction after asking is still answered")

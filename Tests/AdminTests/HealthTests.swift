@@ -54,4 +54,17 @@ struct HealthTests {
         == #"{"a\"b":"q\" b\\ \n\r\t \u0000\u001f\u007f é 🦢","n":-12,"t":true,"#
         + #""list":["x",18446744073709551615,{},[]],"f":false}"#)
   }
+
+  @Test(
+    "A level is named by a word, in quotes or not, or by a JSON object; anything else is no level",
+    arguments: [
+      ("debug", "debug"), (" warn\r\n", "warn"), ("\"INFO\"", "INFO"),
+      ("{\"level\":\"error\"}", "error"),
+      ("\t{ \"level\" : \"info\" }\n", "info"), ("", nil), ("  ", nil), ("debug now", nil),
+      ("{\"level\":\"info\"", nil), ("{\"level\":info}", nil), ("{\"other\":\"info\"}", nil),
+      ("{\"level\":\"info\",\"a\":1}", nil), ("\"info", nil), ("\"\"", nil), ("level=info", nil),
+    ] as [(String, String?)])
+  func logLevelNames(body: String, name: String?) {
+    #expect(LogLevelRequest.name(in: Array(body.utf8)) == name)
+  }
 }

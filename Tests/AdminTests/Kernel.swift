@@ -23,11 +23,16 @@ struct Kernel: ~Copyable {
   var sendLimit = Int.max
   /// Whether sends complete at once.
   var takesSends = true
+  /// Whether the answer to a request shows its body.
+  var echoesBodies = false
   /// What the owner answers with; nil leaves requests unanswered.
   var answer: ((AdminEndpoint) -> (UInt16, String))? = { (200, "<\($0)>") }
 
-  init(limits: AdminLimits = AdminLimits()) {
-    server = AdminServer(owner: Self.owner, limits: limits)
+  init(
+    limits: AdminLimits = AdminLimits(),
+    authorization: AdminAuthorization = AdminAuthorization(token: nil, isLoopback: true)
+  ) {
+    server = AdminServer(owner: Self.owner, authorization: authorization, limits: limits)
     server.start(listener: Self.listener, operations: &operations)
     turn()
   }
@@ -86,7 +91,9 @@ struct Kernel: ~Copyable {
       if server.nextDeadline <= now { server.advance(to: now, operations: &operations) }
       if let answer {
         while let request = server.nextRequest() {
-          let (statusCode, text) = answer(request.endpoint)
+          var (statusCode, text) = answer(request.endpoint)
+          let body = String(decoding: server.body(of: request.connection), as: UTF8.self)
+          if echoesBodies, !body.isEmpty { text = "<\(request.endpoint) \(body)>" }
           Array(text.utf8).withUnsafeBytes {
             server.respond(
               request.connection, statusCode: statusCode, contentType: AdminContentType.json,

@@ -28,7 +28,7 @@ struct AddressTests {
   @Test("The seed's own name means the address it was reached by; localhost means this host")
   func names() throws {
     for name in ["broker.example", "BROKER.example"] {
-      let seed = ConsumerSeed(
+      let seed = ResolvedHost(
         host: "broker.example", port: 6650,
         addresses: [SocketAddress(ipv4: Scene.brokerHost, port: 6650)])
       let scene = try Scene(seeds: [seed])
@@ -38,7 +38,7 @@ struct AddressTests {
       #expect(scene.loop.consumer.hostsToResolve.isEmpty)
     }
     let scene = try Scene(
-      seeds: [ConsumerSeed(host: "localhost", port: 6650, addresses: [.loopback(port: 6650)])],
+      seeds: [ResolvedHost(host: "localhost", port: 6650, addresses: [.loopback(port: 6650)])],
       host: Scene.brokerHost)
     scene.broker.connectURL = "http://localhost:6650"
     scene.broker.publish("/default/t", "a")
@@ -47,7 +47,7 @@ struct AddressTests {
 
   @Test("A name that the owner of the loop resolves is followed")
   func resolves() throws {
-    let scene = try Scene(seeds: [ConsumerSeed(host: "seed", port: 6650)])
+    let scene = try Scene(seeds: [ResolvedHost(host: "seed", port: 6650)])
     scene.loop.resolver = { host in
       host.name == "nowhere"
         ? [] : [SocketAddress(ipv4: Scene.brokerHost, port: host.port)]

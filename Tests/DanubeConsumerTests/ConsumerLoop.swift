@@ -16,7 +16,7 @@ final class ConsumerLoop: SimulatedLoop {
   var takes = true
   /// Whether messages are acknowledged as they come; else they are held.
   var acknowledges = true
-  var resolver: ((ConsumerHost) -> [SocketAddress])?
+  var resolver: ((NamedHost) -> [SocketAddress])?
   /// The most messages and bytes that waited at a time.
   private(set) var highestQueue = 0
 
@@ -27,7 +27,7 @@ final class ConsumerLoop: SimulatedLoop {
 
   init(
     _ world: SimulatedWorld, host: UInt32 = 0x0a00_0001, topic: String = "/default/t",
-    type: SubscriptionType = .exclusive, seeds: [ConsumerSeed],
+    type: SubscriptionType = .exclusive, seeds: [ResolvedHost],
     limits: ConsumerLimits = ConsumerLimits(), port portLimits: SimulatedPortLimits = .init()
   ) {
     self.world = world
@@ -108,7 +108,7 @@ final class Scene {
 
   init(
     seed: UInt64 = 1, topic: String = "/default/t", limits: ConsumerLimits = ConsumerLimits(),
-    seeds: [ConsumerSeed]? = nil, host: UInt32 = 0x0a00_0001,
+    seeds: [ResolvedHost]? = nil, host: UInt32 = 0x0a00_0001,
     port: SimulatedPortLimits = .init()
   ) throws {
     world = SimulatedWorld(seed: seed)
@@ -131,10 +131,10 @@ final class Scene {
   var acknowledgedOffsets: [UInt64] { broker.acks.compactMap { $0.messageID?.topicOffset } }
 }
 
-extension ConsumerSeed {
+extension ResolvedHost {
   /// A seed given by its address.
-  static func at(_ host: UInt32, port: UInt16 = 6650) -> ConsumerSeed {
+  static func at(_ host: UInt32, port: UInt16 = 6650) -> ResolvedHost {
     let address = SocketAddress(ipv4: host, port: port)
-    return ConsumerSeed(host: address.host, port: port, addresses: [address])
+    return ResolvedHost(host: address.host, port: port, addresses: [address])
   }
 }

@@ -23,9 +23,10 @@ final class EmbeddedBroker: SimulatedLoop {
     portID = port.id
     broker = LocalBroker(
       owner: 3, limits: LocalBrokerLimits(),
-      configuration: LocalBrokerConfiguration(
-        lanes: [Array(Self.topic.utf8)], newSubscription: .earliest),
+      configuration: LocalBrokerConfiguration(newSubscription: .earliest),
       metrics: LocalBrokerMetrics(registry: MetricsRegistry()), seed: world.seed)
+    broker.addLane(
+      LaneDescription(topic: Array(Self.topic.utf8), producerName: Array("edge".utf8)))
     let listening = try port.listen(on: SocketAddress(ipv4: 0, port: 6650))
     broker.start(
       listener: listening.descriptor, bound: listening.bound, operations: &operations)

@@ -67,8 +67,8 @@ struct LaneLifeTests {
     let first = SocketAddress(ipv4: Scene.brokerHost, port: 6650)
     let second = SocketAddress(ipv4: Self.secondHost, port: 6650)
     let scene = try Scene(seeds: [
-      UplinkSeed(host: "one.example", port: 6650, addresses: [first]),
-      UplinkSeed(host: "Two.example", port: 6650, addresses: [second]),
+      ResolvedHost(host: "one.example", port: 6650, addresses: [first]),
+      ResolvedHost(host: "Two.example", port: 6650, addresses: [second]),
     ])
     let owner = try ScriptedBroker(scene.world, host: Self.secondHost)
     scene.driver.add(owner)
@@ -94,7 +94,7 @@ struct LaneLifeTests {
     scene.loop.publish([("k", numbered(1))])
     #expect(
       scene.driver.run(milliseconds: 5_000) {
-        scene.loop.uplink.hostsToResolve == [UplinkHost(name: "owner", port: 6650)]
+        scene.loop.uplink.hostsToResolve == [NamedHost(name: "owner", port: 6650)]
       })
     var asked = 0
     scene.loop.resolver = { host in
@@ -112,11 +112,11 @@ struct LaneLifeTests {
 
   @Test("A seed whose name is not resolved yet is asked for", .timeLimit(.minutes(1)))
   func unresolvedSeed() throws {
-    let scene = try Scene(seeds: [UplinkSeed(host: "late.example", port: 6650, addresses: [])])
+    let scene = try Scene(seeds: [ResolvedHost(host: "late.example", port: 6650, addresses: [])])
     scene.loop.publish([("k", numbered(1))])
     scene.driver.run(milliseconds: 1_000)
     #expect(
-      scene.loop.uplink.hostsToResolve == [UplinkHost(name: "late.example", port: 6650)])
+      scene.loop.uplink.hostsToResolve == [NamedHost(name: "late.example", port: 6650)])
     scene.loop.resolver = { [SocketAddress(ipv4: Scene.brokerHost, port: $0.port)] }
     scene.loop.wake()
     #expect(scene.settle())

@@ -17,12 +17,12 @@ struct Published: Hashable {
 /// record is settled once, every batch is released once and after all its records.
 final class UplinkLoop: SimulatedLoop {
   let portID: NodeID
-  let topics: [String]
+  private(set) var topics: [String]
   let store: BatchStore
   let metrics = UplinkMetrics()
   var uplink: DanubeUplink
   /// Answers the uplink's questions for addresses.
-  var resolver: ((UplinkHost) -> [SocketAddress])?
+  var resolver: ((NamedHost) -> [SocketAddress])?
 
   private(set) var published: [Published] = []
   private(set) var accepted: [Published] = []
@@ -42,7 +42,7 @@ final class UplinkLoop: SimulatedLoop {
 
   init(
     _ world: SimulatedWorld, host: UInt32 = 0x0a00_0001, topics: [String] = ["/default/t"],
-    seeds: [UplinkSeed], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits()
+    seeds: [ResolvedHost], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits()
   ) {
     self.world = world
     self.topics = topics
@@ -50,9 +50,22 @@ final class UplinkLoop: SimulatedLoop {
     portID = port.id
     store = BatchStore(limits: batches)
     uplink = DanubeUplink(
-      owner: 5, limits: limits,
-      lanes: topics.map { UplinkLane(topic: Array($0.utf8), producerName: Array("edge-1".utf8)) },
-      seeds: seeds, store: store, metrics: metrics, seed: world.seed)
+      owner: 5, limits: limits, seeds: seeds, store: store, metrics: metrics, seed: world.seed)
+    for topic in topics { uplink.addLane(Self.lane(topic)) }
+  }
+
+  private static func lane(_ topic: String, isReliable: Bool = true) -> LaneDescription {
+    LaneDescription(
+      topic: Array(topic.utf8), producerName: Array("edge-1".utf8), isReliable: isReliable)
+  }
+
+  /// Adds a lane while the loop runs; its number.
+  @discardableResult
+  func addLane(_ topic: String, isReliable: Bool = true) -> Int {
+    topics.append(topic)
+    uplink.addLane(Self.lane(topic, isReliable: isReliable))
+    wake()
+    return topics.count - 1
   }
 
   var status: UplinkStatus { uplink.status }
@@ -182,7 +195,7 @@ final class Scene {
 
   init(
     seed: UInt64 = 1, topics: [String] = ["/default/t"], limits: UplinkLimits = .quick,
-    batches: BatchLimits = BatchLimits(), seeds: [UplinkSeed]? = nil,
+    batches: BatchLimits = BatchLimits(), seeds: [ResolvedHost]? = nil,
     brokerOptions: ServerSession.Options = ServerSession.Options()
   ) throws {
     world = SimulatedWorld(seed: seed)
@@ -210,11 +223,11 @@ final class Scene {
   }
 }
 
-extension UplinkSeed {
+extension ResolvedHost {
   /// A seed given by its address.
-  static func at(_ host: UInt32, port: UInt16 = 6650) -> UplinkSeed {
+  static func at(_ host: UInt32, port: UInt16 = 6650) -> ResolvedHost {
     let address = SocketAddress(ipv4: host, port: port)
-    return UplinkSeed(host: address.host, port: port, addresses: [address])
+    return ResolvedHost(host: address.host, port: port, addresses: [address])
   }
 }
 

@@ -15,6 +15,10 @@ enum RequestTables {
       "HEAD http://a.example:80/m?x HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD /m ?x Host=a | end"
     ),
     ("GET HTTPS://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET  Host=a | end"),
+    (
+      "GET /a%2f%C3%A9/../x//%25?%zz=%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /a%2f%C3%A9/../x//%25 ?%zz=%00 Host=a | end"
+    ),
     ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * Host=a | end"),
     ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "CONNECT a:1 Host=a:1 | end"),
     (
@@ -72,6 +76,12 @@ enum RequestTables {
     ("GET * HTTP/1.1\r\n\r\n", "invalidTarget"),
     ("GET /a#b HTTP/1.1\r\n\r\n", "invalidTarget"),
     ("GET /\u{e9} HTTP/1.1\r\n\r\n", "invalidTarget"),
+    ("GET /a%2 HTTP/1.1\r\n\r\n", "invalidTarget"),
+    ("GET /a%g0 HTTP/1.1\r\n\r\n", "invalidTarget"),
+    ("GET /% HTTP/1.1\r\n\r\n", "invalidTarget"),
+    ("GET /a%00b HTTP/1.1\r\n\r\n", "invalidTarget"),
+    ("GET /a%0d%0ab HTTP/1.1\r\n\r\n", "invalidTarget"),
+    ("GET /a%7Fb HTTP/1.1\r\n\r\n", "invalidTarget"),
     ("GET ftp://a/ HTTP/1.1\r\n\r\n", "invalidTarget"),
     ("GET http:///a HTTP/1.1\r\n\r\n", "invalidTarget"),
     ("GET http://u@a/ HTTP/1.1\r\n\r\n", "invalidTarget"),

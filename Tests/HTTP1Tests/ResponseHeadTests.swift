@@ -39,6 +39,16 @@ struct ResponseHeadTests {
         == "HTTP/1.1 204 No Content\r\nRetry-After: 1\r\nX: a  Set-Cookie: b é\r\n\r\n")
   }
 
+  @Test("A response says when it was made")
+  func date() {
+    var head = ResponseHead(statusCode: 422, contentLength: 0, isLast: false)
+    head.date = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
+    #expect(
+      written(head)
+        == "HTTP/1.1 422 Unprocessable Content\r\nContent-Length: 0\r\n"
+        + "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n")
+  }
+
   @Test("The interim response has no fields")
   func interim() {
     var output = GrowableBytes()

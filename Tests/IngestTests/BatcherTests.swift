@@ -12,7 +12,7 @@ struct BatcherTests {
 
   private func makeBatcher(memoryBytes: Int = 1 << 20, batchBytes: Int = 4_096) -> Batcher {
     let limits = BatchLimits(batches: 16, memoryBytes: memoryBytes, batchBytes: batchBytes)
-    return Batcher(store: BatchStore(limits: limits), laneCount: 2, lingerMilliseconds: 5)
+    return Batcher(store: BatchStore(limits: limits), lingerMilliseconds: 5)
   }
 
   private func append(

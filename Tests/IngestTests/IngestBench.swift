@@ -25,36 +25,46 @@ final class IngestBench {
 
   var ingest: Ingest
   let store: BatchStore
-  let metrics = IngestMetrics(registry: MetricsRegistry())
+  let registry = MetricsRegistry()
+  let metrics: IngestMetrics
+  let lanes: LaneTable
   let topics = UnroutedTopics()
   var now = Instant(nanoseconds: 5_000_000_000)
   private(set) var sockets: [Int32: Socket] = [:]
-  private(set) var acceptToken: Token?
+  private var acceptTokens: [Int: Token] = [:]
   private(set) var acceptCount = 0
   private(set) var isListenerClosed = false
   private(set) var recycledCount = 0
   private var operations = OperationQueue()
   private var nextDescriptor: Int32 = 10
-  private let listener = Descriptor(rawValue: 3)
+  /// Descriptors of listeners begin here.
+  private static let firstListener: Int32 = 3
 
   init(
     routes: [(mqtt: String, to: String, key: String)] = [("t/#", "/default/t", "{client_id}")],
-    memoryBytes: Int = 1 << 20,
-    _ change: (inout GatewayConfiguration) -> Void = { _ in }
+    memoryBytes: Int = 1 << 20, maxTopics: Int = 64,
+    _ change: (inout GatewayConfiguration) throws -> Void = { _ in }
   ) throws {
     var configuration = GatewayConfiguration(
       routes: try routes.map { try RouteConfiguration(mqtt: $0.mqtt, to: $0.to, key: $0.key) })
     configuration.gateway.name = "edge"
-    change(&configuration)
+    try change(&configuration)
+    metrics = IngestMetrics(registry: registry, configuration: configuration)
     store = BatchStore(
       limits: BatchLimits(batches: 64, memoryBytes: memoryBytes, batchBytes: 64 << 10))
+    lanes = LaneTable(
+      configuration: configuration, capacity: min(configuration.limits.maxTopics, maxTopics))
     ingest = Ingest(
       owner: Self.owner, configuration: configuration,
-      limits: IngestLimits(configuration: configuration), store: store, metrics: metrics,
+      limits: IngestLimits(configuration: configuration), store: store,
+      lanes: lanes, metrics: metrics,
       unroutedTopics: topics, seed: 1)
     ingest.setTimeOfDay(unixMilliseconds: 1_700_000_000_000)
-    ingest.start(
-      listener: listener, configuration: configuration.listeners[0], operations: &operations)
+    for (index, listener) in configuration.listeners.enumerated() {
+      ingest.start(
+        listener: Descriptor(rawValue: Self.firstListener + Int32(index)), configuration: listener,
+        operations: &operations)
+    }
     take()
   }
 
@@ -69,6 +79,7 @@ final class IngestBench {
       guard let id = ingest.connections.tenant(at: index) else { continue }
       sum += max(
         ingest.connections[id].input.capacity, ingest.connections[id].reservedBytes)
+      sum += ingest.connections[id].webhook.backlog.capacity
     }
     return sum
   }
@@ -94,29 +105,42 @@ final class IngestBench {
   }
 
   /// Somebody connects; his descriptor.
-  func accept() -> Int32 {
-    guard let acceptToken else { return -1 }
+  func accept(
+    on listener: Int = 0, peer: SocketAddress = SocketAddress(ipv4: 1, port: 2)
+  ) -> Int32 {
+    guard let acceptToken = acceptTokens[listener] else { return -1 }
     let descriptor = nextDescriptor
     nextDescriptor += 1
     sockets[descriptor] = Socket()
     complete(
       acceptToken,
-      .accepted(Descriptor(rawValue: descriptor), peer: SocketAddress(ipv4: 1, port: 2)))
+      .accepted(Descriptor(rawValue: descriptor), peer: peer))
     endTurn()
     return descriptor
   }
 
   /// A connection of a client that is accepted already; its CONNACK is dropped.
-  func connect(_ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0) -> Int32 {
-    let descriptor = accept()
-    var options = ClientOptions(clientID: id)
-    options.keepAliveSeconds = keepAlive
-    var bytes = GrowableBytes()
-    ClientSession(version: version).writeConnect(options, into: &bytes)
-    receive(descriptor, RecordFields.array(bytes.bytes))
+  func connect(
+    _ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0, listener: Int = 0,
+    _ change: (inout ClientOptions) -> Void = { _ in }
+  ) -> Int32 {
+    let descriptor = accept(on: listener)
+    receive(descriptor, connectPacket(version, id: id, keepAlive: keepAlive, change))
     finishSend(descriptor)
     _ = output(descriptor)
     return descriptor
+  }
+
+  func connectPacket(
+    _ version: ProtocolVersion, id: String = "dev", keepAlive: UInt16 = 0,
+    _ change: (inout ClientOptions) -> Void = { _ in }
+  ) -> [UInt8] {
+    var options = ClientOptions(clientID: id)
+    options.keepAliveSeconds = keepAlive
+    change(&options)
+    var bytes = GrowableBytes()
+    ClientSession(version: version).writeConnect(options, into: &bytes)
+    return [UInt8](copying: bytes.bytes)
   }
 
   func receive(_ descriptor: Int32, _ bytes: [UInt8], endsTurn: Bool = true) {
@@ -130,16 +154,15 @@ final class IngestBench {
     if endsTurn { endTurn() }
   }
 
-  func endReceive(_ descriptor: Int32, _ error: IOError?) {
+  func endReceive(_ descriptor: Int32, _ error: IOError?, endsTurn: Bool = true) {
     guard let token = sockets[descriptor]?.receive else { return }
     sockets[descriptor]?.receive = nil
     complete(token, .receiveEnded(error))
-    endTurn()
+    if endsTurn { endTurn() }
   }
 
   func endAccept(_ error: IOError) {
-    guard let token = acceptToken else { return }
-    acceptToken = nil
+    guard let token = acceptTokens.removeValue(forKey: 0) else { return }
     complete(token, .acceptEnded(error))
     endTurn()
   }
@@ -152,6 +175,14 @@ final class IngestBench {
       complete(token, .sent(count))
       endTurn()
     }
+  }
+
+  /// The port could not send.
+  func failSend(_ descriptor: Int32) {
+    guard let token = sockets[descriptor]?.send else { return }
+    sockets[descriptor]?.send = nil
+    complete(token, .sendFailed(IOError(.connectionReset)))
+    endTurn()
   }
 
   /// The port closes: what was under way ends first.
@@ -180,7 +211,24 @@ final class IngestBench {
     endTurn()
   }
 
+  func endShutdown() {
+    ingest.endShutdown(operations: &operations)
+    endTurn()
+  }
+
   // MARK: What is asked for
+
+  /// Takes all sealed batches and returns their records, delivered: the batches are complete.
+  func deliver() -> [Record] {
+    var records: [Record] = []
+    while let batch = takeBatch() {
+      for index in 0..<store.recordCount(of: batch) {
+        records.append(Record(store.body(batch, UInt32(index))))
+      }
+      tell(Progress(batch: batch, kind: .complete))
+    }
+    return records
+  }
 
   /// Takes the next sealed batch, as delivery does.
   func takeBatch() -> BatchID? {
@@ -205,7 +253,7 @@ final class IngestBench {
     for (token, operation) in operations.entries {
       switch operation {
       case .accept:
-        acceptToken = token
+        acceptTokens[Int(token.slot.index)] = token
         acceptCount += 1
       case .receive(let descriptor): sockets[descriptor.rawValue]?.receive = token
       case .cancel(let target):
@@ -222,7 +270,7 @@ final class IngestBench {
         sockets[descriptor.rawValue]?.output += bytes
       case .shutdownWrites(let descriptor): sockets[descriptor.rawValue]?.hasShutDown = true
       case .close(let descriptor):
-        if descriptor == listener { isListenerClosed = true }
+        if descriptor.rawValue == Self.firstListener { isListenerClosed = true }
         sockets[descriptor.rawValue]?.close = token
       case .recycle: recycledCount += 1
       case .connect, .ring, .file: break
@@ -235,13 +283,16 @@ final class IngestBench {
 /// A PUBLISH as a device sends it.
 func publish(
   _ version: ProtocolVersion, _ packetID: UInt16, topic: String = "t/x",
-  payload: [UInt8] = [1, 2, 3], qos: QoS = .atLeastOnce
+  payload: [UInt8] = [1, 2, 3], qos: QoS = .atLeastOnce,
+  _ change: (inout PublishProperties) -> Void = { _ in }
 ) -> [UInt8] {
+  var properties = PublishProperties()
+  change(&properties)
   var bytes = GrowableBytes()
   var session = ClientSession(version: version)
   session.writePublish(
     topic: Array(topic.utf8).span.bytes, payload: payload.span.bytes, qos: qos,
-    packetID: packetID, into: &bytes)
+    packetID: packetID, properties: properties, into: &bytes)
   return RecordFields.array(bytes.bytes)
 }
 

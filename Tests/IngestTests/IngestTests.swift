@@ -39,7 +39,9 @@ struct IngestTests {
       + attribute("mqtt.retain", "false") + attribute("mqtt.dup", "false")
       + attribute("mqtt.client_id", "dev") + field(10, "dev")
       + [0x20] + varint(1_700_000_000_000) + field(3, [9, 8, 7])
-    #expect(sortedFields(bench.store.body(batch, 0)) == sortedFields(expected))
+    #expect(
+      sortedFields(bench.store.body(batch, 0)).sorted { $0.lexicographicallyPrecedes($1) }
+        == sortedFields(expected).sorted { $0.lexicographicallyPrecedes($1) })
   }
 
   @Test(
@@ -99,7 +101,7 @@ struct IngestTests {
       #expect(bench.output(device) == puback(1) + puback(2, reason))
     }
     #expect(bench.topics.sample == ["nowhere"])
-    #expect(bench.metrics.unrouted.value == 2)
+    #expect(bench.metrics.unroutedCount == 2)
   }
 
   @Test("No route and unrouted = \"reject\": 0x90, or the end of an MQTT 3.1.1 connection")

@@ -59,3 +59,41 @@ extension BatchStore {
     return result
   }
 }
+
+/// A record as a consumer reads it.
+struct Record: Equatable {
+  var payload: [UInt8] = []
+  var key = ""
+  /// Of one name the last counts, as in any map of protobuf.
+  var attributes: [String: String] = [:]
+  /// Entries of `attributes` as they were written.
+  var attributeCount = 0
+
+  var text: String { String(decoding: payload, as: UTF8.self) }
+
+  init(_ body: [UInt8]) {
+    for bytes in sortedFields(body) {
+      switch bytes[0] >> 3 {
+      case 3: payload = Record.value(bytes)
+      case 10: key = String(decoding: Record.value(bytes), as: UTF8.self)
+      case 7:
+        var name = ""
+        var value = ""
+        for part in sortedFields(Record.value(bytes)) {
+          let text = String(decoding: Record.value(part), as: UTF8.self)
+          if part[0] >> 3 == 1 { name = text } else { value = text }
+        }
+        attributes[name] = value
+        attributeCount += 1
+      default: break
+      }
+    }
+  }
+
+  /// What follows the tag and the length.
+  private static func value(_ field: [UInt8]) -> [UInt8] {
+    var index = 1
+    while field[index] >= 0x80 { index += 1 }
+    return Array(field[(index + 1)...])
+  }
+}

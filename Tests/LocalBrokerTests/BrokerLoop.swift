@@ -18,8 +18,8 @@ final class BrokerLoop: SimulatedLoop {
 
   init(
     _ world: SimulatedWorld, limits: LocalBrokerLimits = LocalBrokerLimits(),
-    configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(
-      lanes: [Array("/default/lane".utf8)]), seed: UInt64 = 7
+    configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(),
+    lanes: [String] = ["/default/lane"], seed: UInt64 = 7
   ) throws {
     port = world.makePort(host: Self.host)
     portID = port.id
@@ -28,6 +28,7 @@ final class BrokerLoop: SimulatedLoop {
       owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed)
     let listening = try port.listen(on: SocketAddress(ipv4: Self.host, port: 6650))
     address = listening.bound
+    for lane in lanes { addLane(lane) }
     broker.start(
       listener: listening.descriptor, bound: listening.bound, operations: &operations)
   }
@@ -44,15 +45,29 @@ final class BrokerLoop: SimulatedLoop {
     port.wait(until: broker.nextDeadline)
   }
 
-  /// Appends a record in process, as the delivery loop does.
-  func append(lane: UInt32 = 0, body: [UInt8]) {
-    broker.append(lane: LaneID(rawValue: lane), body: body.rawBytes)
-    turn()
+  func addLane(_ topic: String, isReliable: Bool = true) {
+    broker.addLane(
+      LaneDescription(
+        topic: Array(topic.utf8), producerName: Array("edge".utf8), isReliable: isReliable))
   }
 
-  func append(_ batch: BatchID, from store: BatchStore) {
-    broker.append(batch, from: store, at: port.now)
-    turn()
+  /// Appends a record in process, as the delivery loop does; false when it is refused.
+  @discardableResult
+  func append(lane: UInt32 = 0, body: [UInt8]) -> Bool {
+    defer { turn() }
+    return broker.append(lane: LaneID(rawValue: lane), body: body.rawBytes)
+  }
+
+  func append(_ batch: BatchID, from store: BatchStore) -> Bool {
+    defer { turn() }
+    return broker.append(batch, from: store, at: port.now)
+  }
+
+  /// All notices, the newest first.
+  func takeNotices() -> [LocalBrokerNotice] {
+    var notices: [LocalBrokerNotice] = []
+    while let notice = broker.nextNotice() { notices.append(notice) }
+    return notices
   }
 
   var isBrokerStopped: Bool { broker.isStopped }

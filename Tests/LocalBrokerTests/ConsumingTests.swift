@@ -56,7 +56,7 @@ struct ConsumingTests {
       _ = store.append(pieces, to: batch)
     }
     store.seal(batch)
-    scene.broker.append(batch, from: store)
+    #expect(scene.broker.append(batch, from: store))
     for (stream, name) in zip(streams, ["s", "t"]) {
       let messages = try scene.messages(stream, count: 5)
       #expect(messages.payloads == ["m0", "m1", "m2", "m3", "m4"])
@@ -74,7 +74,7 @@ struct ConsumingTests {
     ] {
       let scene = try Scene(
         configuration: LocalBrokerConfiguration(
-          lanes: [utf8(Self.topic)], newSubscription: start))
+          newSubscription: start))
       for payload in ["a", "b"] { scene.broker.append(body: Self.record(payload)) }
       let stream = scene.receive(try scene.subscribe(Self.topic))
       scene.broker.append(body: Self.record("c"))
@@ -100,7 +100,7 @@ struct ConsumingTests {
   func window() throws {
     let scene = try Scene(
       configuration: LocalBrokerConfiguration(
-        lanes: [utf8(Self.topic)], maximumUnacknowledged: 3))
+        maximumUnacknowledged: 3))
     let stream = scene.receive(try scene.subscribe(Self.topic))
     for index in 0..<6 { scene.broker.append(body: Self.record("\(index)")) }
     var messages = try scene.messages(stream, count: 4, milliseconds: 200)
@@ -141,7 +141,7 @@ struct ConsumingTests {
   func ackTimeout() throws {
     let scene = try Scene(
       configuration: LocalBrokerConfiguration(
-        lanes: [utf8(Self.topic)], ackTimeoutMilliseconds: 500))
+        ackTimeoutMilliseconds: 500))
     let stream = scene.receive(try scene.subscribe(Self.topic))
     scene.broker.append(body: Self.record("x"))
     scene.broker.append(body: Self.record("y"))
@@ -246,7 +246,8 @@ struct ConsumingTests {
     let messages = try scene.messages(stream, count: 2)
     #expect(messages.payloads == ["x", "y"])
     #expect(scene.ack(messages[0]).status == .ok)
-    #expect(scene.broker.metrics.recordsMissed.value == 1)
+    #expect(scene.broker.metrics.recordsUnheard.value == 1)
+    #expect(scene.broker.metrics.recordsMissed.value == 0)
     scene.client.cancel(stream)
     scene.driver.run(milliseconds: 61_000)
     #expect(scene.broker.metrics.subscriptions.value == 0)

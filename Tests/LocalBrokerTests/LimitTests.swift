@@ -15,7 +15,7 @@ struct LimitTests {
   func retention() throws {
     let scene = try Scene(
       configuration: LocalBrokerConfiguration(
-        lanes: [utf8(Self.topic)], retainBytes: 65_536, maximumUnacknowledged: 10))
+        retainBytes: 65_536, maximumUnacknowledged: 10))
     let id = try scene.subscribe(Self.topic)
     let padding = String(repeating: "x", count: 1_000)
     for index in 0..<500 {
@@ -34,7 +34,7 @@ struct LimitTests {
   @Test("A record larger than the memory for all is kept until the next one")
   func largeRecord() throws {
     let scene = try Scene(
-      configuration: LocalBrokerConfiguration(lanes: [utf8(Self.topic)], retainBytes: 65_536))
+      configuration: LocalBrokerConfiguration(retainBytes: 65_536))
     let stream = scene.receive(try scene.subscribe(Self.topic))
     let large = String(repeating: "x", count: 1_000_000)
     scene.broker.append(body: ConsumingTests.record(large))
@@ -47,7 +47,7 @@ struct LimitTests {
   func flowControl() throws {
     let scene = try Scene(
       configuration: LocalBrokerConfiguration(
-        lanes: [utf8(Self.topic)], maximumUnacknowledged: 10_000))
+        maximumUnacknowledged: 10_000))
     var faults = NetworkFaults()
     faults.socketBufferBytes = 4_096...4_096
     scene.world.defaultFaults = faults
@@ -133,7 +133,7 @@ struct LimitTests {
       let scene = try Scene(
         seed: seed,
         configuration: LocalBrokerConfiguration(
-          lanes: [utf8(Self.topic)], newSubscription: .earliest, maximumUnacknowledged: 20,
+          newSubscription: .earliest, maximumUnacknowledged: 20,
           ackTimeoutMilliseconds: 2_000))
       scene.world.defaultFaults = .hostile(seed: seed)
       for index in 0..<200 { scene.broker.append(body: ConsumingTests.record("\(index)")) }

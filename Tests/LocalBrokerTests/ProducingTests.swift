@@ -74,8 +74,7 @@ struct ProducingTests {
     _ topic: String, _ name: String, _ strategy: DispatchStrategy, _ status: StatusCode
   ) throws {
     let scene = try Scene(
-      configuration: LocalBrokerConfiguration(
-        lanes: [utf8("/default/lane"), utf8("/default/x-part-0")]))
+      lanes: ["/default/lane", "/default/x-part-0"])
     let outcome = scene.unary(.createProducer) {
       ProducerRequest(
         producerName: utf8(name), topicName: utf8(topic), dispatchStrategy: strategy
@@ -89,8 +88,8 @@ struct ProducingTests {
   @Test("The namespaces of lanes and those configured exist")
   func namespaces() throws {
     let scene = try Scene(
-      configuration: LocalBrokerConfiguration(
-        lanes: [utf8("/plant/lane")], namespaces: [utf8("office")]))
+      configuration: LocalBrokerConfiguration(namespaces: [utf8("office")]),
+      lanes: ["/plant/lane"])
     for topic in ["/plant/other", "/office/t", "/default/t"] {
       _ = try scene.createProducer(topic)
     }

@@ -17,12 +17,13 @@ final class Scene {
 
   init(
     seed: UInt64 = 1, limits: LocalBrokerLimits = LocalBrokerLimits(),
-    configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(
-      lanes: [utf8("/default/lane")])
+    configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(),
+    lanes: [String] = ["/default/lane"]
   ) throws {
     world = SimulatedWorld(seed: seed)
     driver = SimulationDriver(world)
-    broker = try BrokerLoop(world, limits: limits, configuration: configuration)
+    broker = try BrokerLoop(
+      world, limits: limits, configuration: configuration, lanes: lanes)
     client = ClientLoop(world, to: broker.address)
     driver.add(broker)
     driver.add(client)

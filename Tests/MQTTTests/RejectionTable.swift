@@ -128,6 +128,12 @@ struct Rejection: CustomTestStringConvertible, Sendable {
     connect5(
       "a will with RETAIN [MQTT-3.2.2-13]", "26 003C 00 0001'c' 00 0001't' 0000",
       .willRetainNotSupported),
+    connect5(
+      "a will that is not UTF-8 as it says", "06 003C 00 0001'c' 02 01 01 0001't' 0001 FF",
+      .invalidWillPayload),
+    connect5(
+      "a will with a response topic with a wildcard",
+      "06 003C 00 0001'c' 04 08 0001'+' 0001't' 0000", .invalidResponseTopic),
     connect5("an empty will topic", "06 003C 00 0001'c' 00 0000 0000", .invalidWillTopic),
     connect5(
       "an authentication method [MQTT-4.12.0-1]", "02 003C 04 15 0001'm' 0001'c'",
@@ -204,11 +210,18 @@ struct Rejection: CustomTestStringConvertible, Sendable {
         "5: topic alias 0 [MQTT-3.3.2-8]", .v5, packet(0x30, "0001'a' 03 23 0000"),
         .zeroTopicAlias),
       Rejection(
-        "5: topic alias 1 [MQTT-3.2.2-18]", .v5, packet(0x30, "0001'a' 03 23 0001"),
-        .topicAliasNotSupported),
+        "5: a topic alias above the maximum [MQTT-3.2.2-17] [MQTT-3.3.2-9]", .v5,
+        packet(0x30, "0001'a' 03 23 0011"), .topicAliasNotSupported),
       Rejection(
-        "5: topic alias instead of a topic", .v5, packet(0x30, "0000 03 23 0001"),
-        .topicAliasNotSupported),
+        "5: a topic alias that stands for nothing", .v5, packet(0x30, "0000 03 23 0001"),
+        .unknownTopicAlias),
+      Rejection(
+        "5: a topic behind an alias that is too long", .v5,
+        packet(0x30, "4000" + String(repeating: "61", count: 0x4000) + "03 23 0001"),
+        .topicAliasMemory),
+      Rejection(
+        "5: a payload with QoS 0 that is not UTF-8 as it says", .v5,
+        packet(0x30, "0001'a' 02 01 01 'x' 80"), .invalidPayload),
       Rejection(
         "5: a subscription identifier [MQTT-3.3.4-6]", .v5, packet(0x30, "0001'a' 02 0B 01"),
         .subscriptionIdentifierFromClient),

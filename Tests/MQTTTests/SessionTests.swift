@@ -42,7 +42,7 @@ struct SessionTests {
         == packet(
           0x20,
           """
-          00 00 28 11 00000000 12 0008'assigned' 13 0064 21 0014 22 0000 24 01 25 00
+          00 00 28 11 00000000 12 0008'assigned' 13 0064 21 0014 22 0010 24 01 25 00
           27 00010000 28 00 29 00 2A 00
           """))
   }
@@ -53,7 +53,7 @@ struct SessionTests {
     _ = try server.feed(connect(.v5))
     #expect(
       server.takeOutput()
-        == packet(0x20, "00 00 15 21 0100 22 0000 24 01 25 00 27 00100000 28 00 29 00 2A 00"))
+        == packet(0x20, "00 00 15 21 0100 22 0010 24 01 25 00 27 00100000 28 00 29 00 2A 00"))
     expectEqual(server.session.keepAliveSeconds, 60)
     expectEqual(server.session.hasWill, false)
   }
@@ -318,7 +318,7 @@ struct SessionTests {
   func peerMaximum() throws {
     for maximum: UInt32 in [1, 2, 3, 4, 5, 30, 60] {
       var server = Server()
-      var client = ClientSession(version: .v5)
+      let client = ClientSession(version: .v5)
       var options = ClientOptions(clientID: "c")
       options.maximumPacketBytes = maximum
       var output = GrowableBytes()

@@ -129,6 +129,7 @@ enum Answer: Equatable {
   case unsuback(UInt16, [UInt8])
   case pingResponse
   case disconnect(ReasonCode, [String])
+  case authentication(ReasonCode, [String])
 
   init(_ event: borrowing ClientEvent) {
     switch event {
@@ -141,6 +142,8 @@ enum Answer: Equatable {
     case .unsuback(let view): self = .unsuback(view.packetID, array(view.codes))
     case .pingResponse: self = .pingResponse
     case .disconnect(let view): self = .disconnect(view.reason, describe(view.properties))
+    case .authentication(let view):
+      self = .authentication(view.reason, describe(view.properties))
     }
   }
 }

@@ -52,6 +52,30 @@ struct TextTests {
     }
   }
 
+  @Test("A payload may have NUL, and is UTF-8 or not as the standard library says")
+  func payloads() {
+    let seed: UInt64 = 78
+    var random = SeededRandom(seed: seed)
+    let pieces = [
+      "61", "62 63 64 65 66 67 68 69 6A", "00", "C3 A4", "E2 82 AC", "F0 9F 8C 8A", "80",
+      "ED A0 80", "C3", "F4 90 80 80",
+    ].map(hex)
+    var validCount = 0
+    for _ in 0..<20_000 {
+      var bytes: [UInt8] = []
+      for _ in 0..<Int.random(in: 0...12, using: &random) {
+        let limit = Bool.random(using: &random) ? 6 : pieces.count
+        bytes += pieces[Int.random(in: 0..<limit, using: &random)]
+      }
+      let isValid = String(validating: bytes, as: UTF8.self) != nil
+      if isValid { validCount += 1 }
+      if bytes.span.bytes.isUTF8 != isValid { Issue.record("seed \(seed): \(bytes.hex)") }
+    }
+    #expect(validCount > 5_000 && validCount < 19_000)
+    let isEmptyFine = RawSpan().isUTF8
+    #expect(isEmptyFine)
+  }
+
   @Test("It agrees with the standard library on random bytes")
   func random() {
     let seed: UInt64 = 77

@@ -57,6 +57,40 @@ struct MetricTests {
     }
   }
 
+  @Test("A value recorded several times counts so often, in its bucket and in the sum")
+  func times() {
+    let histogram = Histogram(firstBound: 10, bucketCount: 2)
+    histogram.record(5, times: 3)
+    histogram.record(21, times: 2)
+    histogram.record(20, times: 0)
+    #expect((0...2).map { histogram.count(ofBucket: $0) } == [3, 0, 2])
+    #expect(histogram.count == 5 && histogram.sum == 57)
+  }
+
+  @Test("Durations of a run that began together are recorded as if one by one")
+  func runs() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var random = Randomness(state: seed)
+    let histogram = Histogram(firstBound: 100, bucketCount: 8)
+    let expected = Histogram(firstBound: 100, bucketCount: 8)
+    var run = DurationRun(into: histogram, endingAt: 5_000)
+    for _ in 0..<200 {
+      let start = UInt64.random(in: 0...60, using: &random) * 100
+      for _ in 0..<Int.random(in: 1...5, using: &random) {
+        run.add(startingAt: start)
+        // Who comes after the end took no time at all.
+        expected.record(start < 5_000 ? 5_000 - start : 0)
+      }
+    }
+    run.finish()
+    run.finish()
+    #expect(run.count == expected.count, "seed \(seed)")
+    #expect(histogram.sum == expected.sum, "seed \(seed)")
+    for bucket in 0...8 {
+      #expect(histogram.count(ofBucket: bucket) == expected.count(ofBucket: bucket), "seed \(seed)")
+    }
+  }
+
   @Test("Readers on other threads see a number the writer wrote", .timeLimit(.minutes(1)))
   func readAcrossThreads() {
     let counter = Counter()

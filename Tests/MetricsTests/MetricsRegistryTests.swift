@@ -91,6 +91,52 @@ struct MetricsRegistryTests {
         """#)
   }
 
+  @Test(
+    "A label keeps what is no trouble: braces, commas, wildcards, and lines that look like metrics")
+  func hostileLabels() {
+    let registry = MetricsRegistry()
+    _ = registry.gauge(
+      "danube_gateway_info", help: "I.",
+      labels: [("b", "+/#,{1}=\"} 9\ndanube_gateway_info 7"), ("a", "\r\t\\n")])
+    let line =
+      #"danube_gateway_info{a=""# + "\r\t" + #"\\n",b="+/#,{1}=\"} 9\ndanube_gateway_info 7"} 0"#
+    #expect(registry.rendered().hasSuffix("gauge\n\(line)\n"))
+  }
+
+  @Test("Values without a bound of their own are in +Inf alone, and the sum has them")
+  func beyondTheLastBound() {
+    let registry = MetricsRegistry()
+    let histogram = registry.histogram(
+      "danube_gateway_n", help: "N.", unit: .one, firstBound: 1, bucketCount: 2)
+    histogram.record(1 << 40, times: 3)
+    histogram.record(0)
+    #expect(
+      registry.rendered() == """
+        # HELP danube_gateway_n N.
+        # TYPE danube_gateway_n histogram
+        danube_gateway_n_bucket{le="1"} 1
+        danube_gateway_n_bucket{le="2"} 1
+        danube_gateway_n_bucket{le="+Inf"} 4
+        danube_gateway_n_sum 3298534883328
+        danube_gateway_n_count 4
+
+        """)
+  }
+
+  @Test("Queues share one family")
+  func queues() {
+    let registry = MetricsRegistry()
+    QueueMetrics.length(of: "b", registry: registry).set(2)
+    QueueMetrics.length(of: "a", registry: registry).set(1)
+    #expect(
+      registry.rendered().hasSuffix(
+        """
+        danube_gateway_queue_length{queue="a"} 1
+        danube_gateway_queue_length{queue="b"} 2
+
+        """))
+  }
+
   @Test("Nanoseconds are shown exactly")
   func seconds() {
     let registry = MetricsRegistry()

@@ -7,7 +7,7 @@ import Testing
 struct BatchStoreTests {
   static func append(
     _ payload: [UInt8], key: [UInt8] = [], to store: BatchStore, batch: BatchID,
-    sequence: UInt32 = 0
+    sequence: UInt32 = 0, receivedNanoseconds: UInt64 = 0
   ) -> RecordRef {
     var prefix = GrowableBytes()
     prefix.append(contentsOf: [0x12, 0x04, 0x12, 0x02, 0x2f, 0x74])
@@ -18,7 +18,7 @@ struct BatchStoreTests {
       prefix: prefix.bytes, attributes: attributes.bytes, routingKey: key.span.bytes,
       payload: payload.span.bytes, publishTimeMilliseconds: 1_700_000_000_000,
       keyHash: hash.value, source: RecordSource(index: 7, generation: 9, sequence: sequence))
-    return store.append(pieces, to: batch)
+    return store.append(pieces, to: batch, receivedNanoseconds: receivedNanoseconds)
   }
 
   static func bytes(_ slice: MemorySlice) -> [UInt8] {
@@ -88,6 +88,25 @@ struct BatchStoreTests {
     #expect(store.messageBody(of: record).count > payload.count)
   }
 
+  @Test(
+    "A record knows when it was received, to the microsecond; whoever counts it takes that once")
+  func receipt() throws {
+    let store = BatchStore(limits: BatchLimits())
+    let batch = try #require(store.open(lane: LaneID(rawValue: 0), bodyBytes: 10, expectedBytes: 0))
+    let first: UInt64 = 7_000_000_123
+    let later: [UInt64] = [0, 999, 1_000, 2_500_000_000, 1 << 52]
+    let records = later.map { nanoseconds in
+      Self.append([1], to: store, batch: batch, receivedNanoseconds: first + nanoseconds)
+    }
+    // A clock that goes back would give the first record's time.
+    let early = Self.append([1], to: store, batch: batch, receivedNanoseconds: 5)
+    let longest = UInt64(UInt32.max - 1) * 1_000
+    let expected = [first, first, first + 1_000, first + 2_500_000_000, first + longest, first]
+    #expect((records + [early]).map { store.receivedNanoseconds(of: $0) } == expected)
+    #expect((records + [early]).map { store.takeReceivedNanoseconds(of: $0) } == expected)
+    #expect((records + [early]).allSatisfy { store.takeReceivedNanoseconds(of: $0) == nil })
+  }
+
   @Test("Records link into a list behind one key and are settled one by one")
   func links() throws {
     let store = BatchStore(limits: BatchLimits())
@@ -102,5 +121,19 @@ struct BatchStoreTests {
     #expect(store.next(of: first) == nil)
     #expect(store.settleOne(of: batch) == 1)
     #expect(store.settleOne(of: batch) == 0)
+  }
+}
+
+@Suite("References to records")
+struct RecordRefTests {
+  @Test("Every record that a store can have is packed into a word of its own, never into none's")
+  func packing() {
+    let last = UInt32(BatchStore.maximumBatches - 1)
+    for (batch, index): (UInt32, UInt32) in [(0, 0), (0, 4095), (1, 0), (last, 0), (last, 4095)] {
+      let record = RecordRef(batch: BatchID(rawValue: batch), index: index)
+      #expect(record.packed != .max)
+      #expect(RecordRef(packed: record.packed) == record)
+    }
+    #expect(RecordRef(packed: .max) == nil)
   }
 }

@@ -49,23 +49,39 @@ struct EdgeTOMLTests {
     #expect(loaded == GatewayConfiguration(routes: [route]))
   }
 
-  @Test("With every comment sign before a key removed the file still loads, with the defaults")
-  func fileServesUncommented() throws {
-    let text = try String(contentsOf: edgeTOML, encoding: .utf8)
-    // Where a secret is kept depends on the machine, and is said once.
-    let secrets = ConfigurationReference.entries.filter(\.isSecret).map { "#\($0.name) = " }
+  @Test(
+    "With the comment signs before all keys of a kind removed the file still loads",
+    arguments: ListenerConfiguration.Kind.allCases)
+  func fileServesUncommented(kind: ListenerConfiguration.Kind) throws {
+    var text = try String(contentsOf: edgeTOML, encoding: .utf8)
+      .replacing("kind = \"mqtt\"\n", with: "kind = \"\(kind.rawValue)\"\n")
+    if kind == .webhook {
+      text = text.replacing("\nmqtt = ", with: "\n#mqtt = ")
+        .replacing("\n#webhook = ", with: "\nwebhook = ")
+        .replacing("\"{client_id}\"\n", with: "\"{path.device}\"\n")
+        .replacing("\"{1}\" }\n", with: "\"{path.device}\" }\n")
+    }
+    let condition = "kind = \"\(kind.rawValue)\""
+    // Keys of the other kind, and where a secret is kept: that depends on the machine.
+    let others = ConfigurationReference.entries.filter {
+      ($0.condition ?? condition) != condition || $0.isSecret
+        || $0.section == "route" && $0.name == (kind == .mqtt ? "webhook" : "mqtt")
+    }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      if secrets.contains(where: { line.hasPrefix($0) }) { return line }
-      return line.first == "#" && line.dropFirst().first?.isLowercase == true
-        ? line.dropFirst() : line
+      let isKey = line.first == "#" && line.dropFirst().first?.isLowercase == true
+      let isOther = others.contains { line.hasPrefix("#\($0.name) = ") }
+      return isKey && !isOther ? line.dropFirst() : line
     }
     let uncommented = lines.joined(separator: "\n")
     let loaded = try load(uncommented)
     #expect(loaded.gateway.name == "edge-1")
     var expected = try load(text)
     expected.gateway.name = "edge-1"
+    if kind == .webhook {
+      expected.listeners[0].trustedProxies = [try AddressPrefix(parsing: "127.0.0.1")]
+    }
     #expect(loaded == expected)
-    for entry in ConfigurationReference.entries where !entry.isSecret {
+    for entry in ConfigurationReference.entries where !others.contains(entry) {
       #expect(uncommented.contains("\n\(entry.name) = "))
     }
   }

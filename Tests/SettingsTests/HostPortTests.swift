@@ -121,6 +121,8 @@ struct HostPortTests {
       ("+/+", "a/b", true), ("a", "a", true), ("a/", "a", false),
     ])
   func covering(left: String, right: String, covers: Bool) throws {
-    #expect(try RouteFilter(parsing: left).covers(RouteFilter(parsing: right)) == covers)
+    let routes = "[[route]]\nmqtt = \"\(left)\"\nto = \"/d/l\"\n"
+    let isRefused = !errors("\(routes)[[route]]\nmqtt = \"\(right)\"\nto = \"/d/r\"\n").isEmpty
+    #expect(isRefused == covers)
   }
 }

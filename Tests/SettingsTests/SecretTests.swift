@@ -129,7 +129,10 @@ struct SecretTests {
   func shown() throws {
     let file =
       "[gateway]\nname = \"a\"\n[danube]\nurl = [\"http://a\", \"http://b:2\"]\n"
+      + "[[listen]]\n[[listen]]\nkind = \"webhook\"\naddress = \"h:1\"\nmax_body = 2048\n"
+      + "[[route]]\nwebhook = \"/x\"\nto = \"/d/t\"\n"
       + "[[route]]\nmqtt = \"a/+\"\nto = \"/d/t\"\nattributes = { \"b c\" = \"\\\"\\u202e{1}\" }\n"
+      + "[[route]]\nwebhook = \"/h/{x}\"\nto = \"/d/{path.x}\"\npartitions = 2\n"
     let loaded = try load(file, ["LOG_LEVEL": "debug"])
     let again = try load(loaded.shown, [:])
     #expect(again.configuration == loaded.configuration)

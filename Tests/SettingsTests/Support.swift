@@ -3,6 +3,9 @@ import Settings
 /// A route that is always acceptable, so that a test can look at one other key.
 let anyRoute = "[[route]]\nmqtt = \"#\"\nto = \"/default/all\"\n"
 
+/// The same where only webhooks are listened to.
+let anyWebhookRoute = "[[route]]\nwebhook = \"/*\"\nto = \"/default/all\"\n"
+
 /// The configuration that `text` makes.
 func load(_ text: String) throws(SettingsErrors) -> GatewayConfiguration {
   try GatewayConfiguration.load(

@@ -39,7 +39,7 @@ final class DeliveryOracle {
     return payload
   }
 
-  private static func identity(of payload: [UInt8]) -> (device: Int, number: Int)? {
+  static func identity(of payload: [UInt8]) -> (device: Int, number: Int)? {
     let parts = payload.prefix(24).split(
       separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, let device = Int(String(decoding: parts[0], as: UTF8.self)),
@@ -93,6 +93,24 @@ final class DeliveryOracle {
       refusedCount += 1
       if !fates[device][number].wasRefused { complain("\(device):\(number) refused by nobody") }
     default: complain("\(device):\(number) was answered with \(reason)")
+    }
+  }
+
+  /// A webhook's client has its answer.
+  func webhookAnswered(source: Int, number: Int, status: Int, isRouted: Bool) {
+    answeredCount += 1
+    switch (status, isRouted) {
+    case (202, true):
+      fates[source][number].isPromised = true
+      if seesAcceptance, fates[source][number].acceptedCount == 0 {
+        complain("record \(source):\(number) was answered before the broker had it")
+      }
+    case (404, false): break
+    case (413, true), (422, true), (502, true):
+      refusedCount += 1
+      if !fates[source][number].wasRefused { complain("\(source):\(number) refused by nobody") }
+    case (408, _), (503, true), (504, true): break
+    default: complain("\(source):\(number) was answered with \(status)")
     }
   }
 

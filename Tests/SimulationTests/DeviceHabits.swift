@@ -11,6 +11,14 @@ struct PlannedMessage {
 
 /// How a device behaves.
 struct DeviceHabits {
+  /// What a device leaves for the case of its end.
+  enum Will {
+    case none
+    case plain
+    /// One that waits for the device to come back, longer than it ever stays away.
+    case delayed
+  }
+
   var version = ProtocolVersion.v5
   /// QoS 1 messages that it sends before the first of them is answered.
   var window = 8
@@ -26,6 +34,9 @@ struct DeviceHabits {
   var stopsReadingPerMille = 0
   /// Whether messages that are sent again carry DUP.
   var marksDuplicates = true
+  /// Whether it uses the topic aliases that it may; of MQTT 5.
+  var usesAliases = false
+  var will = Will.none
   /// How long it waits for an answer before it connects again, milliseconds.
   var patienceMilliseconds = 10_000
   /// How long it waits after a connection ended, milliseconds.

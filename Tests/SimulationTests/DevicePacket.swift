@@ -2,7 +2,7 @@ import MQTT
 
 /// What a device reads from the gateway.
 enum DevicePacket {
-  case connack(code: UInt8)
+  case connack(code: UInt8, isSessionPresent: Bool)
   case puback(UInt16, reason: UInt8)
   case pingResponse
   case disconnect(reason: UInt8)
@@ -15,7 +15,8 @@ enum DevicePacket {
     do {
       switch try session.next(in: bytes, consumed: &consumed) {
       case .needMore: return nil
-      case .connack(let view): return .connack(code: view.code)
+      case .connack(let view):
+        return .connack(code: view.code, isSessionPresent: view.isSessionPresent)
       case .acknowledgement(let view):
         return view.type == .puback
           ? .puback(view.packetID, reason: view.reason.rawValue) : .unwanted("\(view.type)")
@@ -24,6 +25,7 @@ enum DevicePacket {
       case .publish: return .unwanted("PUBLISH")
       case .suback: return .unwanted("SUBACK")
       case .unsuback: return .unwanted("UNSUBACK")
+      case .authentication: return .unwanted("AUTH")
       }
     } catch {
       return .unwanted("\(error)")

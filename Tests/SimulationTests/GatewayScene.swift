@@ -11,7 +11,9 @@ final class GatewayScene {
   static let gatewayHost: UInt32 = 0x0a00_0001
   static let brokerHost: UInt32 = 0x0a00_0064
   static let firstDeviceHost: UInt32 = 0x0a00_0a00
+  static let firstWebhookHost: UInt32 = 0x0a00_0c00
   static let mqttPort: UInt16 = 1883
+  static let webhookPort: UInt16 = 8080
   static let brokerPort: UInt16 = 6650
 
   let world: SimulatedWorld
@@ -23,7 +25,10 @@ final class GatewayScene {
   /// Nil with the embedded broker.
   let broker: ScriptedBroker?
   let oracle = DeliveryOracle()
+  let wills = WillOracle()
   private(set) var devices: [SimulatedDevice] = []
+  /// Clients of webhooks; their numbers follow those of the devices.
+  private(set) var webhooks: [SimulatedWebhook] = []
   private var acceptedSeen = 0
   private(set) var peakBytes = 0
   private(set) var peakInputBytes = 0
@@ -61,7 +66,19 @@ final class GatewayScene {
         route("sensors/+/temperature", "/default/temperature", key: "{client_id}"),
         route("keyed/+/#", "/default/keyed", key: "{1}"),
         route("alarm", "/default/alarm", key: "{topic}"),
+        webhook("/hooks/keyed/{name}", "/default/keyed", key: "{path.name}"),
+        webhook("/hooks/each/*", "/default/alarm", key: "{topic}"),
+        webhook("/hooks/own/*", "/default/hooks", key: "{topic}"),
+        webhook("/hooks/made/{kind}/{number}", "/default/made-{path.kind}", key: "{topic}"),
       ])
+    var webhooks = ListenerConfiguration()
+    webhooks.kind = .webhook
+    webhooks.address = HostPort(host: "0.0.0.0", port: webhookPort)
+    webhooks.maxPipelined = 8
+    webhooks.maxBodyBytes = 400 << 10
+    webhooks.answerTimeoutSeconds = 1
+    webhooks.pressureWaitMilliseconds = 500
+    configuration.listeners.append(webhooks)
     configuration.listeners[0].address = HostPort(host: "0.0.0.0", port: mqttPort)
     configuration.listeners[0].receiveMaximum = 16
     configuration.listeners[0].maxPacketBytes = 400 << 10
@@ -90,12 +107,23 @@ final class GatewayScene {
     }
   }
 
+  private static func webhook(
+    _ path: String, _ topic: String, key: String
+  ) -> RouteConfiguration {
+    do {
+      return try RouteConfiguration(webhook: path, to: topic, key: key)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
   // MARK: Devices
 
   static func deviceHost(_ index: Int) -> UInt32 { firstDeviceHost + UInt32(index) }
 
   @discardableResult
   func addDevice(_ messages: [PlannedMessage], _ habits: DeviceHabits) -> SimulatedDevice {
+    precondition(webhooks.isEmpty, "devices come first")
     let index = devices.count
     let device = SimulatedDevice(
       world, host: Self.deviceHost(index), name: "device-\(index)",
@@ -112,6 +140,27 @@ final class GatewayScene {
     devices.append(device)
     driver.add(device)
     return device
+  }
+
+  static func webhookHost(_ index: Int) -> UInt32 { firstWebhookHost + UInt32(index) }
+
+  @discardableResult
+  func addWebhook(_ posts: [PlannedPost], _ habits: WebhookHabits) -> SimulatedWebhook {
+    let index = webhooks.count
+    let source = devices.count + index
+    let client = SimulatedWebhook(
+      world, host: Self.webhookHost(index), name: "webhook-\(index)",
+      gateway: SocketAddress(ipv4: Self.gatewayHost, port: Self.webhookPort), posts: posts,
+      habits: habits, seed: world.seed &* 37 &+ UInt64(index))
+    client.onAnswer = { [unowned self] number, status in
+      watchBroker()
+      oracle.webhookAnswered(
+        source: source, number: number, status: status, isRouted: posts[number].isRouted)
+    }
+    oracle.addDevice(messageCount: posts.count)
+    webhooks.append(client)
+    driver.add(client)
+    return client
   }
 
   /// A device with the name of another one and nothing to say.
@@ -138,8 +187,37 @@ final class GatewayScene {
 
   /// Tells the oracle what a consumer or the broker has.
   func accepted(topic: String, key: [UInt8], payload: [UInt8]) {
+    if let place = WillOracle.place(of: payload), place.device < devices.count {
+      wills.accepted(place, topic: topic, key: key, of: devices[place.device])
+      return
+    }
+    checkPlace(topic: topic, key: key, payload: payload)
     oracle.accepted(topic: topic, key: key, payload: payload) { [devices] device, number in
-      devices[device].messages[number].qos
+      device < devices.count ? devices[device].messages[number].qos : .atLeastOnce
+    }
+  }
+
+  /// Whether a device's record came where its MQTT topic leads, by alias or not.
+  private func checkPlace(topic: String, key: [UInt8], payload: [UInt8]) {
+    guard let (index, number) = DeliveryOracle.identity(of: payload), index < devices.count,
+      number < devices[index].messages.count
+    else { return }
+    let levels = String(decoding: devices[index].messages[number].topic, as: UTF8.self)
+      .split(separator: "/")
+    let expected: (topic: String, key: String)? =
+      switch levels.first {
+      case "sensors": (WillOracle.danubeTopic, devices[index].name)
+      case "keyed": ("/default/keyed", String(levels[1]))
+      case "alarm": ("/default/alarm", "alarm")
+      default: nil
+      }
+    guard let expected else { return }
+    if topic != expected.topic || key != Array(expected.key.utf8) {
+      oracle.complain("\(index):\(number) came to \(topic) with key \(key)")
+    }
+    if topic == WillOracle.danubeTopic {
+      devices[index].newestAccepted = max(
+        devices[index].newestAccepted, devices[index].firstConnections[number])
     }
   }
 
@@ -200,23 +278,38 @@ final class GatewayScene {
   // MARK: What holds at the end
 
   /// Everything wrong so far.
-  var violations: [String] { oracle.violations + devices.flatMap(\.violations) }
+  var violations: [String] {
+    oracle.violations + wills.violations + devices.flatMap(\.violations)
+      + webhooks.flatMap(\.violations)
+  }
 
   /// After everything healed: everything outstanding is delivered, answered, and forgotten.
-  func settle(milliseconds: Int = 120_000) -> [String] {
+  func settle(milliseconds: Int = 120_000, isBrokerCalm: Bool = false) -> [String] {
     let isDone = run(milliseconds: milliseconds) {
-      devices.allSatisfy(\.isDone) && gateway.store.batchesInUse == 0
+      devices.allSatisfy(\.isDone) && webhooks.allSatisfy(\.isDone)
+        && gateway.store.batchesInUse == 0
     }
     if !isDone {
       for device in devices where !device.isDone {
         oracle.complain(
           "\(device.name) has \(device.answeredCount) answers for \(device.messages.count)")
       }
+      for client in webhooks where !client.isDone {
+        oracle.complain("\(client.name) has \(client.settledCount) of \(client.posts.count)")
+      }
       oracle.complain("\(gateway.store.batchesInUse) batches are in use at the end")
     }
     run(milliseconds: 2_000)
     if gateway.store.bytesInUse != 0 {
       oracle.complain("\(gateway.store.bytesInUse) bytes leaked")
+    }
+    // A delayed will that nobody took back would come now.
+    if devices.contains(where: { $0.habits.will == .delayed }) {
+      run(milliseconds: Int(WillOracle.delaySeconds) * 1_000)
+    }
+    wills.check(devices, isBrokerCalm: isBrokerCalm)
+    if metric("danube_gateway_mqtt_wills") > devices.count {
+      oracle.complain("\(metric("danube_gateway_mqtt_wills")) wills are kept")
     }
     // A packet that is on its way may be there, a message that waits may not.
     if inputBytes > 1_024 { oracle.complain("\(inputBytes) bytes of input leaked") }

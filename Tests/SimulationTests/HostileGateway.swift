@@ -23,6 +23,7 @@ final class HostileGateway {
     isHeavy = Int.random(in: 0..<12, using: &random) == 0
     let deviceCount = Int.random(in: 2...4, using: &random)
     for index in 0..<deviceCount { addDevice(index) }
+    for index in 0..<Int.random(in: 0...3, using: &random) { addWebhook(deviceCount + index) }
     setFaults(seed)
     if !isBrokerCalm { planTrouble() }
     planBroker()
@@ -54,6 +55,39 @@ final class HostileGateway {
     scene.addDevice(messages, habits())
   }
 
+  private func addWebhook(_ source: Int) {
+    var habits = WebhookHabits()
+    habits.window = [1, 1, 3, 20].randomElement(using: &random) ?? 1
+    habits.closesPerMille = [0, 100, 1_000].randomElement(using: &random) ?? 0
+    habits.leavesPerMille = [0, 0, 10].randomElement(using: &random) ?? 0
+    habits.restMilliseconds = 0...([0, 20, 100].randomElement(using: &random) ?? 0)
+    habits.patienceMilliseconds = [2_000, 5_000].randomElement(using: &random) ?? 5_000
+    let posts = (0..<Int.random(in: 8...24, using: &random)).map { number -> PlannedPost in
+      var byteCount = Int.random(in: 8...200, using: &random)
+      switch Int.random(in: 0..<40, using: &random) {
+      case 0..<8 where isHeavy: byteCount = Int.random(in: 10_000...300_000, using: &random)
+      case 8...10: byteCount = Int.random(in: 400...3_000, using: &random)
+      default: break
+      }
+      let kind = Int.random(in: 0..<12, using: &random)
+      // Only who waits for each answer keeps an order within a key: a 503 comes to one of several.
+      let path =
+        switch kind {
+        case 0: "/nowhere"
+        case 1...2: "/hooks/each/\(number)"
+        case 3...4: "/hooks/made/\(kind + number % 2)/\(habits.window == 1 ? 0 : number)"
+        case 5...7: "/hooks/own/\(habits.window == 1 ? kind : number)"
+        default: "/hooks/keyed/k\(habits.window == 1 ? kind & 1 : number)"
+        }
+      return PlannedPost(
+        path: path,
+        body: DeliveryOracle.payload(device: source, number: number, byteCount: byteCount),
+        isRouted: kind != 0, isChunked: Int.random(in: 0..<3, using: &random) == 0,
+        expectsContinue: Int.random(in: 0..<4, using: &random) == 0)
+    }
+    scene.addWebhook(posts, habits)
+  }
+
   private func habits() -> DeviceHabits {
     var habits = DeviceHabits()
     habits.version = Bool.random(using: &random) ? .v5 : .v3_1_1
@@ -64,6 +98,9 @@ final class HostileGateway {
     habits.restMilliseconds = 0...([0, 20, 100].randomElement(using: &random) ?? 0)
     habits.leavesPerMille = [0, 0, 10].randomElement(using: &random) ?? 0
     habits.stopsReadingPerMille = [0, 0, 100].randomElement(using: &random) ?? 0
+    habits.usesAliases = habits.version == .v5 && Bool.random(using: &random)
+    habits.will = [.none, .plain, .delayed].randomElement(using: &random) ?? .none
+    if habits.version == .v3_1_1, habits.will == .delayed { habits.will = .plain }
     habits.marksDuplicates = Bool.random(using: &random)
     habits.patienceMilliseconds = [2_000, 5_000].randomElement(using: &random) ?? 5_000
     return habits
@@ -75,6 +112,12 @@ final class HostileGateway {
       scene.world.setFaults(
         faults(seed &* 16 &+ UInt64(index)), between: GatewayScene.gatewayHost,
         and: GatewayScene.deviceHost(index))
+    }
+    for index in scene.webhooks.indices {
+      guard Int.random(in: 0..<4, using: &random) != 0 else { continue }
+      scene.world.setFaults(
+        faults(seed &* 16 &+ 10 &+ UInt64(index)), between: GatewayScene.gatewayHost,
+        and: GatewayScene.webhookHost(index))
     }
     if !isBrokerCalm {
       scene.world.setFaults(
@@ -106,6 +149,7 @@ final class HostileGateway {
       let outcome = fault()
       if case .fail(.invalidArgument, _) = outcome {
         scene.oracle.refused(payload: message.payload)
+        scene.wills.refused(payload: message.payload)
       }
       return .init(outcome, delayMilliseconds: delay)
     }
@@ -180,7 +224,7 @@ final class HostileGateway {
   func run() -> [String] {
     scene.run(milliseconds: troubleMilliseconds + 3_100)
     heal()
-    var violations = scene.settle()
+    var violations = scene.settle(isBrokerCalm: isBrokerCalm)
     if isBrokerCalm { violations += unexplainedDuplicates() }
     return violations
   }
@@ -190,6 +234,12 @@ final class HostileGateway {
     for index in scene.devices.indices {
       let host = GatewayScene.deviceHost(index)
       scene.devices[index].isCalm = true
+      world.setFaults(NetworkFaults(), between: GatewayScene.gatewayHost, and: host)
+      world.heal(GatewayScene.gatewayHost, host)
+    }
+    for index in scene.webhooks.indices {
+      let host = GatewayScene.webhookHost(index)
+      scene.webhooks[index].isCalm = true
       world.setFaults(NetworkFaults(), between: GatewayScene.gatewayHost, and: host)
       world.heal(GatewayScene.gatewayHost, host)
     }
@@ -212,7 +262,12 @@ final class HostileGateway {
     let resent = devices.reduce(0) { sum, device in
       sum + device.sentCounts.reduce(0) { $0 + max($1 - 1, 0) }
     }
+    func statuses(_ status: Int) -> Int {
+      scene.webhooks.reduce(0) { $0 + ($1.statusCounts[status] ?? 0) }
+    }
     return [
+      "202": statuses(202), "100": statuses(100), "404": statuses(404), "502": statuses(502),
+      "503": statuses(503), "504": statuses(504),
       "answers": scene.oracle.answeredCount, "accepted": scene.oracle.acceptedCount,
       "duplicates": scene.oracle.duplicateCount, "refused": scene.oracle.refusedCount,
       "resent": resent, "connections": devices.reduce(0) { $0 + $1.connectionCount },
@@ -225,6 +280,8 @@ final class HostileGateway {
       "accept exhaustions": faults.acceptExhaustions, "refusals": faults.refusals,
       "spikes": faults.spikes, "peak KiB": scene.peakBytes >> 10,
       "full memory": scene.peakBytes > 900 << 10 ? 1 : 0,
+      "aliased": devices.reduce(0) { $0 + $1.aliasedCount }, "wills": scene.wills.acceptedCount,
+      "sessions resumed": devices.reduce(0) { $0 + $1.resumedCount },
       "pauses": scene.metric("danube_gateway_mqtt_reading_paused_total"),
     ]
   }
@@ -237,6 +294,15 @@ final class HostileGateway {
         let accepted = scene.oracle.acceptedCount(device: index, number: number)
         if accepted > device.sentCounts[number] {
           result.append("\(index):\(number) came \(accepted) times")
+        }
+      }
+    }
+    for (index, client) in scene.webhooks.enumerated() {
+      for number in client.posts.indices {
+        let source = scene.devices.count + index
+        let accepted = scene.oracle.acceptedCount(device: source, number: number)
+        if accepted > client.sentCounts[number] {
+          result.append("\(source):\(number) came \(accepted) times")
         }
       }
     }

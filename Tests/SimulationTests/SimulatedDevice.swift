@@ -41,13 +41,13 @@ final class SimulatedDevice: SimulatedLoop {
   private var port: SimulatedPort
   private var operations = OperationQueue()
   private let gateway: SocketAddress
-  private var random: SplitMix64
-  private var session: ClientSession
+  var random: SplitMix64
+  var session: ClientSession
   private var outbox = Outbox()
   private var input = GrowableBytes()
   private var link = Link.away
   private var descriptor: Descriptor?
-  private var attempt: UInt32 = 0
+  private(set) var attempt: UInt32 = 0
   private var isReceiving = false
   private var isConnectPending = false
   /// Sent on this connection and not answered, oldest first.
@@ -55,7 +55,7 @@ final class SimulatedDevice: SimulatedLoop {
   /// The next message to send on this connection.
   private var cursor = 0
   /// All messages before it are settled.
-  private var firstOpen = 0
+  var firstOpen = 0
 
   private var retryAt: Instant
   private var sendAt = Instant.distantFuture
@@ -72,6 +72,17 @@ final class SimulatedDevice: SimulatedLoop {
   private(set) var violations: [String] = []
   /// Reasons of DISCONNECT packets from the gateway.
   private(set) var disconnectReasons: [UInt8] = []
+  /// The will of each connection, by its number.
+  var wills: [UInt32: WillState] = [:]
+  /// On which connection each message was sent first.
+  private(set) var firstConnections: [UInt32]
+  /// The newest of those connections, of the messages that were accepted with the will's key.
+  var newestAccepted: UInt32 = 0
+  /// Messages sent with an alias in place of their topic.
+  var aliasedCount = 0
+  var aliases: [[UInt8]: UInt16] = [:]
+  /// Times that it found its session again.
+  var resumedCount = 0
   /// Times it gave a silent connection up.
   private(set) var impatienceCount = 0
 
@@ -90,6 +101,7 @@ final class SimulatedDevice: SimulatedLoop {
     random = SplitMix64(seed: seed)
     session = ClientSession(version: habits.version)
     sentCounts = Array(repeating: 0, count: messages.count)
+    firstConnections = Array(repeating: 0, count: messages.count)
     answers = Array(repeating: nil, count: messages.count)
     retryAt = world.now.advanced(milliseconds: Int.random(in: 0...20, using: &random))
   }
@@ -102,14 +114,6 @@ final class SimulatedDevice: SimulatedLoop {
   var isDone: Bool {
     settle()
     return firstOpen == messages.count
-  }
-
-  private func settle() {
-    while firstOpen < messages.count, isSettled(firstOpen) { firstOpen += 1 }
-  }
-
-  private func isSettled(_ index: Int) -> Bool {
-    messages[index].qos == .atMostOnce ? sentCounts[index] > 0 : answers[index] != nil
   }
 
   // MARK: The loop
@@ -203,11 +207,14 @@ final class SimulatedDevice: SimulatedLoop {
 
   private func send(_ message: PlannedMessage) {
     let isRepeated = sentCounts[cursor] > 0
+    if !isRepeated { firstConnections[cursor] = attempt }
+    var properties = PublishProperties()
+    let topic = aliased(message.topic, &properties)
     let packetID = outbox.write { output in
       session.writePublish(
-        topic: message.topic.span.bytes, payload: message.payload.span.bytes, qos: message.qos,
+        topic: topic.span.bytes, payload: message.payload.span.bytes, qos: message.qos,
         duplicate: isRepeated && habits.marksDuplicates && message.qos == .atLeastOnce,
-        into: &output)
+        properties: properties, into: &output)
     }
     sentCounts[cursor] += 1
     if message.qos == .atLeastOnce {
@@ -253,6 +260,7 @@ final class SimulatedDevice: SimulatedLoop {
       outbox.write { output in session.writeDisconnect(into: &output) }
       outbox.flush(to: descriptor, token: token(Verb.send), operations: &operations)
     }
+    noteWillAtEnd(says: says && link == .open)
     link = .closing
     (sendAt, pingAt) = (.distantFuture, .distantFuture)
     (impatientAt, readAgainAt) = (.distantFuture, .distantFuture)
@@ -290,6 +298,8 @@ final class SimulatedDevice: SimulatedLoop {
     session = ClientSession(version: habits.version)
     var options = ClientOptions(clientID: name)
     options.keepAliveSeconds = habits.keepAliveSeconds
+    aliases.removeAll()
+    setWill(&options)
     outbox.write { output in session.writeConnect(options, into: &output) }
     receive()
     expectAnswer(at: port.now)
@@ -351,9 +361,11 @@ final class SimulatedDevice: SimulatedLoop {
     let now = port.now
     impatientAt = .distantFuture
     switch packet {
-    case .connack(let code):
+    case .connack(let code, let isPresent):
       guard link == .greeting, code == 0 else { return complain("CONNACK with \(code)") }
       link = .open
+      noteWill(isSessionPresent: isPresent)
+      if isPresent, habits.will != .delayed { complain("a session that it did not ask for") }
       sendAt = now
       schedulePing(at: now)
     case .puback(let packetID, let reason): answered(packetID, reason)

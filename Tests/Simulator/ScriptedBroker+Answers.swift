@@ -115,6 +115,7 @@ extension ScriptedBroker {
       return fail(stream, id, .internalError, "not a ProducerRequest")
     }
     let topic = String(decoding: request.topicName, as: UTF8.self)
+    strategies[topic] = request.dispatchStrategy
     let attempt = createAttempts[topic, default: 0]
     createAttempts[topic] = attempt + 1
     switch onCreate?(topic, attempt) ?? .ok {

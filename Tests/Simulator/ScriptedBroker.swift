@@ -34,6 +34,8 @@ public final class ScriptedBroker: SimulatedLoop {
   public internal(set) var sendCount = 0
   /// Look-ups that arrived.
   public internal(set) var lookupCount = 0
+  /// The dispatch strategy that the last CreateProducer of each topic asked for.
+  public internal(set) var strategies: [String: DispatchStrategy] = [:]
   /// CreateProducer calls that arrived.
   public internal(set) var createCount = 0
   /// Calls whose client cancelled them.

@@ -56,6 +56,7 @@ final class SimulatedNode {
   /// As of the last `wait`.
   var now: Instant
   var unixMilliseconds: UInt64
+  var waitedNanoseconds: UInt64 = 0
   /// Until when the last `wait` was willing to wait.
   var deadline = Instant(nanoseconds: 0)
   /// Whether the last `wait` found nothing and had time to wait: whoever waits before it works must

@@ -34,6 +34,15 @@ public struct SimulatedPort: IOPort, ~Copyable {
   /// The time of day, Unix milliseconds, as of the last `wait`.
   public var unixMilliseconds: UInt64 { node.unixMilliseconds }
 
+  /// What was done so far. A turn takes no time of the world, all of it passes in waits.
+  public var statistics: PortStatistics {
+    var statistics = PortStatistics()
+    statistics.waitedNanoseconds = node.waitedNanoseconds
+    statistics.receiveBuffers = node.limits.receiveBufferCount
+    statistics.receiveBufferLimit = node.limits.receiveBufferCount
+    return statistics
+  }
+
   /// What other ports of the world ring to wake this one's loop.
   public var doorbell: Doorbell { Doorbell(rawValue: Int32(node.id.rawValue)) }
 

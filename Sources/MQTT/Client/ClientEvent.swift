@@ -17,4 +17,6 @@ public enum ClientEvent: ~Escapable {
   case pingResponse
   /// MQTT 5.0: the server ends the connection.
   case disconnect(DisconnectView)
+  /// MQTT 5.0: the server goes on with an authentication.
+  case authentication(AuthView)
 }

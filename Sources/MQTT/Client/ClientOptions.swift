@@ -12,6 +12,15 @@ public struct ClientOptions: Sendable {
     public var isRetained = false
     /// MQTT 5.0: how long the server waits before it publishes.
     public var delaySeconds: UInt32?
+    /// MQTT 5.0: those of the message. A will has no topic alias.
+    public var properties = PublishProperties()
+
+    fileprivate var list: PropertyList {
+      var list = PropertyList()
+      if let delaySeconds { list.append(.willDelayInterval, delaySeconds) }
+      properties.append(to: &list)
+      return list
+    }
 
     /// A will with QoS 0.
     public init(topic: String, payload: [UInt8]) {
@@ -40,6 +49,14 @@ public struct ClientOptions: Sendable {
   public var maximumPacketBytes: UInt32?
   /// MQTT 5.0: whether answers may carry reason strings.
   public var requestsProblemInformation: Bool?
+  /// MQTT 5.0: the topic aliases that the server may use.
+  public var topicAliasMaximum: UInt16?
+  /// MQTT 5.0: whether CONNACK may carry response information.
+  public var requestsResponseInformation: Bool?
+  /// MQTT 5.0: the method of an extended authentication, UTF-8.
+  public var authenticationMethod: [UInt8]?
+  /// MQTT 5.0: its data; goes with a method.
+  public var authenticationData: [UInt8]?
   /// MQTT 5.0.
   public var userProperties: [UserProperty] = []
 
@@ -50,14 +67,22 @@ public struct ClientOptions: Sendable {
 }
 
 extension ClientOptions {
-  func appendProperties<Sink: PacketSink & ~Copyable>(to sink: inout Sink) {
-    if let value = sessionExpirySeconds { sink.append(.sessionExpiryInterval, uint32: value) }
-    if let value = receiveMaximum { sink.append(.receiveMaximum, uint16: value) }
-    if let value = maximumPacketBytes { sink.append(.maximumPacketSize, uint32: value) }
-    if let value = requestsProblemInformation {
-      sink.append(.requestProblemInformation, flag: value)
+  private var properties: PropertyList {
+    var list = PropertyList()
+    if let value = sessionExpirySeconds { list.append(.sessionExpiryInterval, value) }
+    if let value = receiveMaximum { list.append(.receiveMaximum, UInt32(value)) }
+    if let value = maximumPacketBytes { list.append(.maximumPacketSize, value) }
+    if let value = topicAliasMaximum { list.append(.topicAliasMaximum, UInt32(value)) }
+    if let value = requestsResponseInformation {
+      list.append(.requestResponseInformation, value ? 1 : 0)
     }
-    sink.append(userProperties)
+    if let value = requestsProblemInformation {
+      list.append(.requestProblemInformation, value ? 1 : 0)
+    }
+    if let value = authenticationMethod { list.append(.authenticationMethod, value) }
+    if let value = authenticationData { list.append(.authenticationData, value) }
+    for property in userProperties { list.append(property) }
+    return list
   }
 
   /// Everything after the fixed header.
@@ -66,18 +91,10 @@ extension ClientOptions {
     sink.append(version.rawValue)
     sink.append(flags)
     sink.appendBigEndian(keepAliveSeconds)
-    if version == .v5 {
-      var counter = ByteCounter()
-      appendProperties(to: &counter)
-      sink.append(variableByteInteger: counter.count)
-      appendProperties(to: &sink)
-    }
+    if version == .v5 { sink.append(properties) }
     sink.append(string: clientID)
     if let will {
-      if version == .v5 {
-        sink.append(variableByteInteger: will.delaySeconds == nil ? 0 : 5)
-        if let delay = will.delaySeconds { sink.append(.willDelayInterval, uint32: delay) }
-      }
+      if version == .v5 { sink.append(will.list) }
       sink.append(string: will.topic)
       sink.append(string: will.payload)
     }

@@ -13,6 +13,8 @@ public struct ClientSession: ~Copyable {
   public private(set) var unansweredPublishes = 0
   /// How many of them the server takes; from its CONNACK.
   public private(set) var serverReceiveMaximum = 65_535
+  /// The topic aliases that the server takes; from its CONNACK.
+  public private(set) var serverTopicAliasMaximum = 0
   private var lastPacketID: UInt16 = 0
 
   /// A session that has not sent anything.
@@ -55,36 +57,34 @@ public struct ClientSession: ~Copyable {
     _ header: FixedHeader, body: RawSpan
   ) throws(MQTTError) -> ClientEvent {
     switch header.type {
-    case .connack:
-      let view = try ConnackView(body, version: version)
+    // MQTT 3.1.1 servers just close, and have no AUTH.
+    case .disconnect where version == .v3_1_1: throw .wrongDirection
+    case .connect, .subscribe, .unsubscribe, .pingreq: throw .wrongDirection
+    default: break
+    }
+    switch try PacketView(header, body: body, version: version) {
+    case .connack(let view):
       isConnected = view.isAccepted
       if let maximum = view.properties.number(.receiveMaximum) {
         serverReceiveMaximum = Int(maximum)
       }
+      serverTopicAliasMaximum = Int(view.properties.number(.topicAliasMaximum) ?? 0)
       return .connack(view)
-    case .publish:
-      return .publish(try PublishView(body, flags: header.flags, version: version))
-    case .puback, .pubrec, .pubrel, .pubcomp:
-      let view = try AcknowledgementView(body, type: header.type, version: version)
+    case .publish(let view): return .publish(view)
+    case .acknowledgement(let view):
       let isLast =
         view.type == .puback || view.type == .pubcomp
         || (view.type == .pubrec && view.reason.isError)
       if isLast, unansweredPublishes > 0 { unansweredPublishes -= 1 }
       return .acknowledgement(view)
-    case .suback:
-      return .suback(try SubackView(body, type: .suback, version: version))
-    case .unsuback:
-      return .unsuback(try SubackView(body, type: .unsuback, version: version))
-    case .pingresp:
-      if !body.isEmpty { throw .trailingBytes }
-      return .pingResponse
-    case .disconnect:
-      // MQTT 3.1.1 servers just close.
-      if version == .v3_1_1 { throw .wrongDirection }
+    case .suback(let view): return .suback(view)
+    case .unsuback(let view): return .unsuback(view)
+    case .pingresp: return .pingResponse
+    case .disconnect(let view):
       isConnected = false
-      return .disconnect(try DisconnectView(body, version: version))
-    case .connect, .subscribe, .unsubscribe, .pingreq, .auth:
-      throw .wrongDirection
+      return .disconnect(view)
+    case .auth(let view): return .authentication(view)
+    case .connect, .subscribe, .unsubscribe, .pingreq: throw .wrongDirection
     }
   }
 

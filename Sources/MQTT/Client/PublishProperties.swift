@@ -18,15 +18,20 @@ public struct PublishProperties: Sendable, Hashable {
   /// No properties.
   public init() {}
 
-  func append<Sink: PacketSink & ~Copyable>(to sink: inout Sink) {
-    if let isUTF8 { sink.append(.payloadFormatIndicator, flag: isUTF8) }
-    if let messageExpirySeconds {
-      sink.append(.messageExpiryInterval, uint32: messageExpirySeconds)
-    }
-    if let contentType { sink.append(.contentType, string: contentType) }
-    if let responseTopic { sink.append(.responseTopic, string: responseTopic) }
-    if let correlationData { sink.append(.correlationData, string: correlationData) }
-    if let topicAlias { sink.append(.topicAlias, uint16: topicAlias) }
-    sink.append(userProperties)
+  /// The properties, encoded.
+  public var list: PropertyList {
+    var list = PropertyList()
+    append(to: &list)
+    return list
+  }
+
+  func append(to list: inout PropertyList) {
+    if let isUTF8 { list.append(.payloadFormatIndicator, isUTF8 ? 1 : 0) }
+    if let messageExpirySeconds { list.append(.messageExpiryInterval, messageExpirySeconds) }
+    if let contentType { list.append(.contentType, contentType) }
+    if let responseTopic { list.append(.responseTopic, responseTopic) }
+    if let correlationData { list.append(.correlationData, correlationData) }
+    if let topicAlias { list.append(.topicAlias, UInt32(topicAlias)) }
+    for property in userProperties { list.append(property) }
   }
 }

@@ -24,6 +24,11 @@ public struct ServerLimits: Sendable, Hashable, BitwiseCopyable {
   public var maximumKeepAliveSeconds: UInt16 = 0
   /// The longest client identifier, in bytes, 23 to 65,535: it is kept for every connection.
   public var maximumClientIDBytes = 1_024
+  /// The topic aliases that a client may use, 0 to 65,535; MQTT 5.0 clients are told and held to
+  /// it.
+  public var topicAliasMaximum: UInt16 = 16
+  /// The memory for the topics behind a client's topic aliases, in bytes.
+  public var topicAliasBytes = 16 << 10
   /// RETAIN on a PUBLISH of MQTT 5.0.
   public var retainFlag = RetainFlag.acceptAsAttribute
 

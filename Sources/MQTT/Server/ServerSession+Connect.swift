@@ -13,7 +13,7 @@ extension ServerSession {
     if view.needsClientID, view.version == .v3_1_1, !view.isCleanStart { throw .clientIDMissing }
     try check(view.will, version: view.version)
     hasWill = view.will != nil
-    sessionExpirySeconds = view.sessionExpirySeconds
+    requestedSessionExpirySeconds = view.sessionExpirySeconds
     requestedKeepAliveSeconds = view.keepAliveSeconds
     keepAliveSeconds = grantedKeepAlive(view.keepAliveSeconds)
     state = .deciding
@@ -26,6 +26,7 @@ extension ServerSession {
     if will.qos == .exactlyOnce { throw .willQoSNotSupported }
     // [MQTT-3.2.2-13] Retain Available = 0 is not known to MQTT 3.1.1: there the flag is kept.
     if will.isRetained, version == .v5 { throw .willRetainNotSupported }
+    if !will.matchesPayloadFormat { throw .invalidWillPayload }
   }
 
   private func grantedKeepAlive(_ requested: UInt16) -> UInt16 {

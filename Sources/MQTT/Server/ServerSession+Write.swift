@@ -6,39 +6,45 @@ extension ServerSession {
   /// Accepts the connection.
   ///
   /// `assignedClientID` is the identifier chosen for a client that sent none, 1 to 65,535 bytes of
-  /// UTF-8; MQTT 5.0 clients are told [MQTT-3.2.2-16].
+  /// UTF-8; MQTT 5.0 clients are told [MQTT-3.2.2-16]. `sessionExpirySeconds` is for how long the
+  /// session is kept after the connection, and `isSessionPresent` says that there was one
+  /// [MQTT-3.2.2-2] [MQTT-3.2.2-3].
   public mutating func writeConnack(
-    assignedClientID: RawSpan? = nil, into output: inout GrowableBytes
+    assignedClientID: RawSpan? = nil, isSessionPresent: Bool = false,
+    sessionExpirySeconds: UInt32 = 0, into output: inout GrowableBytes
   ) {
     precondition(state == .deciding, "there is no CONNECT to answer")
     state = .connected
+    // Session present [MQTT-3.2.2-1], code 0.
+    let flagsAndCode: UInt16 = isSessionPresent ? 0x0100 : 0
     guard version == .v5 else {
-      // Session present 0 [MQTT-3.2.2-1], return code 0.
-      output.appendBigEndian(0x2002_0000 as UInt32)
+      output.appendBigEndian(0x2002_0000 | UInt32(flagsAndCode))
       return
     }
     let start = output.count
     var counter = ByteCounter()
-    appendConnackProperties(assignedClientID: assignedClientID, to: &counter)
+    appendConnackProperties(assignedClientID, sessionExpirySeconds, to: &counter)
     output.append(
       .connack, remainingLength: 2 + variableByteCount(of: counter.count) + counter.count)
-    output.appendBigEndian(0 as UInt16)
+    output.appendBigEndian(flagsAndCode)
     output.append(variableByteInteger: counter.count)
-    appendConnackProperties(assignedClientID: assignedClientID, to: &output)
+    appendConnackProperties(assignedClientID, sessionExpirySeconds, to: &output)
     dropIfTooLarge(from: start, &output)
   }
 
   private func appendConnackProperties<Sink: PacketSink & ~Copyable>(
-    assignedClientID: RawSpan?, to sink: inout Sink
+    _ assignedClientID: RawSpan?, _ sessionExpirySeconds: UInt32, to sink: inout Sink
   ) {
-    // No session is kept: 0 is left out only where the client asked for it.
-    if sessionExpirySeconds != 0 { sink.append(.sessionExpiryInterval, uint32: 0) }
+    // Left out only where the client has what it asked for.
+    if requestedSessionExpirySeconds != sessionExpirySeconds {
+      sink.append(.sessionExpiryInterval, uint32: sessionExpirySeconds)
+    }
     if let assignedClientID { sink.append(.assignedClientIdentifier, string: assignedClientID) }
     if keepAliveSeconds != requestedKeepAliveSeconds {
       sink.append(.serverKeepAlive, uint16: keepAliveSeconds)
     }
     sink.append(.receiveMaximum, uint16: limits.receiveMaximum)
-    sink.append(.topicAliasMaximum, uint16: 0)
+    sink.append(.topicAliasMaximum, uint16: topicAliasMaximum)
     sink.append(.maximumQoS, flag: true)
     sink.append(.retainAvailable, flag: false)
     sink.append(.maximumPacketSize, uint32: UInt32(clamping: limits.maximumPacketBytes))

@@ -35,6 +35,9 @@ public struct ServerSession: ~Copyable {
   public internal(set) var keepAliveSeconds: UInt16 = 0
   /// Publishes with QoS 1 that were read and not yet answered.
   public internal(set) var unansweredPublishes = 0
+  /// The topic aliases that the client may use.
+  public internal(set) var topicAliasMaximum: UInt16
+  var topicAliases = TopicAliases()
   /// Whether CONNECT had a will.
   public internal(set) var hasWill = false
   /// Whether enough of CONNECT was read to answer in its version.
@@ -42,7 +45,7 @@ public struct ServerSession: ~Copyable {
   /// As CONNECT has it.
   var requestedKeepAliveSeconds: UInt16 = 0
   /// As CONNECT has it.
-  var sessionExpirySeconds: UInt32 = 0
+  var requestedSessionExpirySeconds: UInt32 = 0
   /// The largest packet that the client takes.
   var peerMaximumPacketBytes = Int.max
 
@@ -50,6 +53,7 @@ public struct ServerSession: ~Copyable {
   public init(limits: ServerLimits) {
     precondition(limits.maximumPacketBytes > 0 && limits.receiveMaximum > 0)
     self.limits = limits
+    topicAliasMaximum = limits.topicAliasMaximum
   }
 
   /// Reads the next packet of `bytes` from offset `consumed` on, and moves `consumed` behind it.
@@ -159,12 +163,13 @@ public struct ServerSession: ~Copyable {
     _ body: RawSpan, flags: UInt8
   ) throws(MQTTError) -> PublishView {
     let view = try PublishView(body, flags: flags, version: version)
-    // [MQTT-3.2.2-18] Without an announced maximum there is no alias that a client may use.
-    if view.properties.contains(.topicAlias) { throw .topicAliasNotSupported }
+    if let alias = view.topicAlias { try noteAlias(alias, view.topic) }
     // [MQTT-3.3.4-6]
     if view.properties.contains(.subscriptionIdentifier) {
       throw .subscriptionIdentifierFromClient
     }
+    // §3.3.2.3.2: with QoS 1 a PUBACK says so, with QoS 0 there is only the connection's end.
+    if view.qos == .atMostOnce, !view.matchesPayloadFormat { throw .invalidPayload }
     if view.qos != .atMostOnce { unansweredPublishes += 1 }
     return view
   }
@@ -173,7 +178,9 @@ public struct ServerSession: ~Copyable {
   private mutating func readDisconnect(_ body: RawSpan) throws(MQTTError) -> DisconnectView {
     let view = try DisconnectView(body, version: version)
     // §3.14.2.2.2: a session that CONNECT did not want cannot be kept now.
-    if sessionExpirySeconds == 0, (view.properties.number(.sessionExpiryInterval) ?? 0) != 0 {
+    if requestedSessionExpirySeconds == 0,
+      (view.properties.number(.sessionExpiryInterval) ?? 0) != 0
+    {
       throw .sessionExpiryRaised
     }
     state = .closed

@@ -29,6 +29,12 @@ public struct PropertiesView: ~Escapable {
     self.present = present
   }
 
+  /// The properties as they are on the wire, without their length before them.
+  var encoded: RawSpan {
+    @_lifetime(copy self)
+    get { bytes }
+  }
+
   /// Whether there is none.
   public var isEmpty: Bool { present == 0 }
 

@@ -1,6 +1,7 @@
 /// A PUBLISH, borrowed from the bytes received (MQTT 5.0 §3.3).
 public struct PublishView: ~Escapable {
-  /// The topic name: UTF-8 without NUL and wildcards, 1 to 65,535 bytes.
+  /// The topic name: UTF-8 without NUL and wildcards, 1 to 65,535 bytes; empty where
+  /// ``topicAlias`` stands for it.
   public let topic: RawSpan
   /// The application message; may be empty.
   public let payload: RawSpan
@@ -47,5 +48,43 @@ public struct PublishView: ~Escapable {
     isRetained = flags & 0b0001 != 0
     isDuplicate = flags & 0b1000 != 0
     self.properties = properties
+  }
+
+  /// A message whose topic alias stands for a topic that came before.
+  @_lifetime(copy view, copy topic)
+  public init(_ view: borrowing PublishView, topic: RawSpan) {
+    self.topic = topic
+    payload = view.payload
+    qos = view.qos
+    isRetained = view.isRetained
+    isDuplicate = view.isDuplicate
+    packetID = view.packetID
+    properties = view.properties
+  }
+
+  /// What is published of a will.
+  @_lifetime(copy will)
+  public init(_ will: WillView) {
+    topic = will.topic
+    payload = will.payload
+    qos = will.qos
+    isRetained = will.isRetained
+    isDuplicate = false
+    packetID = 0
+    properties = will.properties
+  }
+
+  /// The number that stands for the topic, or will from now on; nil without one. Never 0.
+  public var topicAlias: UInt16? { properties.number(.topicAlias).map(UInt16.init) }
+
+  /// Whether the payload is what its format indicator says (§3.3.2.3.2). Linear in the payload
+  /// where that is UTF-8.
+  public var matchesPayloadFormat: Bool { payload.matchesFormat(of: properties) }
+}
+
+extension RawSpan {
+  /// Whether a payload is what the format indicator among its properties says.
+  func matchesFormat(of properties: borrowing PropertiesView) -> Bool {
+    properties.number(.payloadFormatIndicator) != 1 || isUTF8
   }
 }

@@ -8,6 +8,7 @@ public struct SubscribeView: ~Escapable {
   public let filterCount: Int
   /// Subscription identifier and user properties; none in MQTT 3.1.1.
   public let properties: PropertiesView
+  private let filters: RawSpan
 
   /// Reads what follows the fixed header.
   @_lifetime(copy body)
@@ -21,24 +22,25 @@ public struct SubscribeView: ~Escapable {
       if property.id == .subscriptionIdentifier { identifiers += 1 }
     }
     if identifiers > 1 { throw .duplicateProperty }
+    filters = reader.rest
     var count = 0
     while !reader.isAtEnd {
       let filter = try reader.string()
       // [MQTT-4.7.3-1]
       if filter.isEmpty { throw .emptyTopicFilter }
-      let options = try reader.uint8()
-      // [MQTT-3.8.3-5] (3.1.1: [MQTT-3-8.3-4]) Reserved bits, QoS 3, retain handling 3.
-      let reserved: UInt8 = version == .v5 ? 0b1100_0000 : 0b1111_1100
-      if options & reserved != 0 || options & 0b11 == 3 || options & 0b11_0000 == 0b11_0000 {
-        throw .invalidSubscriptionOptions
-      }
-      if options & 0b100 != 0, Self.isShared(filter) { throw .invalidSubscriptionOptions }
+      guard let options = SubscriptionOptions(rawValue: try reader.uint8(), version: version)
+      else { throw .invalidSubscriptionOptions }
+      if options.noLocal, Self.isShared(filter) { throw .invalidSubscriptionOptions }
       count += 1
     }
     // [MQTT-3.8.3-2] (3.1.1: [MQTT-3.8.3-3])
     if count == 0 { throw .noTopicFilter }
     filterCount = count
   }
+
+  /// Reads the filters one by one, each with its options.
+  @_lifetime(copy self)
+  public func makeIterator() -> FilterIterator { FilterIterator(filters, hasOptions: true) }
 
   /// [MQTT-3.8.3-4] "No local" means nothing for a shared subscription, and is a violation.
   private static func isShared(_ filter: RawSpan) -> Bool {

@@ -6,6 +6,7 @@ public struct UnsubscribeView: ~Escapable {
   public let filterCount: Int
   /// User properties; none in MQTT 3.1.1.
   public let properties: PropertiesView
+  private let filters: RawSpan
 
   /// Reads what follows the fixed header.
   @_lifetime(copy body)
@@ -13,6 +14,7 @@ public struct UnsubscribeView: ~Escapable {
     var reader = PacketReader(body)
     packetID = try reader.packetID()
     properties = version == .v5 ? try reader.properties(of: .unsubscribe) : PropertiesView()
+    filters = reader.rest
     var count = 0
     while !reader.isAtEnd {
       if try reader.string().isEmpty { throw .emptyTopicFilter }
@@ -22,4 +24,8 @@ public struct UnsubscribeView: ~Escapable {
     if count == 0 { throw .noTopicFilter }
     filterCount = count
   }
+
+  /// Reads the filters one by one; the options of each are nothing.
+  @_lifetime(copy self)
+  public func makeIterator() -> FilterIterator { FilterIterator(filters, hasOptions: false) }
 }

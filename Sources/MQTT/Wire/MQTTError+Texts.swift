@@ -7,9 +7,9 @@ extension MQTTError {
       .malformedPacket
     case .duplicateWithoutQoS, .zeroPacketID, .duplicateProperty, .invalidPropertyValue,
       .connectExpected, .secondConnect, .passwordWithoutUserName, .unexpectedAuthentication,
-      .wrongDirection, .emptyTopic, .zeroTopicAlias, .subscriptionIdentifierFromClient,
+      .wrongDirection, .emptyTopic, .unknownTopicAlias, .subscriptionIdentifierFromClient,
       .invalidResponseTopic, .noTopicFilter, .emptyTopicFilter, .invalidSubscriptionOptions,
-      .sessionExpiryRaised:
+      .sessionExpiryRaised, .invalidReason:
       .protocolError
     case .unknownProtocol, .oldProtocolVersion, .newProtocolVersion: .unsupportedProtocolVersion
     case .clientIDMissing, .clientIDTooLong: .clientIdentifierNotValid
@@ -17,7 +17,9 @@ extension MQTTError {
     case .willRetainNotSupported, .retainNotSupported: .retainNotSupported
     case .authenticationNotSupported: .badAuthenticationMethod
     case .topicWithWildcard, .invalidWillTopic: .topicNameInvalid
-    case .topicAliasNotSupported: .topicAliasInvalid
+    case .zeroTopicAlias, .topicAliasNotSupported: .topicAliasInvalid
+    case .topicAliasMemory: .quotaExceeded
+    case .invalidPayload, .invalidWillPayload: .payloadFormatInvalid
     case .receiveMaximumExceeded: .receiveMaximumExceeded
     case .packetTooLarge: .packetTooLarge
     }
@@ -60,6 +62,11 @@ extension MQTTError {
     case .emptyTopic: "empty_topic"
     case .zeroTopicAlias: "zero_topic_alias"
     case .topicAliasNotSupported: "topic_alias_not_supported"
+    case .unknownTopicAlias: "unknown_topic_alias"
+    case .topicAliasMemory: "topic_alias_memory"
+    case .invalidPayload: "invalid_payload"
+    case .invalidWillPayload: "invalid_will_payload"
+    case .invalidReason: "invalid_reason"
     case .subscriptionIdentifierFromClient: "subscription_identifier_from_client"
     case .invalidResponseTopic: "invalid_response_topic"
     case .receiveMaximumExceeded: "receive_maximum_exceeded"
@@ -107,7 +114,12 @@ extension MQTTError {
     case .topicWithWildcard: "a topic name with a wildcard"
     case .emptyTopic: "an empty topic name"
     case .zeroTopicAlias: "the topic alias is 0"
-    case .topicAliasNotSupported: "topic aliases are not supported"
+    case .topicAliasNotSupported: "the topic alias is above the topic alias maximum"
+    case .unknownTopicAlias: "no topic came with the topic alias before"
+    case .topicAliasMemory: "the topics behind topic aliases take too much memory"
+    case .invalidPayload: "the payload is not UTF-8 as its format indicator says"
+    case .invalidWillPayload: "the will is not UTF-8 as its format indicator says"
+    case .invalidReason: "a reason code that the packet cannot have"
     case .subscriptionIdentifierFromClient: "a subscription identifier from a client"
     case .invalidResponseTopic: "the response topic has a wildcard"
     case .receiveMaximumExceeded: "more unanswered messages than the receive maximum"

@@ -68,6 +68,16 @@ public enum MQTTError: UInt8, Error, BitwiseCopyable, Hashable, Sendable, CaseIt
   case zeroTopicAlias
   /// A topic alias above what was announced.
   case topicAliasNotSupported
+  /// A topic alias without a topic, of which none came before.
+  case unknownTopicAlias
+  /// Topics behind topic aliases that take more memory than there is for them.
+  case topicAliasMemory
+  /// A payload that is not UTF-8 although its format indicator says so.
+  case invalidPayload
+  /// A will's payload that is not UTF-8 although its format indicator says so.
+  case invalidWillPayload
+  /// A reason code that the packet cannot have.
+  case invalidReason
   /// PUBLISH from a client with a subscription identifier.
   case subscriptionIdentifierFromClient
   /// A response topic with a wildcard.

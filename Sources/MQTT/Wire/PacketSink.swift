@@ -77,11 +77,6 @@ extension PacketSink where Self: ~Copyable {
     appendBigEndian(value)
   }
 
-  mutating func append(_ id: PropertyID, string: [UInt8]) {
-    append(id.rawValue)
-    append(string: string)
-  }
-
   mutating func append(_ id: PropertyID, string: RawSpan) {
     append(id.rawValue)
     append(string: string)
@@ -92,12 +87,10 @@ extension PacketSink where Self: ~Copyable {
     append(string: string)
   }
 
-  mutating func append(_ properties: [UserProperty]) {
-    for property in properties {
-      append(PropertyID.userProperty.rawValue)
-      append(string: property.name)
-      append(string: property.value)
-    }
+  /// The properties with their length before them.
+  mutating func append(_ properties: PropertyList) {
+    append(variableByteInteger: properties.encoded.count)
+    append(contentsOf: properties.encoded)
   }
 }
 

@@ -27,10 +27,36 @@ extension RawSpan {
     }
   }
 
+  /// Whether these are well-formed UTF-8 (RFC 3629), U+0000 included: what a payload may be. Eight
+  /// bytes at a time where they are ASCII.
+  var isUTF8: Bool {
+    var offset = 0
+    while offset < byteCount {
+      if offset <= byteCount - 8, word(at: offset).isASCII {
+        offset += 8
+        continue
+      }
+      let lead = byte(at: offset)
+      let length = lead < 0x80 ? 1 : sequenceLength(at: offset, lead: lead)
+      if length == 0 { return false }
+      offset += length
+    }
+    return true
+  }
+
   private func textContent(from start: Int, wildcards: Bool) -> TextContent {
     var offset = start
     var hasWildcards = wildcards
     while offset < byteCount {
+      // Back to whole words behind a character that is not ASCII.
+      if offset <= byteCount - 8 {
+        let word = word(at: offset)
+        if word.isASCIIWithoutNUL {
+          if word.wildcards != 0 { hasWildcards = true }
+          offset += 8
+          continue
+        }
+      }
       let lead = byte(at: offset)
       if lead < 0x80 {
         if lead == 0 { return .invalid }
@@ -80,6 +106,8 @@ extension RawSpan {
 extension UInt64 {
   private static let ones: UInt64 = 0x0101_0101_0101_0101
   private static let highBits: UInt64 = 0x8080_8080_8080_8080
+
+  fileprivate var isASCII: Bool { self & Self.highBits == 0 }
 
   fileprivate var isASCIIWithoutNUL: Bool {
     // A byte that is zero borrows into its own high bit; no other byte of ASCII does.

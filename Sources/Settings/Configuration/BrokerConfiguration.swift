@@ -48,7 +48,11 @@ extension BrokerConfiguration: ConfigurationSection {
     ) { $0.newSubscription = $1 },
     .init(
       "retain_bytes", .byteSize(65_536...(1 << 40)), default: "\"64MiB\"",
-      "The memory for records that the broker keeps for its subscriptions."
+      """
+      The memory for records that the broker keeps for its subscriptions. When it is used up the
+      oldest records go, also those that a subscription which lags has not got yet: these are
+      counted by danube_gateway_broker_records_missed_total, and the log says so.
+      """
     ) { $0.retainBytes = $1 },
     .init(
       "max_unacked", .integer(10...10_000, of: "records"), default: "1000",

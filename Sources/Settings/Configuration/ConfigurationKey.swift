@@ -12,6 +12,8 @@ struct ConfigurationKey<Section>: Sendable {
   let sample: String?
   /// Whether edge.toml sets the key; others are shown commented out.
   let isActive: Bool
+  /// The other key and its value with which alone this one may stand, as written in the file.
+  let condition: String?
   /// Lines that say what the key does, in plain text.
   let documentation: String
   /// For a key that says where a secret is kept: the name of the secret, such as `token`.
@@ -22,7 +24,8 @@ struct ConfigurationKey<Section>: Sendable {
   init<Value>(
     _ name: String, _ type: SettingsType<Value>, default defaultText: String? = nil,
     computedDefault: String? = nil, sample: String? = nil, isActive: Bool = false,
-    _ documentation: String, set: @escaping @Sendable (inout Section, Value) -> Void
+    onlyWith condition: String? = nil, _ documentation: String,
+    set: @escaping @Sendable (inout Section, Value) -> Void
   ) {
     self.name = name
     typeDescription = type.description
@@ -30,6 +33,7 @@ struct ConfigurationKey<Section>: Sendable {
     self.computedDefault = computedDefault
     self.sample = sample
     self.isActive = isActive
+    self.condition = condition
     self.documentation = documentation
     read = { node, section, problems in
       if let value = type.read(node, &problems) { set(&section, value) }

@@ -17,6 +17,8 @@ public enum ConfigurationReference {
     public var example: String
     /// Whether edge.toml sets the key; others are shown commented out.
     public var isActive: Bool
+    /// The other key and its value with which alone this one may stand, as written in a file.
+    public var condition: String?
     /// Lines that say what the key does.
     public var documentation: String
     /// The default as written in a file; nil when it is computed, or the key required.
@@ -46,7 +48,8 @@ public enum ConfigurationReference {
         if index > 0 { text += "\n" }
         text += comment(entry.documentation)
         let ending = entry.defaultText.map { "default: \($0)" } ?? "required"
-        text += wrappedComment("\(entry.type); \(ending).")
+        let condition = entry.condition.map { " Only with \($0)." } ?? ""
+        text += wrappedComment("\(entry.type); \(ending).\(condition)")
         text += "\(entry.isActive ? "" : "#")\(entry.name) = \(entry.example)\n"
       }
     }
@@ -69,8 +72,9 @@ public enum ConfigurationReference {
         Entry(
           section: Source.sectionName, isRepeated: Source.isRepeated, name: key.name,
           type: key.typeDescription, defaultText: key.defaultText ?? key.computedDefault,
-          example: key.example, isActive: key.isActive, documentation: key.documentation,
-          fixedDefault: key.defaultText, isSecret: key.secretName != nil)
+          example: key.example, isActive: key.isActive, condition: key.condition,
+          documentation: key.documentation, fixedDefault: key.defaultText,
+          isSecret: key.secretName != nil)
       }
     }
 

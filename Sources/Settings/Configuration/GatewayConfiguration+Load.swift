@@ -60,15 +60,19 @@ extension GatewayConfiguration {
   /// Reports what is wrong between sections.
   fileprivate func check(_ root: SettingsNode, report: inout SettingsReport) {
     checkAddresses(root, report: &report)
-    checkRoutes(root, report: &report)
-    let largestPacketBytes = listeners.map(\.maxPacketBytes).max() ?? 0
+    checkRoutes(root["route"]?.elements ?? [], report: &report)
+    checkTopics(root, report: &report)
+    checkKinds(root, report: &report)
+    let largest = listeners.max { $0.largestInputBytes < $1.largestInputBytes }
+    let largestPacketBytes = largest?.largestInputBytes ?? 0
+    let key = largest?.kind == .webhook ? "max_body with its max_head" : "max_packet"
     let neededBytes = 2 * max(largestPacketBytes, limits.maxBatchBytes)
     if limits.memoryBytes < neededBytes {
       let isPacket = largestPacketBytes >= limits.maxBatchBytes
       report.add(
         SettingsProblem(
           "\(ByteSize.text(limits.memoryBytes)) is less than twice "
-            + (isPacket ? "the largest listen.max_packet" : "limits.max_batch"),
+            + (isPacket ? "the largest listen.\(key)" : "limits.max_batch"),
           remedy: "Write at least \"\(ByteSize.text(neededBytes))\", or make that smaller."),
         path: "limits.memory", at: root["limits"]?["memory"]?.position ?? .start)
     }
@@ -100,22 +104,6 @@ extension GatewayConfiguration {
         listener.address, path: "listen[\(index)].address", in: section, report: &report)
     }
   }
-
-  /// A route behind one that takes all its messages is a mistake that nobody would notice.
-  private func checkRoutes(_ root: SettingsNode, report: inout SettingsReport) {
-    let nodes = root["route"]?.elements ?? []
-    let levels = routes.map { RouteFilter.levels(of: $0.filter.text) }
-    for (index, route) in routes.enumerated() where index < nodes.count {
-      let earlier = levels[..<index].firstIndex { RouteFilter.covers($0, levels[index]) }
-      guard let earlier else { continue }
-      report.add(
-        SettingsProblem(
-          "\(quoted(route.filter.text)) never matches, because route[\(earlier)] takes "
-            + "\(quoted(routes[earlier].filter.text)) first",
-          remedy: "Put it before that route, or remove it."),
-        path: "route[\(index)].mqtt", at: nodes[index]["mqtt"]?.position ?? nodes[index].position)
-    }
-  }
 }
 
 extension SettingsReport {
@@ -145,8 +133,9 @@ extension SettingsReport {
         path: name, at: elements[Section.maxCount].position, remedy: "Remove some.")
       return []
     }
+    let defaults = Section.defaults()
     return elements.enumerated().map { index, element in
-      section(type, from: element, path: "\(name)[\(index)]")
+      section(from: element, path: "\(name)[\(index)]", defaults: defaults)
     }
   }
 

@@ -6,6 +6,8 @@ public struct LimitsConfiguration: Sendable, Equatable {
   public var batchLingerMilliseconds = 0
   /// The size at which a batch goes on without waiting, in bytes.
   public var maxBatchBytes = 0
+  /// The Danube topics that the gateway publishes to, each partition being one.
+  public var maxTopics = 0
 
   /// The defaults.
   public init() {
@@ -18,7 +20,8 @@ extension LimitsConfiguration: ConfigurationSection {
 
   static let sectionName = "limits"
   static let sectionDocumentation = """
-    What the gateway may use. At a limit it stops reading from devices; it drops nothing.
+    What the gateway may use. At a limit it stops reading from devices: on the way to the broker it
+    drops nothing. What the broker inside the gateway keeps has a limit of its own, retain_bytes.
     """
 
   static let keys: [ConfigurationKey<LimitsConfiguration>] = [
@@ -42,5 +45,13 @@ extension LimitsConfiguration: ConfigurationSection {
       default: "\"256KiB\"",
       "The size at which a batch goes on without waiting. A larger record is a batch of its own."
     ) { $0.maxBatchBytes = $1 },
+    .init(
+      "max_topics", .integer(1...65_536, of: "topics"), default: "1000",
+      """
+      How many Danube topics the gateway may publish to; each partition is one. A message whose
+      template makes a topic beyond that is refused (MQTT 5: reason 0x97; webhooks: 503). Topics are
+      not forgotten before the gateway stops.
+      """
+    ) { $0.maxTopics = $1 },
   ]
 }

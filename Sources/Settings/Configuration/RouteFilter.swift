@@ -5,7 +5,8 @@ public struct RouteFilter: Sendable, Hashable, CustomStringConvertible {
   /// The number of wildcards, `+` and `#`.
   public let wildcardCount: Int
 
-  /// Reads a filter: 1 to 65,535 bytes without NUL, `+` alone in its level, `#` alone in the last.
+  /// Reads a filter: 1 to 65,535 bytes and 1 to 128 levels without NUL, `+` alone in its level, `#`
+  /// alone in the last.
   public init(parsing text: String) throws(SettingsProblem) {
     let shown = quoted(text)
     if text.isEmpty { throw SettingsProblem("the filter is empty") }
@@ -14,6 +15,10 @@ public struct RouteFilter: Sendable, Hashable, CustomStringConvertible {
     }
     if text.utf8.contains(0) { throw SettingsProblem("\(shown) has a NUL byte") }
     let levels = Self.levels(of: text)
+    if levels.count > RouteStep.limit {
+      throw SettingsProblem(
+        "\(shown) has more than \(RouteStep.limit) levels", remedy: "End it earlier, with #.")
+    }
     if levels[0] == "$share" {
       throw SettingsProblem(
         "\(shown) is a shared subscription, which a route cannot have",
@@ -43,21 +48,15 @@ public struct RouteFilter: Sendable, Hashable, CustomStringConvertible {
     self.wildcardCount = wildcardCount
   }
 
-  /// Whether every topic that `other` matches is matched by this filter too. Linear in the levels.
-  public func covers(_ other: RouteFilter) -> Bool {
-    Self.covers(Self.levels(of: text), Self.levels(of: other.text))
-  }
-
-  /// `covers` for filters that are split already.
-  static func covers(_ mine: [Substring], _ theirs: [Substring]) -> Bool {
-    // [MQTT-4.7.2-1] A filter that begins with a wildcard does not match topics that begin with $.
-    if theirs[0].first == "$", mine[0] == "+" || mine[0] == "#" { return false }
-    for (index, level) in mine.enumerated() {
-      if level == "#" { return true }
-      guard index < theirs.count, theirs[index] != "#" else { return false }
-      if level != "+", level != theirs[index] { return false }
+  /// The levels of the filter, at least one.
+  public var steps: [RouteStep] {
+    Self.levels(of: text).map { level in
+      switch level {
+      case "+": .any
+      case "#": .rest
+      default: .literal(Array(level.utf8))
+      }
     }
-    return mine.count == theirs.count
   }
 
   /// The filter as it was written.

@@ -42,7 +42,14 @@ struct SettingsReport {
   mutating func section<Section: ConfigurationSection>(
     _ type: Section.Type, from node: SettingsNode, path: String
   ) -> Section {
-    var section = Section.defaults()
+    section(from: node, path: path, defaults: Section.defaults())
+  }
+
+  /// Reads one section from its table, over the defaults.
+  mutating func section<Section: ConfigurationSection>(
+    from node: SettingsNode, path: String, defaults: Section
+  ) -> Section {
+    var section = defaults
     guard let entries = node.entries else {
       let header = Section.isRepeated ? "[[\(Section.sectionName)]]" : "[\(Section.sectionName)]"
       add(
@@ -51,7 +58,7 @@ struct SettingsReport {
       return section
     }
     let errorCountBefore = errors.count
-    checkSecrets(of: type, entries, path: path)
+    checkSecrets(of: Section.self, entries, path: path)
     for entry in entries where !Section.keys.contains(where: { $0.name == entry.key }) {
       if Section.keys.contains(where: { $0.secretName == entry.key }) { continue }
       let known = Section.keys.map(\.name)

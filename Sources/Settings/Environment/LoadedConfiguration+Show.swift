@@ -12,10 +12,23 @@ extension LoadedConfiguration {
       if section.isRepeated, let elements = node?.elements { tables = elements }
       for table in tables {
         text += (text.isEmpty ? "" : "\n") + header + "\n"
-        for entry in section.entries { text += line(entry, in: table) }
+        for entry in section.entries where Self.mayStand(entry, of: section, in: table) {
+          text += line(entry, in: table)
+        }
       }
     }
     return text
+  }
+
+  /// Whether the other key, on which this one depends, has the value for it.
+  private static func mayStand(
+    _ entry: ConfigurationReference.Entry, of section: ConfigurationReference.Section,
+    in table: SettingsNode?
+  ) -> Bool {
+    guard let condition = entry.condition else { return true }
+    let other = String(condition.prefix { $0 != " " })
+    let usual = section.entries.first { $0.name == other }?.fixedDefault
+    return condition == "\(other) = \(table?[other]?.asTOML ?? usual ?? "")"
   }
 
   private func line(_ entry: ConfigurationReference.Entry, in table: SettingsNode?) -> String {

@@ -14,6 +14,8 @@ final class GatewayProcess {
     var admin = ""
     var listen = ""
     var limits = ""
+    /// Further lines of a listener for webhooks; nil for none.
+    var webhook: String?
     var routes = """
       [[route]]
       mqtt = "sensors/+/temperature"
@@ -27,6 +29,8 @@ final class GatewayProcess {
   let mqttPort: Int
   let brokerPort: Int
   let adminPort: Int
+  /// Where webhooks are posted to; nobody listens there unless the configuration says so.
+  let webhookPort: Int
   let configurationPath: String
   private(set) var process: ChildProcess
 
@@ -35,18 +39,27 @@ final class GatewayProcess {
     _ configuration: Configuration = Configuration(), environment: [String: String] = [:]
   ) throws {
     folder = try TemporaryFolder()
-    let ports = try RawSocket.freePorts(3)
-    (mqttPort, brokerPort, adminPort) = (ports[0], ports[1], ports[2])
+    let ports = try RawSocket.freePorts(4)
+    (mqttPort, brokerPort, adminPort, webhookPort) = (ports[0], ports[1], ports[2], ports[3])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
     process = try Self.start(configurationPath, in: folder, environment: environment)
-    try waitUntilReady(hasBroker: configuration.brokerURL == nil)
+    try waitUntilReady(
+      hasBroker: configuration.brokerURL == nil, hasWebhooks: configuration.webhook != nil)
   }
 
   var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
 
-  /// The text of edge.toml; the ports are those of MQTT, broker and admin.
+  /// The text of edge.toml; the ports are those of MQTT, broker, admin and webhooks.
   static func render(_ configuration: Configuration, ports: [Int]) -> String {
+    let webhook = configuration.webhook.map { lines in
+      """
+      [[listen]]
+      kind = "webhook"
+      address = "127.0.0.1:\(ports[3])"
+      \(lines)
+      """
+    }
     let url = configuration.brokerURL.map { "\"\($0)\"" } ?? "\"embedded\""
     return """
       [gateway]
@@ -68,6 +81,7 @@ final class GatewayProcess {
       kind = "mqtt"
       address = "127.0.0.1:\(ports[0])"
       \(configuration.listen)
+      \(webhook ?? "")
       \(configuration.routes)
       """ + "\n"
   }
@@ -82,14 +96,15 @@ final class GatewayProcess {
     return (end, process.output, process.errorOutput)
   }
 
-  /// `GET path` at the admin address by curl: the status code and the body.
-  func get(_ path: String) throws -> (status: String, body: String) {
+  /// `GET path` at the admin address by curl, or what its further options ask for: the status code
+  /// and the body.
+  func get(_ path: String, _ options: [String] = []) throws -> (status: String, body: String) {
     let curl = try ChildProcess(
       "curl \(path)",
       [
         "/usr/bin/curl", "--silent", "--noproxy", "*", "--max-time", "20", "--write-out",
         "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)",
-      ])
+      ] + options)
     try curl.wait()
     let parts = curl.output.split(separator: "\n", omittingEmptySubsequences: false)
     return (String(parts.last ?? ""), parts.dropLast().joined(separator: "\n"))
@@ -103,9 +118,10 @@ final class GatewayProcess {
       environment: environment)
   }
 
-  private func waitUntilReady(hasBroker: Bool) throws {
+  private func waitUntilReady(hasBroker: Bool, hasWebhooks: Bool) throws {
     let deadline = Deadline()
-    for port in hasBroker ? [brokerPort, adminPort, mqttPort] : [adminPort, mqttPort] {
+    let others = (hasBroker ? [brokerPort] : []) + (hasWebhooks ? [webhookPort] : [])
+    for port in [adminPort, mqttPort] + others {
       _ = try deadline.wait(for: "port \(port) of the gateway") { () -> RawSocket? in
         if let end = process.poll() {
           throw EndToEndError("the gateway ended (\(end)): \(process.errorOutput.suffix(1000))")

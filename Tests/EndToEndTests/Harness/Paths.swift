@@ -24,6 +24,15 @@ enum Paths {
       remedy: "make the environment with `scripts/install-deps --test`")
   }
 
+  /// Prometheus' own checker: in `.tools`, or where the system has it.
+  static func promtool() throws -> String {
+    let installed = "/usr/bin/promtool"
+    if FileManager.default.isExecutableFile(atPath: installed) { return installed }
+    return try executable(
+      variable: "DANUBE_PROMTOOL", fallback: ".tools/promtool",
+      remedy: "fetch it with `scripts/install-deps --test`")
+  }
+
   static func peer(_ name: String) -> String {
     packageRoot.appending(path: "Tests/EndToEndTests/Peers/\(name).py").path
   }

@@ -11,12 +11,17 @@ struct MQTTPeer {
 
   /// Connects clients; all have to be let in. Their CONNACKs in the order of arrival.
   @discardableResult
-  func connect(_ clients: [String], version: Int = 5, inflight: Int = 200) throws
-    -> [PythonPeer.Event]
-  {
-    try peer.send([
+  func connect(
+    _ clients: [String], version: Int = 5, inflight: Int = 200, will: [String: Any]? = nil,
+    clean: Bool = true, expiry: Int? = nil
+  ) throws -> [PythonPeer.Event] {
+    var command: [String: Any] = [
       "do": "connect", "clients": clients, "version": version, "inflight": inflight,
-    ])
+      "clean": clean,
+    ]
+    if let will { command["will"] = will }
+    if let expiry { command["expiry"] = expiry }
+    try peer.send(command)
     let events = try clients.map { _ in try peer.expect("connected") }
     #expect(events.allSatisfy { $0.reason == 0 })
     #expect(Set(events.compactMap(\.client)) == Set(clients))
@@ -24,12 +29,15 @@ struct MQTTPeer {
   }
 
   func publish(
-    _ client: String, _ topic: String, _ payload: String, qos: Int = 1, retain: Bool = false
+    _ client: String, _ topic: String, _ payload: String, qos: Int = 1, retain: Bool = false,
+    properties: [String: Any]? = nil
   ) throws {
-    try peer.send([
+    var command: [String: Any] = [
       "do": "publish", "client": client, "topic": topic, "payload": payload, "qos": qos,
       "retain": retain,
-    ])
+    ]
+    if let properties { command["properties"] = properties }
+    try peer.send(command)
   }
 
   /// Every client publishes `count` messages "client number"; waits for all answers.

@@ -10,6 +10,7 @@ final class PythonPeer {
     var reasons: [Int]?
     var payload: String?
     var fromServer: Bool?
+    var sessionPresent: Bool?
     var sent: Int?
     var acknowledged: [String]?
     var outOfOrder: Int?

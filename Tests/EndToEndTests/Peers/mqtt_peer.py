@@ -8,10 +8,13 @@ import argparse
 import json
 import os
 import selectors
+import socket
 import sys
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 
 def emit(event, **fields):
@@ -23,10 +26,22 @@ def reason_value(code):
     return code.value if hasattr(code, "value") else int(code)
 
 
+def make_properties(packet, values):
+    """MQTT 5 properties as paho names them; CorrelationData is text, UserProperty a list of pairs."""
+    properties = Properties(packet)
+    for name, value in values.items():
+        if name == "CorrelationData":
+            value = value.encode()
+        elif name == "UserProperty":
+            value = [tuple(pair) for pair in value]
+        setattr(properties, name, value)
+    return properties
+
+
 class Device:
     """One MQTT connection with what it published and what was answered."""
 
-    def __init__(self, peer, name, version, inflight, keepalive, port):
+    def __init__(self, peer, name, version, inflight, keepalive, port, will, clean, expiry):
         self.peer = peer
         self.name = name
         self.payloads = {}  # packet id -> payload, until answered
@@ -45,11 +60,23 @@ class Device:
         self.client.on_disconnect = self.on_disconnect
         self.client.on_socket_open = lambda _c, _u, sock: peer.watch(sock, self)
         self.client.on_socket_close = lambda _c, _u, sock: peer.unwatch(sock)
-        self.client.connect("127.0.0.1", port, keepalive=keepalive)
+        if will is not None:
+            properties = will.pop("properties", None)
+            if properties is not None:
+                properties = make_properties(PacketTypes.WILLMESSAGE, properties)
+            self.client.will_set(**will, properties=properties)
+        more = {}
+        if version == 5:
+            more["clean_start"] = clean
+            if expiry is not None:
+                more["properties"] = make_properties(
+                    PacketTypes.CONNECT, {"SessionExpiryInterval": expiry})
+        self.client.connect("127.0.0.1", port, keepalive=keepalive, **more)
 
-    def on_connect(self, _client, _userdata, _flags, reason, properties):
+    def on_connect(self, _client, _userdata, flags, reason, properties):
         known = properties.json() if isinstance(properties, Properties) else {}
-        emit("connected", client=self.name, reason=reason_value(reason), properties=known)
+        emit("connected", client=self.name, reason=reason_value(reason), properties=known,
+             session_present=bool(flags.session_present))
 
     def on_subscribe(self, _client, _userdata, _mid, reasons, _properties):
         emit("subscribed", client=self.name, reasons=[reason_value(r) for r in reasons])
@@ -62,8 +89,10 @@ class Device:
                  acknowledged=self.stream["acknowledged"])
             self.stream = None
 
-    def publish(self, topic, payload, qos, retain):
-        info = self.client.publish(topic, payload, qos, retain)
+    def publish(self, topic, payload, qos, retain, properties=None):
+        if properties is not None:
+            properties = make_properties(PacketTypes.PUBLISH, properties)
+        info = self.client.publish(topic, payload, qos, retain, properties)
         if qos > 0:
             self.payloads[info.mid] = payload
             self.sent_order.append(info.mid)
@@ -140,12 +169,15 @@ class Peer:
             command = json.loads(line)
             getattr(self, "do_" + command.pop("do"))(**command)
 
-    def do_connect(self, clients, version=5, inflight=1000, keepalive=60):
+    def do_connect(self, clients, version=5, inflight=1000, keepalive=60, will=None, clean=True,
+                   expiry=None):
         for name in clients:
-            self.devices[name] = Device(self, name, version, inflight, keepalive, self.port)
+            self.devices[name] = Device(
+                self, name, version, inflight, keepalive, self.port, will and dict(will), clean,
+                expiry)
 
-    def do_publish(self, client, topic, payload, qos=1, retain=False):
-        self.devices[client].publish(topic, payload, qos, retain)
+    def do_publish(self, client, topic, payload, qos=1, retain=False, properties=None):
+        self.devices[client].publish(topic, payload, qos, retain, properties)
 
     def do_publish_each(self, client, topics, payload, qos=1):
         for topic in topics:
@@ -169,8 +201,13 @@ class Peer:
     def do_subscribe(self, client, topic, qos=1):
         self.devices[client].client.subscribe(topic, qos)
 
-    def do_disconnect(self, client):
-        self.devices[client].client.disconnect()
+    def do_disconnect(self, client, reason=0):
+        code = ReasonCode(PacketTypes.DISCONNECT, identifier=reason) if reason else None
+        self.devices[client].client.disconnect(reasoncode=code)
+
+    def do_abort(self, client):
+        """Ends the connection without a word."""
+        self.devices[client].client.socket().shutdown(socket.SHUT_RDWR)
 
 
 if __name__ == "__main__":

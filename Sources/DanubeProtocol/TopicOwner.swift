@@ -1,0 +1,14 @@
+/// Who serves a topic, by the answer to a look-up.
+public struct TopicOwner: Equatable, Sendable {
+  /// What goes into `msg_id.broker_addr`.
+  public let brokerURL: [UInt8]
+  /// What calls carry in `x-danube-broker-url` because a proxy stands in front of the owner; empty
+  /// without one.
+  public let proxiedURL: [UInt8]
+
+  /// The owner that an answer names.
+  public init(_ answer: TopicLookupResponse) {
+    brokerURL = answer.brokerURL
+    proxiedURL = answer.isProxy ? answer.brokerURL : []
+  }
+}

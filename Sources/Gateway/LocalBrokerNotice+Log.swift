@@ -1,0 +1,36 @@
+import LocalBroker
+import Logs
+
+extension LocalBrokerNotice {
+  /// How grave it is.
+  var level: LogLevel {
+    switch kind {
+    case .recordsMissed: .warning
+    case .laneRefused: .error
+    }
+  }
+
+  /// The event's name in the log.
+  var event: StaticString {
+    switch kind {
+    case .recordsMissed: "broker.records_missed"
+    case .laneRefused: "broker.topic_refused"
+    }
+  }
+
+  /// What happened, and what can be done about it.
+  var message: StaticString {
+    switch kind {
+    case .recordsMissed:
+      """
+      retain_bytes of the embedded broker is used up: its oldest records were dropped before the \
+      subscription had them
+      """
+    case .laneRefused:
+      """
+      the topic exists with the other dispatch strategy, or as partitions: the gateway's records \
+      for it are refused
+      """
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import Bytes
+public import Records
+public import Settings
+
+extension LaneTable {
+  /// A table that begins with the lanes that the configuration names: those of each Danube topic
+  /// without a placeholder, in the order of the routes. It has room for these at least.
+  public convenience init(configuration: GatewayConfiguration, capacity: Int) {
+    var topics: Set<String> = []
+    var lanes: [LaneDescription] = []
+    for route in configuration.routes {
+      guard let topic = route.topic.constant, topics.insert(topic).inserted else { continue }
+      lanes += LaneDescription.lanes(
+        of: Array(topic.utf8), partitions: route.partitions, isReliable: route.isReliable,
+        gatewayName: Array(configuration.gateway.name.utf8))
+    }
+    self.init(capacity: max(capacity, lanes.count))
+    for lane in lanes { _ = append(lane) }
+  }
+}
+
+extension LaneDescription {
+  /// The lanes of a topic: one, or one for each partition.
+  ///
+  /// The producer is named after the gateway: its name, a hyphen, and the topic with `/` as `-`.
+  /// Those of partitions have a hyphen and a number more, as Danube's clients name them.
+  static func lanes(
+    of topic: [UInt8], partitions: Int, isReliable: Bool, gatewayName: [UInt8]
+  ) -> [LaneDescription] {
+    let hyphen = UInt8(ascii: "-")
+    let producer = gatewayName + [hyphen] + topic.map { $0 == UInt8(ascii: "/") ? hyphen : $0 }
+    if partitions == 0 {
+      return [LaneDescription(topic: topic, producerName: producer, isReliable: isReliable)]
+    }
+    let mark = Array(RouteTopic.partitionMark.utf8)
+    return (0..<partitions).map { number in
+      let digits = Array("\(number)".utf8)
+      return LaneDescription(
+        topic: topic + mark + digits, producerName: producer + [hyphen] + digits,
+        isReliable: isReliable)
+    }
+  }
+}

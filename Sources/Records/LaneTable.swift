@@ -1,0 +1,48 @@
+import Synchronization
+
+/// The lanes of the gateway by their ``LaneID``: append-only, with room for a fixed number.
+///
+/// One thread, *ingest*, appends. Every thread may read what `count` covers: a lane never changes
+/// and never moves, so that a `LaneID` that came through a ring finds its lane.
+@safe
+public final class LaneTable: @unchecked Sendable {
+  /// The most lanes it can have.
+  public let capacity: Int
+  /// Written before `published` covers them, read only after.
+  private let lanes: UnsafeMutablePointer<LaneDescription>
+  private let published = Atomic<Int>(0)
+
+  /// A table without lanes; its memory is touched only as lanes come.
+  public init(capacity: Int) {
+    precondition((0...Int(UInt32.max)).contains(capacity))
+    self.capacity = capacity
+    unsafe lanes = .allocate(capacity: max(capacity, 1))
+  }
+
+  deinit {
+    unsafe lanes.deinitialize(count: published.load(ordering: .relaxed))
+    unsafe lanes.deallocate()
+  }
+
+  /// Lanes so far; it only grows.
+  public var count: Int {
+    // Pairs with the release store in `append`: the lanes below it are readable.
+    published.load(ordering: .acquiring)
+  }
+
+  /// The lane with a number below ``count``.
+  public subscript(_ id: LaneID) -> LaneDescription {
+    precondition(Int(id.rawValue) < count, "no such lane")
+    return unsafe lanes[Int(id.rawValue)]
+  }
+
+  /// Adds a lane, on the ingest thread only. Nil when the table is full.
+  public func append(_ lane: LaneDescription) -> LaneID? {
+    let index = published.load(ordering: .relaxed)
+    guard index < capacity else { return nil }
+    unsafe (lanes + index).initialize(to: lane)
+    // Pairs with the acquire load in `count`.
+    published.store(index + 1, ordering: .releasing)
+    return LaneID(rawValue: UInt32(index))
+  }
+}
