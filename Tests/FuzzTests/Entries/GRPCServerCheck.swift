@@ -16,10 +16,12 @@ enum GRPCServerCheck {
     var isScript: Bool { bits & 1 != 0 }
     var answer: UInt8 { bits >> 2 & 3 }
     var shutsDown: Bool { bits & 16 != 0 }
-    var options: ServerSession.Options {
+    /// A limit on calls depends on when answers are sent, which is when bytes were read: without
+    /// `answers` there is none that matters.
+    func options(answers: Bool) -> ServerSession.Options {
       var options = ServerSession.Options()
       if bits & 2 != 0 {
-        options.maximumConcurrentCalls = 2
+        if answers { options.maximumConcurrentCalls = 2 }
         options.maximumMessageBytes = 64
         options.maximumBufferedBytes = 256
       }

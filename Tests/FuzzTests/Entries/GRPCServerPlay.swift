@@ -16,7 +16,7 @@ struct GRPCServerPlay {
   ) throws(Finding) {
     self.setup = setup
     self.answers = answers
-    var server = ServerSession(options: setup.options)
+    var server = ServerSession(options: setup.options(answers: answers))
     var sent = SentBytes()
     var start = 0
     for end in ends where server.failure == nil {
@@ -53,7 +53,8 @@ struct GRPCServerPlay {
         }
         let message = Array(copying: server.currentMessage)
         try require(
-          message.count <= setup.options.maximumMessageBytes, "a message above the limit")
+          message.count <= setup.options(answers: answers).maximumMessageBytes,
+          "a message above the limit")
         if answers { answer(stream, message, &server) }
       case .cancelled(let stream):
         log.end(UInt64(stream), "cancelled") { _ in }
