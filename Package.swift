@@ -91,6 +91,11 @@ let package = Package(
       path: "Tests/Simulator",
       swiftSettings: testing),
 
+    .target(
+      name: "FuzzEntries",
+      dependencies: ["Bytes", "MQTT", "HTTP1", "GRPC", "DanubeProtocol", "Settings", "IOPort"],
+      path: "Tests/FuzzTests/Entries", swiftSettings: testing),
+
     tests("BytesTests", ["Bytes"]),
     tests("RingsTests", ["Rings", "CLinux"]),
     tests("MetricsTests", ["Metrics"]),
@@ -137,15 +142,42 @@ let package = Package(
       ["Gateway", "Admin", "Ingest", "Logs", "Metrics", "Settings", "IOPort", "Records", "Bytes"]),
     tests("DeviceTests", ["danube-device"]),
     tests("EndToEndTests", ["CGRPC"], exclude: ["Peers"]),
+    tests(
+      "FuzzTests", ["FuzzEntries"],
+      exclude: ["Entries", "Fuzzer", "Corpus", "coverage-floor.txt"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
 )
 
+// With DANUBE_FUZZ set the package is the fuzzer (docs/fuzzing.md): the modules it drives report
+// which edges were taken, under AddressSanitizer. Optimised, for many runs a second, and with
+// `assert` nevertheless.
+let isFuzzer = Context.environment["DANUBE_FUZZ"] != nil
+if isFuzzer {
+  package.targets.append(
+    .executableTarget(
+      name: "danube-fuzz", dependencies: ["FuzzEntries"], path: "Tests/FuzzTests/Fuzzer",
+      swiftSettings: testing + [.unsafeFlags(["-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))
+  for target in package.targets where target.type != .system {
+    if target.name == "CTOML" {
+      let flags = ["-fsanitize=fuzzer-no-link,address", "-O1"]
+      target.cxxSettings = (target.cxxSettings ?? []) + [.unsafeFlags(flags)]
+    } else {
+      // The checks themselves take no part in what counts as reached.
+      let isCheck = ["danube-fuzz", "FuzzEntries"].contains(target.name)
+      let sanitizers = isCheck ? "-sanitize=address" : "-sanitize=fuzzer,address"
+      let flags = [sanitizers, "-O", "-assert-config", "Debug"]
+      target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(flags)]
+    }
+  }
+}
+
 // A sanitizer run builds twice what it needs if it builds everything: with DANUBE_TESTS_ONLY set
 // ("RingsTests LogsTests") the package is these test targets and what they depend on.
-if let only = Context.environment["DANUBE_TESTS_ONLY"] {
+if let only = isFuzzer ? "danube-fuzz" : Context.environment["DANUBE_TESTS_ONLY"] {
   var kept: Set<String> = []
   var open = only.split(separator: " ").map(String.init)
   while let name = open.popLast() {

@@ -9,7 +9,8 @@ public struct GRPCError: Error, BitwiseCopyable, Hashable {
     case protocolViolation
     /// The peer does not speak HTTP/2 at all: its preface is wrong.
     case badPreface
-    /// The peer asked for more work than a limit allows (acknowledgements, settings, resets).
+    /// The peer asked for more work than a limit allows (acknowledgements, settings, resets,
+    /// pieces of a header block).
     case flooded
     /// The library had no memory.
     case outOfMemory
@@ -32,7 +33,7 @@ public struct GRPCError: Error, BitwiseCopyable, Hashable {
     switch libraryCode {
     case CNGHTTP2_ERR_NOMEM: self.init(.outOfMemory)
     case CNGHTTP2_ERR_BAD_CLIENT_MAGIC: self.init(.badPreface)
-    case CNGHTTP2_ERR_FLOODED: self.init(.flooded)
+    case CNGHTTP2_ERR_FLOODED, CNGHTTP2_ERR_TOO_MANY_CONTINUATIONS: self.init(.flooded)
     default: self.init(.protocolViolation)
     }
   }
