@@ -58,7 +58,9 @@ public struct UplinkMetrics: Sendable {
     callsInFlight = gauge("calls_in_flight", "SendMessage calls under way.")
     keysInFlight = gauge("keys_in_flight", "Keys with a record under way or behind one.")
     recordsUnderWay = gauge("records_under_way", "Records submitted and not settled.")
-    lanesReady = gauge("lanes_ready", "Topics that can be published to now.")
+    lanesReady = gauge(
+      "lanes_ready",
+      "Topics that can be published to now at a broker elsewhere; 0 with the embedded one.")
     connectionsOpened = counter(
       "connections_opened_total", "Connections to brokers that came about.")
     connectionsFailed = counter(

@@ -18,6 +18,8 @@ enum LimitMetrics {
       "danube_gateway_input_memory_limit_bytes",
       help: "Memory that what devices sent may take before it is processed.", unit: .bytes
     ).set(IngestLimits(configuration: configuration).inputBytes)
+    registry.gauge("danube_gateway_topics_limit", help: "Danube topics there can be.")
+      .set(configuration.limits.maxTopics)
     for (label, listener) in zip(
       ListenerMetrics.labels(of: configuration), configuration.listeners)
     {

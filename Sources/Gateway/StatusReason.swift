@@ -2,6 +2,7 @@ import Admin
 import IOPort
 import Ingest
 import Metrics
+import Records
 import Settings
 import Synchronization
 
@@ -22,6 +23,7 @@ struct StatusReason: Sendable {
     case shuttingDown = "shutting_down"
     case danubeDisconnected = "danube_disconnected"
     case topicsBlocked = "topics_blocked"
+    case topicsExhausted = "topics_exhausted"
     case recordMemoryLow = "record_memory_low"
     case recordMemoryExhausted = "record_memory_exhausted"
   }
@@ -51,6 +53,7 @@ struct StatusReason: Sendable {
           .degraded, .shuttingDown, "the gateway is about to end", keepsDevicesAway: true))
     }
     reasons += danube(gateway.deliveryStatus.withLock { $0 })
+    reasons += topics(gateway)
     reasons += memory(gateway)
     return reasons
   }
@@ -94,6 +97,19 @@ struct StatusReason: Sendable {
           "the broker refuses \(delivery.blockedCount) topics, such as \(topic)"))
     }
     return reasons
+  }
+
+  private static func topics(_ gateway: Gateway) -> [StatusReason] {
+    let routes = gateway.configuration.routes
+    guard gateway.lanes.count >= gateway.lanes.capacity,
+      routes.contains(where: { !$0.topic.isConstant })
+    else { return [] }
+    return [
+      StatusReason(
+        .degraded, .topicsExhausted,
+        "there are max_topics (\(gateway.lanes.capacity)) Danube topics: messages for new ones are"
+          + " refused")
+    ]
   }
 
   private static func memory(_ gateway: Gateway) -> [StatusReason] {

@@ -92,6 +92,7 @@ struct StatusReport {
       ("batch_memory_bytes", metrics.batchBytes.value, gateway.store.limits.memoryBytes),
       ("batches", metrics.batches.value, gateway.store.limits.batches),
       ("input_memory_bytes", metrics.inputBytes.value, limits.inputBytes),
+      ("topics", Int64(gateway.lanes.count), gateway.lanes.capacity),
     ]
     for level in levels {
       text.beginObject(level.name)

@@ -176,7 +176,12 @@ extension Ingest {
     reservedInputBytes += expected
     connections[id].input.setCapacity(expected)
     count(id)
-    schedule(id, at: now.advanced(milliseconds: maxPauseMilliseconds(id)), from: now)
+    if connections[id].kind == .webhook {
+      connections[id].webhook.bytesWhenLooked = connections[id].input.count
+      scheduleWebhook(id, at: now)
+    } else {
+      schedule(id, at: now.advanced(milliseconds: maxPauseMilliseconds(id)), from: now)
+    }
   }
 
   mutating func giveBackReservation(_ id: SlotID) {

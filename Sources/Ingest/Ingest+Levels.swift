@@ -10,6 +10,7 @@ extension Ingest {
     metrics.mqtt.topicAliasBytes.set(aliasBytes)
     metrics.mqtt.wills.set(wills.table.count)
     metrics.mqtt.willBytes.set(wills.byteCount)
+    metrics.topics.set(webhooks.lanes.count)
     metrics.batchBytes.set(batcher.store.bytesInUse)
     metrics.batches.set(batcher.store.batchesInUse)
     metrics.memoryExhausted.set(Int64(batcher.isExhausted ? 1 : 0))

@@ -15,9 +15,42 @@ extension Ingest {
     listeners[connections[id].listener].configuration
   }
 
+  /// While others wait for memory a request that holds some has to bring so many bytes from one
+  /// look to the next.
+  private static var leastBytesBetweenLooks: Int { 4 << 10 }
+
   /// When something has to happen if nothing else does.
   private func webhookDeadline(_ id: SlotID) -> Instant {
-    min(requestDeadline(id), answerDeadline(id), idleDeadline(id), pauseDeadline(id))
+    min(
+      requestDeadline(id), answerDeadline(id), idleDeadline(id),
+      min(pauseDeadline(id), holdDeadline(id)))
+  }
+
+  /// When to look whether a request that holds memory comes in at all: twice in the time that
+  /// others wait for it.
+  private func holdDeadline(_ id: SlotID) -> Instant {
+    guard connections[id].reservedBytes > 0, connections[id].pausedSince == nil else {
+      return .distantFuture
+    }
+    return connections[id].reservedSince.advanced(
+      milliseconds: max(configuration(id).pressureWaitMilliseconds / 2, 50))
+  }
+
+  /// Ends a request whose memory others wait for and that hardly comes in.
+  private mutating func checkHold(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    let count = connections[id].input.count
+    let isWanted = webhookInputWaiting.count > 0 || inputWaiting.count > 0
+    if isWanted, count - connections[id].webhook.bytesWhenLooked < Self.leastBytesBetweenLooks {
+      note(
+        .badRequest, "a request held memory that others waited for, and hardly came in",
+        peer: connections[id].peer, subject: "")
+      endRequests(id, .tooSlow, at: now, operations: &operations)
+      return
+    }
+    connections[id].webhook.bytesWhenLooked = count
+    connections[id].reservedSince = now
   }
 
   /// When the request at hand has taken too long to arrive.
@@ -67,6 +100,8 @@ extension Ingest {
       } else {
         close(id, operations: &operations)
       }
+    } else if holdDeadline(id) <= now {
+      checkHold(id, at: now, operations: &operations)
     } else if requestDeadline(id) <= now {
       let isEmptyLine =
         connections[id].webhook.stage == .head && !connections[id].webhook.scanner.isInHead

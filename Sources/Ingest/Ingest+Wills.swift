@@ -58,7 +58,15 @@ extension Ingest {
   /// delay is never longer than the session that the client asks for, and that is kept for the
   /// delay's sake alone. MQTT 3.1.1 knows no delay.
   mutating func keepWill(_ id: SlotID, _ view: borrowing ConnectView) -> UInt32 {
-    guard let will = view.will, !wills.table.isFull else { return 0 }
+    guard let will = view.will else { return 0 }
+    guard !wills.table.isFull else {
+      // The one that it was to replace waits for memory to become a record.
+      metrics.mqtt.willsDropped(.noMemory).add(1)
+      note(
+        .willDropped, "a will was not kept: there is no place for another one",
+        peer: connections[id].peer, subject: clientText(id))
+      return 0
+    }
     let delay =
       view.version == .v5
       ? min(will.delaySeconds, view.sessionExpirySeconds, limits.willDelaySeconds) : 0
@@ -222,7 +230,7 @@ extension Ingest {
       metrics.mqtt.willsDropped(.unrouted).add(1)
     case .refused(let refusal):
       count(refusal, peer: wills.table[will].peer, subject: view.topic)
-      metrics.mqtt.willsDropped(.unrouted).add(1)
+      metrics.mqtt.willsDropped(.refused).add(1)
     case .tooLarge, .tooManyProperties: metrics.mqtt.willsDropped(.tooLarge).add(1)
     }
     wills.remove(will)

@@ -80,6 +80,8 @@ public final class IngestMetrics: Sendable {
   public let webhooks: WebhookMetrics
   /// Records whose topic has characters that were mapped.
   public let topicsMapped: Counter
+  /// Danube topics that there are, partitions one by one.
+  public let topics: Gauge
   private let disconnectCounters: [Counter]
 
   /// Registers the metrics of these listeners and routes.
@@ -103,7 +105,7 @@ public final class IngestMetrics: Sendable {
       help: "From the receipt of a record to its being safe, which is when it is answered.")
     acknowledged = counter(
       "records_acknowledged", "Messages answered to devices with success.")
-    pauses = counter("mqtt_reading_paused", "Times that reading from a connection was withheld.")
+    pauses = counter("reading_paused", "Times that reading from a connection was withheld.")
     batchRecords = registry.histogram(
       "danube_gateway_batch_records", help: "Records of a batch when it was sealed.", unit: .one,
       firstBound: 1, bucketCount: 13)
@@ -122,6 +124,7 @@ public final class IngestMetrics: Sendable {
     waitingForInputMemory = queue("connections_for_input_memory")
     mqtt = MQTTMetrics(registry: registry)
     webhooks = WebhookMetrics(registry: registry)
+    topics = gauge("topics", "Danube topics that there are, partitions one by one.")
     topicsMapped = counter(
       "topics_mapped",
       "Records whose topic had characters that a Danube topic cannot have, mapped to _.")

@@ -8,8 +8,10 @@ public final class MQTTMetrics: Sendable {
     case unrouted
     /// There was no memory for records for too long.
     case noMemory
-    /// Its record would be larger than Danube takes.
+    /// Its record would be larger than Danube takes, or its properties are too many or too large.
     case tooLarge
+    /// Its route can make no topic of it.
+    case refused
     /// The gateway had no time left when it stopped.
     case shutdown
 
@@ -18,6 +20,7 @@ public final class MQTTMetrics: Sendable {
       case .unrouted: "unrouted"
       case .noMemory: "no_memory"
       case .tooLarge: "too_large"
+      case .refused: "refused"
       case .shutdown: "shutdown"
       }
     }

@@ -157,7 +157,8 @@ struct Router: ~Copyable {
   // MARK: Messages
 
   /// The first route in the file that takes a topic, or a path. Its cost does not grow with the
-  /// number of routes.
+  /// number of routes, but with how many of them, with wildcards at different levels, match all
+  /// levels so far.
   func firstMatch(_ source: RouteSource, _ subject: RawSpan) -> RouteMatch? {
     let found = tries[Int(source.rawValue)].firstMatch(subject)
     return found.route == .max ? nil : RouteMatch(index: Int(found.route))

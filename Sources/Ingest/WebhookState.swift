@@ -37,6 +37,8 @@ struct WebhookState: ~Copyable {
   var requestStarted: Instant?
   /// Since when the request at hand has waited for memory for its record.
   var blockedSince: Instant?
+  /// Bytes of the request when it was last looked whether it comes in at all.
+  var bytesWhenLooked = 0
   /// The attribute `webhook.ip` of the peer, encoded.
   var peerAttribute: [UInt8] = []
   /// Whether the peer is a proxy whose word about its client is taken.

@@ -15,14 +15,16 @@ public struct SettingsType<Value: Sendable>: Sendable {
     self.read = read
   }
 
-  /// A type written as a string, which `parse` reads.
+  /// A type written as a string, which `parse` reads. Without `showsValue` no error shows what
+  /// stands there instead.
   public static func parsed(
-    _ description: String,
+    _ description: String, showsValue: Bool = true,
     by parse: @escaping @Sendable (String) throws(SettingsProblem) -> Value
   ) -> SettingsType {
     SettingsType(description) { node, problems in
       guard case .string(let text) = node.value else {
-        problems.append(SettingsProblem("\(node.shown) is not \(description)"))
+        let shown = showsValue ? node.shown : "what stands here"
+        problems.append(SettingsProblem("\(shown) is not \(description)"))
         return nil
       }
       do throws(SettingsProblem) {

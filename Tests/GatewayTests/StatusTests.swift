@@ -3,6 +3,7 @@ import Foundation
 import IOPort
 import Ingest
 import Metrics
+import Records
 import Settings
 import Synchronization
 import Testing
@@ -111,6 +112,27 @@ struct StatusTests {
     gateway.ingestMetrics.memoryExhausted.set(Int64(1))
     #expect(codes(try status(gateway)) == ["record_memory_exhausted"])
     #expect(try readiness(gateway) == (503, ["record_memory_exhausted"]))
+  }
+
+  @Test("As many topics as there may be degrade, where messages can make new ones")
+  func topics() throws {
+    var configuration = GatewayConfiguration(
+      routes: [try RouteConfiguration(mqtt: "a/+", to: "/default/{1}")])
+    configuration.limits.maxTopics = 1
+    let gateway = Gateway(configuration: configuration, seed: 1, startingAt: start)
+    gateway.control.set(.running, of: .ingest)
+    gateway.control.set(.running, of: .delivery)
+    gateway.deliveryStatus.withLock { $0.isConnected = true }
+    #expect(codes(try status(gateway)).isEmpty)
+    #expect(
+      gateway.lanes.append(
+        LaneDescription(
+          topic: Array("/default/x".utf8), producerName: [1], isReliable: true)) != nil)
+    let answer = try status(gateway)
+    #expect(codes(answer) == ["topics_exhausted"])
+    let limits = try #require(answer["limits"] as? [String: [String: Int]])
+    #expect(limits["topics"] == ["used": 1, "limit": 1])
+    #expect(try readiness(gateway) == (200, []))
   }
 
   @Test("A loop that does not turn makes the gateway unhealthy, whatever else is wrong")

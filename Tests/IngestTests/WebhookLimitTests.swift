@@ -139,15 +139,23 @@ struct WebhookLimitTests {
     bench.send(
       patient, post("/hooks/a", fields: ["Expect: 100-continue", "Content-Length: \(size)"]))
     #expect(bench.answers(patient).isEmpty)
-    bench.pass(milliseconds: 1_001)
+    // The others come in slowly, but they do: they keep what they have.
+    let rest = String(repeating: "r", count: size - 5)
+    var sentBytes = 0
+    for _ in 0..<3 {
+      for client in clients.dropLast() {
+        bench.send(client, String(rest.dropFirst(sentBytes).prefix(5_000)))
+      }
+      sentBytes += 5_000
+      bench.pass(milliseconds: 400)
+    }
     for client in [last, patient] {
       let answers = bench.answers(client)
       #expect(answers.map(\.status) == [503] && answers[0].closes)
     }
-    // The others go on, and make room for one more.
-    let rest = String(repeating: "r", count: size - 5)
+    // They go on, and make room for one more.
     for client in clients.dropLast() {
-      for start in stride(from: 0, to: rest.utf8.count, by: 100_000) {
+      for start in stride(from: sentBytes, to: rest.utf8.count, by: 100_000) {
         bench.send(client, String(rest.dropFirst(start).prefix(100_000)))
       }
       #expect(bench.takePayloads() == ["first" + rest])
@@ -222,6 +230,32 @@ struct WebhookLimitTests {
       #expect(answers.map(\.status) == [408] && answers[0].closes)
     }
     #expect(bench.inputBytes == 0 && bench.timerCount < 10_000)
+  }
+
+  @Test("Requests that hold memory and hardly come in give it up when others wait for it")
+  func holders() throws {
+    let bench = try IngestBench.webhooks { $0.pressureWaitMilliseconds = 1_000 }
+    let size = 500_000
+    let head = post("/hooks/a", fields: ["Content-Length: \(size)"])
+    let fits = bench.inputLimits.reservableInputBytes / 2 / (size + 100)
+    let holders = (0..<fits).map { _ in bench.accept() }
+    for holder in holders { bench.send(holder, head + "x") }
+    // Nobody waits yet: what is slow may be slow.
+    bench.pass(milliseconds: 3_000)
+    #expect(fits >= 2 && bench.ingest.reservedWebhookBytes > 0)
+    let other = bench.accept()
+    bench.send(other, head + "first")
+    bench.endReceive(other, IOError(.cancelled))
+    // One of them comes in, and stays.
+    bench.send(holders[0], String(repeating: "y", count: 8_000))
+    bench.pass(milliseconds: 501)
+    #expect(bench.statuses(holders[1]) == [408])
+    #expect(bench.output(holders[0]).isEmpty)
+    let rest = String(repeating: "z", count: size - 5)
+    bench.send(other, rest)
+    #expect(bench.takePayloads() == ["first" + rest])
+    #expect(bench.statuses(other) == [202])
+    #expect(bench.inputBytes == bench.heldInputBytes)
   }
 
   @Test("Heads that do not end take half of the memory at most, then requests are refused")

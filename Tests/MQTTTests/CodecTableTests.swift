@@ -59,6 +59,7 @@ struct CodecTableTests {
       .duplicateProperty
     ),
     ("SUBACK for packet 0 [MQTT-2.2.1-3]", .v5, "90 04 0000 00 00", .zeroPacketID),
+    ("UNSUBACK of MQTT 3.1.1 with codes (§3.11)", .v3_1_1, "B0 03 0001 00", .trailingBytes),
     ("UNSUBACK without its properties", .v5, "B0 02 0001", .truncatedPacket),
     ("PINGRESP with a body", .v5, "D0 01 00", .trailingBytes),
     ("AUTH in MQTT 3.1.1", .v3_1_1, "F0 00", .unknownPacketType),

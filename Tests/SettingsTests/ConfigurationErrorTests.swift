@@ -54,6 +54,20 @@ struct ConfigurationErrorTests {
       ]
     ),
     (
+      "[danube]\nurl = \"http://user:p@ss@h:1\"\n\(anyRoute)",
+      [
+        "edge.toml:2:7: danube.url: \"…@h:1\" has a user, which a broker does not know. "
+          + "Write \"http://host:port\"."
+      ]
+    ),
+    (
+      "[admin]\ntoken_file = 12345678\n\(anyRoute)",
+      [
+        "edge.toml:2:14: admin.token_file: what stands here is not the path of a file, or "
+          + "\"credential:NAME\". For example: token_file = \"credential:admin-token\"."
+      ]
+    ),
+    (
       "[admin]\naddress = \"127.0.0.1\"\n\(anyRoute)",
       [
         "edge.toml:2:11: admin.address: \"127.0.0.1\" has no port. "

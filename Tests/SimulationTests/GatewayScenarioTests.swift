@@ -82,7 +82,7 @@ struct GatewayScenarioTests {
     }
     scene.run(milliseconds: 60_000)
     #expect(scene.oracle.answeredCount == 0)
-    #expect(scene.metric("danube_gateway_mqtt_reading_paused_total") >= 4)
+    #expect(scene.metric("danube_gateway_reading_paused_total") >= 4)
     #expect(scene.peakBytes > 200 << 10 && scene.peakBytes <= 256 << 10)
     #expect(scene.peakInputBytes > 0)
     #expect(scene.devices.allSatisfy { $0.connectionCount == 1 && $0.isOpen })

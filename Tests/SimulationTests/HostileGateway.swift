@@ -282,7 +282,7 @@ final class HostileGateway {
       "full memory": scene.peakBytes > 900 << 10 ? 1 : 0,
       "aliased": devices.reduce(0) { $0 + $1.aliasedCount }, "wills": scene.wills.acceptedCount,
       "sessions resumed": devices.reduce(0) { $0 + $1.resumedCount },
-      "pauses": scene.metric("danube_gateway_mqtt_reading_paused_total"),
+      "pauses": scene.metric("danube_gateway_reading_paused_total"),
     ]
   }
 

@@ -15,6 +15,8 @@ public struct SubackView: ~Escapable {
     properties =
       version == .v5 ? try reader.properties(of: PropertyHolder(type)) : PropertiesView()
     codes = reader.rest
+    // 3.1.1 §3.11: no codes, and nothing else.
+    if type == .unsuback, version == .v3_1_1 { try reader.end() }
   }
 
   /// The code for a filter, counted from 0; nil when there are not so many.

@@ -26,7 +26,8 @@ extension ConfigurationSection {
 extension SettingsType where Value == Secret {
   /// The path of a file, or `credential:NAME`.
   static var secretFile: SettingsType {
-    parsed("the path of a file, or \"credential:NAME\"") { text throws(SettingsProblem) in
+    parsed("the path of a file, or \"credential:NAME\"", showsValue: false) {
+      text throws(SettingsProblem) in
       let prefix = "credential:"
       guard text.hasPrefix(prefix) else {
         if text.isEmpty || text.utf8.contains(0) {
@@ -50,7 +51,8 @@ extension SettingsType where Value == Secret {
   /// The name of a variable. What is no name is not shown: it may be the secret, put in the wrong
   /// place.
   static var secretVariable: SettingsType {
-    parsed("the name of an environment variable") { text throws(SettingsProblem) in
+    parsed("the name of an environment variable", showsValue: false) {
+      text throws(SettingsProblem) in
       let isName =
         text.utf8.allSatisfy { isNameByte($0) && $0 != UInt8(ascii: "-") }
         && text.utf8.first.map { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false

@@ -12,7 +12,7 @@ extension DanubeTarget {
 
   /// Reads `http://host:port`, with an optional slash at its end.
   static func broker(parsing url: String) throws(SettingsProblem) -> HostPort {
-    let shown = quoted(url)
+    let shown = shownURL(url)
     let plain = "http://"
     let lowercased = url.lowercased()
     if lowercased.hasPrefix("https://") {
@@ -67,4 +67,10 @@ extension SettingsType where Value == DanubeTarget {
       }
     }
   }
+}
+
+/// A URL as messages show it: a user and a password, which may stand before an `@`, are left out.
+func shownURL(_ url: String) -> String {
+  guard let at = url.lastIndex(of: "@") else { return quoted(url) }
+  return quoted("…" + url[at...])
 }

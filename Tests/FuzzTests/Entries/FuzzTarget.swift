@@ -2,6 +2,8 @@
 public enum FuzzTarget: String, CaseIterable, Sendable {
   /// A device's bytes to the MQTT server.
   case mqtt
+  /// MQTT packets of every type, read and written.
+  case mqttPacket = "mqtt-packet"
   /// A client's bytes to the HTTP/1.1 server.
   case http
   /// A client's frames to the gRPC server.
@@ -25,6 +27,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   public func check(_ input: [UInt8], effort: Effort) throws(Finding) {
     switch self {
     case .mqtt: try MQTTCheck.run(input, effort: effort)
+    case .mqttPacket: try MQTTPacketCheck.run(input, effort: effort)
     case .http: try HTTPCheck.run(input, effort: effort)
     case .grpcServer: try GRPCServerCheck.run(input, effort: effort)
     case .grpcClient: try GRPCClientCheck.run(input, effort: effort)

@@ -33,6 +33,7 @@ struct HTTPConversation {
         return
       case .head:
         try require(reader.bufferedBytes < before, "a head of no bytes")
+        try HTTPFieldCheck.check(reader.head)
         begin(reader.head)
       case .body:
         try require(reader.body.byteCount > 0, "a piece of no bytes")

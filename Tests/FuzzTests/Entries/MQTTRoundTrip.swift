@@ -55,20 +55,26 @@ enum MQTTRoundTrip {
     }
   }
 
-  private static func properties(of view: borrowing PropertiesView) -> PublishProperties {
+  static func properties(of view: borrowing PropertiesView) -> PublishProperties {
     var properties = PublishProperties()
     properties.isUTF8 = view.number(.payloadFormatIndicator).map { $0 == 1 }
     properties.messageExpirySeconds = view.number(.messageExpiryInterval)
     if let data = view.data(.contentType) { properties.contentType = Array(copying: data) }
     if let data = view.data(.responseTopic) { properties.responseTopic = Array(copying: data) }
     if let data = view.data(.correlationData) { properties.correlationData = Array(copying: data) }
+    properties.userProperties = userProperties(of: view)
+    return properties
+  }
+
+  static func userProperties(of view: borrowing PropertiesView) -> [UserProperty] {
+    var properties: [UserProperty] = []
     var iterator = view.makeIterator()
     while let property = iterator.next() {
       guard property.id == .userProperty else { continue }
       var user = UserProperty(name: "", value: "")
       user.name = Array(copying: property.data)
       user.value = Array(copying: property.value)
-      properties.userProperties.append(user)
+      properties.append(user)
     }
     return properties
   }
