@@ -21,17 +21,18 @@ struct ConsumerConnection: ~Copyable {
   var receiving = Receiving.active
   var session: ClientSession
   var outbox = Outbox()
-  /// Nothing was heard since then.
-  var quietSince: Instant
-  /// A ping waits for its answer since then.
-  var pingedAt: Instant?
+  /// Whether there still is somebody.
+  var keepalive: Keepalive
 
-  init(broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant) {
+  init(
+    broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant,
+    pingIntervalMilliseconds: Int
+  ) {
     self.broker = broker
     self.address = address
     self.session = session
     phase = .connecting(deadline: deadline)
-    quietSince = deadline
+    keepalive = Keepalive(intervalMilliseconds: pingIntervalMilliseconds, at: deadline)
   }
 
   /// The descriptor while the connection is open.
@@ -47,10 +48,9 @@ struct ConsumerConnection: ~Copyable {
   }
 
   /// When it has to be looked at next; nil when only a completion changes it.
-  func nextDeadline(pingIntervalMilliseconds: Int) -> Instant? {
+  var nextDeadline: Instant? {
     if case .connecting(let deadline) = phase { return deadline }
-    guard isListening, session.callsInFlight > 0 else { return nil }
-    return (pingedAt ?? quietSince).advanced(milliseconds: pingIntervalMilliseconds)
+    return isListening ? keepalive.deadline(hasCalls: session.callsInFlight > 0) : nil
   }
 
   /// Starts a call with one message; false when the session takes none now.
@@ -58,7 +58,7 @@ struct ConsumerConnection: ~Copyable {
     _ method: DanubeMethod, tag: UInt64, timeoutMilliseconds: Int?,
     message: borrowing GrowableBytes, at now: Instant
   ) -> Bool {
-    if session.callsInFlight == 0 { quietSince = now }
+    if session.callsInFlight == 0 { keepalive.callsBegin(at: now) }
     return session.startCall(
       MethodID(rawValue: method.rawValue), tag: tag, timeoutMilliseconds: timeoutMilliseconds,
       message: message.bytes)

@@ -98,6 +98,7 @@ extension DanubeConsumer {
       guard connections[id].isListening else { continue }
       let call = calls.remove(slot)
       connections[id].session.cancelCall(tag: Self.tag(of: slot))
+      connections[id].keepalive.doubt()
       ended(CallEnd(call: call, outcome: .failure("no answer in time")))
     }
   }

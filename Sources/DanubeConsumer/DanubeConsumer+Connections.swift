@@ -34,7 +34,8 @@ extension DanubeConsumer {
     let id = connections.insert(
       ConsumerConnection(
         broker: broker, address: address,
-        session: ClientSession(options: options, methods: methods), deadline: deadline))
+        session: ClientSession(options: options, methods: methods), deadline: deadline,
+        pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
     brokers[broker].connection = id
     operations.append(.connect(address), token: token(.connect, id))
   }
@@ -59,7 +60,7 @@ extension DanubeConsumer {
       return
     }
     connections[id].phase = .open(descriptor)
-    connections[id].quietSince = now
+    connections[id].keepalive.heard(at: now)
     operations.append(.receive(descriptor), token: token(.receive, id))
   }
 
@@ -71,8 +72,7 @@ extension DanubeConsumer {
   }
 
   mutating func received(_ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue) {
-    connections[id].quietSince = now
-    connections[id].pingedAt = nil
+    connections[id].keepalive.heard(at: now)
     var isBroken = false
     do throws(GRPCError) {
       try connections[id].session.receive(bytes)
@@ -82,8 +82,12 @@ extension DanubeConsumer {
     // What was complete before the fault still counts.
     while let event = connections[id].session.nextEvent() {
       switch event {
-      case .message(let tag): responseArrived(tag, id)
-      case .completed(let tag, let status): completed(tag, status, id)
+      case .message(let tag):
+        connections[id].keepalive.answered()
+        responseArrived(tag, id)
+      case .completed(let tag, let status):
+        connections[id].keepalive.answered()
+        completed(tag, status, id)
       case .settings: brokers[connections[id].broker].backoff.reset()
       case .goAway, .pong: break
       }
@@ -177,15 +181,12 @@ extension DanubeConsumer {
       // Nothing can be acknowledged here any more.
       return end(id, "the connection takes no more calls", operations: &operations)
     }
-    guard connections[id].isListening, connections[id].session.callsInFlight > 0 else { return }
-    let interval = limits.pingIntervalMilliseconds
-    if let pinged = connections[id].pingedAt {
-      if now >= pinged.advanced(milliseconds: interval) {
-        end(id, "no sign of life", operations: &operations)
-      }
-    } else if now >= connections[id].quietSince.advanced(milliseconds: interval) {
-      connections[id].session.sendPing()
-      connections[id].pingedAt = now
+    guard connections[id].isListening else { return }
+    let hasCalls = connections[id].session.callsInFlight > 0
+    switch connections[id].keepalive.check(at: now, hasCalls: hasCalls) {
+    case .wait: break
+    case .ping: connections[id].session.sendPing()
+    case .lost: end(id, "no sign of life", operations: &operations)
     }
   }
 

@@ -90,8 +90,7 @@ extension DanubeConsumer {
         case .paused = connections[id].receiving
       else { continue }
       connections[id].receiving = .active
-      connections[id].quietSince = now
-      connections[id].pingedAt = nil
+      connections[id].keepalive.heard(at: now)
       operations.append(.receive(descriptor), token: token(.receive, id))
       extendCalls(on: id)
     }

@@ -8,10 +8,7 @@ extension DanubeConsumer {
     var deadline = min(callDeadline, settlementDeadline)
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index) else { continue }
-      let interval = limits.pingIntervalMilliseconds
-      if let next = connections[id].nextDeadline(pingIntervalMilliseconds: interval) {
-        deadline = min(deadline, next)
-      }
+      if let next = connections[id].nextDeadline { deadline = min(deadline, next) }
     }
     if isShuttingDown { return deadline }
     switch discovery {

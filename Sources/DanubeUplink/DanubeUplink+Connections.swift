@@ -27,7 +27,8 @@ extension DanubeUplink {
     let id = connections.insert(
       UplinkConnection(
         broker: broker, address: address,
-        session: ClientSession(options: options, methods: methods), deadline: deadline))
+        session: ClientSession(options: options, methods: methods), deadline: deadline,
+        pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
     operations.append(.connect(address), token: token(.connect, id))
     return id
   }
@@ -43,7 +44,7 @@ extension DanubeUplink {
       return
     }
     connections[id].phase = .open(descriptor)
-    connections[id].quietSince = now
+    connections[id].keepalive.heard(at: now)
     operations.append(.receive(descriptor), token: token(.receive, id))
     metrics.connectionsOpened.add()
     let broker = connections[id].broker
@@ -67,8 +68,7 @@ extension DanubeUplink {
 
   mutating func received(_ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue) {
     metrics.bytesReceived.add(UInt64(bytes.byteCount))
-    connections[id].quietSince = now
-    connections[id].pingedAt = nil
+    connections[id].keepalive.heard(at: now)
     var failure: GRPCError?
     do throws(GRPCError) {
       try connections[id].session.receive(bytes)
@@ -80,8 +80,11 @@ extension DanubeUplink {
       switch event {
       case .message(let tag):
         if !connections[id].isProven { proven(id) }
+        connections[id].keepalive.answered()
         messageArrived(tag, id)
-      case .completed(let tag, let status): completed(tag, status, id)
+      case .completed(let tag, let status):
+        connections[id].keepalive.answered()
+        completed(tag, status, id)
       case .settings, .goAway, .pong: break
       }
     }
@@ -218,15 +221,10 @@ extension DanubeUplink {
     if wantsSuccessor(id), now >= brokers[broker].retryAt {
       brokers[broker].successor = connect(broker, operations: &operations)
     }
-    guard !isQuiet else { return }
-    let interval = limits.pingIntervalMilliseconds
-    if let pinged = connections[id].pingedAt {
-      if now >= pinged.advanced(milliseconds: interval) {
-        end(id, "no sign of life", operations: &operations)
-      }
-    } else if now >= connections[id].quietSince.advanced(milliseconds: interval) {
-      connections[id].session.sendPing()
-      connections[id].pingedAt = now
+    switch connections[id].keepalive.check(at: now, hasCalls: !isQuiet) {
+    case .wait: break
+    case .ping: connections[id].session.sendPing()
+    case .lost: end(id, "no sign of life", operations: &operations)
     }
   }
 

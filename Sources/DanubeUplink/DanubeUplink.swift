@@ -166,10 +166,7 @@ public struct DanubeUplink: ~Copyable {
     }
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index) else { continue }
-      let interval = limits.pingIntervalMilliseconds
-      if let next = connections[id].nextDeadline(pingIntervalMilliseconds: interval) {
-        deadline = min(deadline, next)
-      }
+      if let next = connections[id].nextDeadline { deadline = min(deadline, next) }
       if wantsSuccessor(id) { deadline = min(deadline, brokers[connections[id].broker].retryAt) }
     }
     return deadline

@@ -17,22 +17,23 @@ struct UplinkConnection: ~Copyable {
   var isRetired = false
   /// The peer has answered a call.
   var isProven = false
-  /// There was no sign of life since then, while calls were under way.
-  var quietSince: Instant
+  /// Whether there still is somebody.
+  var keepalive: Keepalive
   /// Bytes of requests given to the session, and how many of them have left.
   private(set) var submittedBytes: UInt64 = 0
   private(set) var departedBytes: UInt64 = 0
   /// When bytes left last.
   private(set) var sentAt: Instant
-  /// A ping waits for its answer since then.
-  var pingedAt: Instant?
 
-  init(broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant) {
+  init(
+    broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant,
+    pingIntervalMilliseconds: Int
+  ) {
     self.broker = broker
     self.address = address
     self.session = session
     phase = .connecting(deadline: deadline)
-    quietSince = deadline
+    keepalive = Keepalive(intervalMilliseconds: pingIntervalMilliseconds, at: deadline)
     sentAt = deadline
   }
 
@@ -44,13 +45,11 @@ struct UplinkConnection: ~Copyable {
   var isConnecting: Bool { phase.isConnecting }
 
   /// When it has to be looked at next; nil when only a completion changes it.
-  func nextDeadline(pingIntervalMilliseconds: Int) -> Instant? {
+  var nextDeadline: Instant? {
     switch phase {
     case .connecting(let deadline): return deadline
     case .abandoned, .closing: return nil
-    case .open:
-      guard session.callsInFlight > 0 else { return nil }
-      return (pingedAt ?? quietSince).advanced(milliseconds: pingIntervalMilliseconds)
+    case .open: return keepalive.deadline(hasCalls: session.callsInFlight > 0)
     }
   }
 
@@ -63,10 +62,7 @@ struct UplinkConnection: ~Copyable {
     outbox.sent(count)
     sentAt = now
     departedBytes = min(departedBytes &+ UInt64(count), submittedBytes)
-    if !outbox.isEmpty || session.hasOutput {
-      quietSince = now
-      pingedAt = nil
-    }
+    if !outbox.isEmpty || session.hasOutput { keepalive.heard(at: now) }
   }
 
   /// The ``departedBytes`` at which a request that is started now has left. Streams take turns, so
@@ -83,9 +79,10 @@ struct UplinkConnection: ~Copyable {
     departedBytes < min(call.sentMark, submittedBytes) && sentAt > call.waitsSince
   }
 
-  /// Ends a call; what has not left of its request never will.
+  /// Ends a call that had no answer in time; what has not left of its request never will.
   mutating func cancel(_ call: Call, tag: UInt64) {
     session.cancelCall(tag: tag)
+    keepalive.doubt()
     let left = min(call.requestBytes, call.sentMark - min(call.sentMark, departedBytes))
     submittedBytes -= min(left, submittedBytes - departedBytes)
   }
@@ -95,7 +92,7 @@ struct UplinkConnection: ~Copyable {
     _ method: DanubeMethod, tag: UInt64, timeoutMilliseconds: Int,
     message: borrowing GrowableBytes, at now: Instant
   ) -> Bool {
-    if session.callsInFlight == 0 { quietSince = now }
+    if session.callsInFlight == 0 { keepalive.callsBegin(at: now) }
     return session.startCall(
       MethodID(method), tag: tag, timeoutMilliseconds: timeoutMilliseconds,
       message: message.bytes)
@@ -108,7 +105,7 @@ struct UplinkConnection: ~Copyable {
     bodyTag: UInt32?, at now: Instant
   ) -> Bool {
     if session.callsInFlight == 0 {
-      quietSince = now
+      keepalive.callsBegin(at: now)
       departedBytes = submittedBytes
     }
     submittedBytes &+= UInt64(head.count + body.count)

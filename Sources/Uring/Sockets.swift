@@ -18,6 +18,16 @@ enum Sockets {
     return fileDescriptor
   }
 
+  /// Lets a connection that we open end after a time in which what we sent was not acknowledged by
+  /// the other host, rather than after the kernel's quarter of an hour.
+  static func setPatience(_ fileDescriptor: Int32) {
+    setOption(
+      fileDescriptor, level: Int32(IPPROTO_TCP), name: TCP_USER_TIMEOUT,
+      value: patienceMilliseconds)
+  }
+
+  private static let patienceMilliseconds: Int32 = 20_000
+
   /// A listening TCP socket and the address it got.
   static func listen(
     on address: SocketAddress, limits: UringLimits

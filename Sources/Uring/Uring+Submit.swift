@@ -67,7 +67,7 @@ extension Uring {
 
   private mutating func connect(to address: SocketAddress, token: Token) {
     let kernelAddress = KernelAddress(address)
-    ring.counters.otherCalls &+= 2
+    ring.counters.otherCalls &+= 3
     let fileDescriptor: Int32
     do throws(IOError) {
       fileDescriptor = try Sockets.open(family: kernelAddress.family, limits: limits)
@@ -78,6 +78,7 @@ extension Uring {
       Sockets.close(fileDescriptor)
       return hold(.connectFailed(IOError(.resourcesExhausted)), token: token)
     }
+    Sockets.setPatience(fileDescriptor)
     let userData = begin(.connect, on: place, token: token)
     ring.connect(fileDescriptor, to: kernelAddress, userData: userData)
   }
