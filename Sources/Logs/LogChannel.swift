@@ -10,7 +10,8 @@ public struct LogChannel: ~Copyable {
   public var source: LogSource
 
   /// A channel for `capacity` lines, a power of two, of 512 bytes each. What it lets through:
-  /// levels from `threshold` on, and one line of an event within `repeatIntervalMilliseconds`.
+  /// levels from `threshold` on, and one line of an event and message within
+  /// `repeatIntervalMilliseconds`.
   public init(
     threshold: LogThreshold, capacity: Int = 256, repeatIntervalMilliseconds: UInt64 = 10_000
   ) {

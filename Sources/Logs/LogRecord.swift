@@ -19,7 +19,7 @@ struct LogRecord: BitwiseCopyable, Sendable {
   var unixMilliseconds: UInt64
   var event: StaticString
   var message: StaticString
-  /// Lines of this event that were left out before this one.
+  /// Lines of this event and message that were left out before this one.
   var suppressedCount: UInt32
   private(set) var used: UInt16 = 0
   var level: LogLevel

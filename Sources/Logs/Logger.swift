@@ -6,7 +6,8 @@ import Rings
 public struct Logger: ~Copyable, Sendable {
   /// Whether repeated lines of an event are limited.
   public enum Repeats: UInt8, Sendable {
-    /// One line within an interval; the next one says how many were left out.
+    /// One line with the same message within an interval; the next one says how many were left
+    /// out.
     case limited
     /// Every line, for what happens a known number of times.
     case all
@@ -42,7 +43,8 @@ public struct Logger: ~Copyable, Sendable {
     guard isEnabled(level) else { return }
     var suppressedCount: UInt32 = 0
     if repeats == .limited {
-      guard let count = limit.admit(event, level: level, at: unixMilliseconds) else { return }
+      let admitted = limit.admit(event, message, level: level, at: unixMilliseconds)
+      guard let count = admitted else { return }
       suppressedCount = count
     }
     var line = LogFields(
@@ -57,10 +59,14 @@ public struct Logger: ~Copyable, Sendable {
   /// called once a turn; it costs one comparison when nothing was left out.
   public mutating func advance(to unixMilliseconds: UInt64) {
     while let entry = limit.takeSettled(at: unixMilliseconds) {
-      push(
-        LogRecord(
+      var line = LogFields(
+        record: LogRecord(
           unixMilliseconds: unixMilliseconds, level: entry.level, event: entry.event,
           message: "more of the same", suppressedCount: entry.suppressedCount))
+      if entry.message.utf8CodeUnitCount > 0 {
+        entry.message.withBytes { line.add("of", $0) }
+      }
+      push(line.record)
     }
   }
 

@@ -1,16 +1,18 @@
-/// Lets one line of an event through within an interval and counts the others.
+/// Lets one line of an event with the same message through within an interval and counts the
+/// others. The message belongs to it: a flood of one fault must not hide the first of another.
 struct RepeatLimit {
-  /// What is known of an event.
+  /// What is known of an event with a message.
   struct Entry {
     let hash: UInt64
     let event: StaticString
+    let message: StaticString
     var level: LogLevel
     /// When a line was let through last, Unix milliseconds.
     var passedAt: UInt64
     var suppressedCount: UInt32
   }
 
-  static let capacity = 64
+  static let capacity = 128
 
   let intervalMilliseconds: UInt64
   private var entries: [Entry] = []
@@ -21,15 +23,16 @@ struct RepeatLimit {
     entries.reserveCapacity(Self.capacity)
   }
 
-  /// Whether a line may pass: then how many of its event were left out before it; else nil.
+  /// Whether a line may pass: then how many of its kind were left out before it; else nil.
   mutating func admit(
-    _ event: StaticString, level: LogLevel, at unixMilliseconds: UInt64
+    _ event: StaticString, _ message: StaticString, level: LogLevel, at unixMilliseconds: UInt64
   ) -> UInt32? {
-    let hash = event.textHash
+    let hash = event.textHash(followedBy: message)
     guard let index = entries.firstIndex(where: { $0.hash == hash }) else {
       insert(
         Entry(
-          hash: hash, event: event, level: level, passedAt: unixMilliseconds, suppressedCount: 0))
+          hash: hash, event: event, message: message, level: level, passedAt: unixMilliseconds,
+          suppressedCount: 0))
       return 0
     }
     if isQuiet(entries[index], at: unixMilliseconds) {
@@ -67,8 +70,8 @@ struct RepeatLimit {
     entries[index].level = level
   }
 
-  /// Events are literals of the program, so the table hardly ever fills; then the one that was
-  /// heard of longest ago goes, if there is one, of which nothing has still to be told.
+  /// Events and messages are literals of the program, so the table hardly ever fills; then the one
+  /// that was heard of longest ago goes, if there is one, of which nothing has still to be told.
   private mutating func insert(_ entry: Entry) {
     if entries.count == Self.capacity,
       let oldest = entries.indices.min(by: { left, right in

@@ -8,13 +8,13 @@ extension StaticString {
     return unsafe body(buffer.bytes)
   }
 
-  /// A hash of the text: equal literals in different places have equal hashes.
-  var textHash: UInt64 {
-    withBytes { bytes in
-      var hash = FNV1a()
-      hash.combine(bytes)
-      return hash.value
-    }
+  /// A hash of two texts: equal literals in different places have equal hashes.
+  func textHash(followedBy other: StaticString) -> UInt64 {
+    var hash = FNV1a()
+    withBytes { hash.combine($0) }
+    (":" as StaticString).withBytes { hash.combine($0) }
+    other.withBytes { hash.combine($0) }
+    return hash.value
   }
 }
 

@@ -78,6 +78,26 @@ extension EndToEnd {
       }
     }
 
+    @Test("Why a device of 3.1.1 was closed is in the log, whatever came just before")
+    func whyClosed() throws {
+      let gateway = try GatewayProcess()
+      for _ in 0..<3 {
+        let socket = try RawSocket(port: gateway.mqttPort)
+        socket.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+        _ = try socket.receiveToEnd()
+      }
+      let devices = try MQTTPeer(port: gateway.mqttPort)
+      try devices.connect(["device"], version: 4)
+      try devices.peer.send(["do": "subscribe", "client": "device", "topic": "#"])
+      try devices.peer.expect("subscribed")
+      try devices.publish("device", "sensors/a/temperature", "twice", qos: 2)
+      try devices.peer.expect("disconnected")
+      try Deadline().wait(for: "a line about QoS 2") {
+        gateway.process.errorOutput.contains("QoS 2") ? () : nil
+      }
+      #expect(gateway.process.errorOutput.contains("mqtt.protocol_error"))
+    }
+
     @Test("More unanswered messages than Receive Maximum end the connection with 0x93")
     func receiveMaximum() throws {
       let broker = try PlayedBroker { _, _ in .hold }

@@ -43,6 +43,23 @@ struct LogFlowTests {
     )
   }
 
+  @Test("A flood of one message does not hide another one of the same event")
+  func messages() {
+    var lines = Lines()
+    for time: UInt64 in 100..<150 {
+      lines.channel.logger.log(.warning, "a", at: time, message: "garbage")
+    }
+    for _ in 0..<2 { lines.channel.logger.log(.warning, "a", at: 150, message: "QoS 2") }
+    lines.channel.logger.advance(to: 1_200)
+    let text = lines.take()
+    #expect(
+      text.split(separator: "\n").map { $0.dropFirst(25) } == [
+        "warn  a: garbage", "warn  a: QoS 2",
+        "warn  a: more of the same of=garbage suppressed=49",
+        "warn  a: more of the same of=\"QoS 2\" suppressed=1",
+      ])
+  }
+
   @Test("What was left out is told when its interval is over, also without another line")
   func settled() {
     var lines = Lines()
@@ -77,21 +94,21 @@ struct LogFlowTests {
   func manyEvents() {
     var limit = RepeatLimit(intervalMilliseconds: 1_000)
     let events: [StaticString] = [
-      "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "b0", "b1", "b2", "b3", "b4", "b5", "b6",
-      "b7", "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "d0", "d1", "d2", "d3", "d4", "d5",
-      "d6", "d7", "e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "f0", "f1", "f2", "f3", "f4",
-      "f5", "f6", "f7", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "h0", "h1", "h2", "h3",
-      "h4", "h5", "h6", "h7", "i0",
+      "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l",
     ]
-    for (index, event) in events.enumerated() {
-      #expect(limit.admit(event, level: .info, at: UInt64(index)) == 0)
-      #expect(limit.admit(event, level: .info, at: UInt64(index)) == nil)
+    let kinds = events.flatMap { event in events.map { (event: event, message: $0) } }
+      .prefix(RepeatLimit.capacity + 1)
+    for (index, kind) in kinds.enumerated() {
+      let (event, message) = kind
+      #expect(limit.admit(event, message, level: .info, at: UInt64(index)) == 0)
+      #expect(limit.admit(event, message, level: .info, at: UInt64(index)) == nil)
     }
-    #expect(limit.admit("a0", level: .info, at: 70) == 0)
-    #expect(limit.admit("i0", level: .info, at: 70) == nil)
+    #expect(limit.admit("a", "a", level: .info, at: 150) == 0)
+    let (event, message) = kinds[RepeatLimit.capacity]
+    #expect(limit.admit(event, message, level: .info, at: 150) == nil)
     var settled = 0
     while limit.takeSettled(at: 10_000) != nil { settled += 1 }
-    #expect(settled == 63)
+    #expect(settled == RepeatLimit.capacity - 1)
   }
 
   @Test("A full ring loses lines, counts them and tells")
