@@ -188,13 +188,13 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func followStage(at now: Instant) {
-    guard gateway.control.stage == .stopping,
+    guard gateway.control.stage == .stopping, let plan = gateway.control.stopPlan,
       gateway.control.state(of: .delivery) == .running
     else { return }
     if !isStopping {
       isStopping = true
       delivery.beginStop(at: now, operations: &operations)
-      stopDeadline = now.advanced(milliseconds: LoopOwner.leaveMilliseconds)
+      stopDeadline = plan.closesUntil
     }
     guard delivery.isStopped || now >= stopDeadline else { return }
     stopDeadline = .distantFuture

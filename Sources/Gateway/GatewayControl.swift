@@ -46,13 +46,19 @@ public final class GatewayControl: Sendable {
     public let address: SocketAddress
   }
 
+  private struct Shared {
+    var startError: String?
+    var listening: [Listening] = []
+    var stopPlan: StopPlan?
+  }
+
   private let stageStorage = Atomic<Stage>(.running)
   private let ingestState = Atomic<LoopState>(.starting)
   private let deliveryState = Atomic<LoopState>(.starting)
   private let ingestBell = Atomic<Int32>(-1)
   private let deliveryBell = Atomic<Int32>(-1)
   private let mainBell = Atomic<Int32>(-1)
-  private let shared = Mutex<(startError: String?, listening: [Listening])>((nil, []))
+  private let shared = Mutex<Shared>(Shared())
 
   /// The control of a gateway that has not started.
   public init() {}
@@ -64,6 +70,18 @@ public final class GatewayControl: Sendable {
   public func advance(to stage: Stage) {
     // Pairs with the acquire in `stage`.
     if stage.rawValue > self.stage.rawValue { stageStorage.store(stage, ordering: .releasing) }
+  }
+
+  /// How long the end may take; nil until it is decided, which is before the stage goes forward.
+  public var stopPlan: StopPlan? { shared.withLock { $0.stopPlan } }
+
+  /// Decides how long the end may take, once: what was decided first is returned and stays.
+  public func decide(_ plan: StopPlan) -> StopPlan {
+    shared.withLock { shared in
+      let decided = shared.stopPlan ?? plan
+      shared.stopPlan = decided
+      return decided
+    }
   }
 
   /// How far a loop is; the main part has no state.

@@ -121,11 +121,10 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func followStage(at now: Instant) {
-    guard gateway.control.stage != .running else { return }
+    guard gateway.control.stage != .running, let plan = gateway.control.stopPlan else { return }
     if drainDeadline == .distantFuture, !hasLeft {
       ingest.beginShutdown(at: now, operations: &operations)
-      let limit = gateway.configuration.gateway.shutdownSeconds * 1_000
-      drainDeadline = now.advanced(milliseconds: max(limit - LoopOwner.leaveMilliseconds, 0))
+      drainDeadline = plan.drainsUntil
     }
     if !hasLeft, now >= drainDeadline {
       // Not everything got safe in time: those devices learn that we go, and send it again
@@ -133,7 +132,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
       hasLeft = true
       ingest.disconnectAll(at: now, operations: &operations)
       drainDeadline = .distantFuture
-      leaveDeadline = now.advanced(milliseconds: LoopOwner.leaveMilliseconds)
+      leaveDeadline = plan.leavesUntil
     }
     let isDrained = ingest.isDrained || now >= leaveDeadline
     if isDrained, gateway.control.state(of: .ingest) == .running {

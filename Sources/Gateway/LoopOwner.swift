@@ -15,7 +15,7 @@ enum LoopOwner {
   static let progressLimit = 1_024
   /// Batches taken in one turn.
   static let batchLimit = 256
-  /// At the end devices get so long to read why, milliseconds.
+  /// At the end devices get so long to read why, milliseconds; less when there is not the time.
   static let leaveMilliseconds = 500
 }
 

@@ -12,7 +12,9 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var admin: AdminServer
   private var operations = OperationQueue()
   private let gateway: Gateway
-  private var forcedEnd = Instant.distantFuture
+  private static var failedLimitMilliseconds: Int { 2_000 }
+
+  private var plan: StopPlan?
 
   /// The token that a port's owner gives to whatever asks the gateway to stop, such as a signal.
   public static var stopToken: Token { Token(owner: LoopOwner.main, verb: 1) }
@@ -43,7 +45,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
 
   /// Whether both loops have ended, or had to be left behind.
   public var isFinished: Bool {
-    gateway.control.stage == .stopping && (isOver || port.now >= forcedEnd)
+    gateway.control.stage == .stopping && (isOver || port.now >= plan?.endsAt ?? .distantFuture)
   }
 
   /// The time by the port's clock and the time of day, for whoever writes the log.
@@ -56,7 +58,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   ) {
     port.submit(&operations)
     let latest = port.now.advanced(milliseconds: milliseconds)
-    port.wait(until: min(min(admin.nextDeadline, forcedEnd), latest))
+    port.wait(until: min(min(admin.nextDeadline, stopDeadline), latest))
     let now = port.now
     while let completion = port.next() {
       if completion.token.owner == LoopOwner.admin {
@@ -76,9 +78,15 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
     guard gateway.control.stage == .running else { return }
     let limit = gateway.configuration.gateway.shutdownSeconds * 1_000
     // A loop that is stuck does not keep the process: what was not answered is the devices' still.
-    forcedEnd = now.advanced(milliseconds: limit + 2 * LoopOwner.leaveMilliseconds)
+    plan = gateway.control.decide(StopPlan(at: now, limitMilliseconds: limit))
     gateway.control.advance(to: .draining)
     ring()
+  }
+
+  /// When the end goes on, even if nobody says so.
+  private var stopDeadline: Instant {
+    guard let plan else { return .distantFuture }
+    return gateway.control.stage == .draining ? plan.leavesUntil : plan.endsAt
   }
 
   /// Wakes both loops, as something that happened does.
@@ -89,13 +97,15 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
     let delivery = gateway.control.state(of: .delivery)
     if ingest == .failed || delivery == .failed {
       if gateway.control.stage != .stopping {
+        plan = gateway.control.decide(
+          StopPlan(at: now, limitMilliseconds: Self.failedLimitMilliseconds))
         gateway.control.advance(to: .stopping)
-        forcedEnd = now.advanced(milliseconds: 2_000)
         ring()
       }
-    } else if gateway.control.stage == .draining, ingest == .drained || now >= forcedEnd {
+    } else if gateway.control.stage == .draining, let plan,
+      ingest == .drained || now >= plan.leavesUntil
+    {
       gateway.control.advance(to: .stopping)
-      forcedEnd = now.advanced(milliseconds: 2_000)
       ring()
     }
   }

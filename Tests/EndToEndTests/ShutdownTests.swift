@@ -75,7 +75,8 @@ extension EndToEnd {
       let end = try gateway.process.wait()
       let duration = ContinuousClock.now - start
       #expect(end == .exited(0))
-      #expect(duration < .seconds(6), "\(duration)")
+      // The simulation holds the limit to the millisecond; this machine may be busy.
+      #expect(duration < .seconds(4), "\(duration)")
       let event = try devices.peer.nextEvent()
       #expect(event.event == "disconnected")
       #expect(event.reason == 0x8b)

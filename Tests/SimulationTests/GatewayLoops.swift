@@ -39,9 +39,11 @@ final class DeliveryNode: SimulatedLoop {
 /// The main loop of a gateway as a loop of the simulation.
 final class MainNode: SimulatedLoop {
   let portID: NodeID
+  private let world: SimulatedWorld
   private var loop: MainLoop<SimulatedPort>
 
   init(_ world: SimulatedWorld, host: UInt32, gateway: Gateway) throws {
+    self.world = world
     let port = world.makePort(
       host: host, limits: SimulatedPortLimits(receiveBufferCount: 4, receiveBufferBytes: 512))
     portID = port.id
@@ -53,5 +55,8 @@ final class MainNode: SimulatedLoop {
   func turn() { loop.turn() }
 
   /// As SIGTERM does.
-  func beginStop() { loop.beginStop(at: loop.clock.now) }
+  func beginStop() {
+    world.readClocks(for: portID)
+    loop.beginStop(at: loop.clock.now)
+  }
 }

@@ -206,10 +206,12 @@ struct GatewayScenarioTests {
     #expect(scene.oracle.acceptedCount == scene.oracle.answeredCount)
   }
 
-  @Test("A stop while the broker is away ends within its limit and answers nothing")
-  func stopWithoutBroker() throws {
+  @Test(
+    "A stop while the broker is away ends within its limit and answers nothing",
+    arguments: [1, 2, 5])
+  func stopWithoutBroker(seconds: Int) throws {
     var configuration = GatewayScene.configuration()
-    configuration.gateway.shutdownSeconds = 3
+    configuration.gateway.shutdownSeconds = seconds
     let scene = try GatewayScene(seed: 12, configuration: configuration)
     scene.world.refuseConnects(to: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
     for (device, version) in [ProtocolVersion.v5, .v3_1_1].enumerated() {
@@ -219,11 +221,26 @@ struct GatewayScenarioTests {
     scene.run(milliseconds: 2_000)
     for device in scene.devices { device.staysAway = true }
     scene.main.beginStop()
-    let isOver = scene.run(milliseconds: 5_000) { scene.stoppedLoops == 3 }
+    let isOver = scene.run(milliseconds: seconds * 1_000) { scene.stoppedLoops == 3 }
     #expect(isOver, "the loops go on")
     scene.run(milliseconds: 1_000)
     #expect(scene.oracle.answeredCount == 0 && scene.violations.isEmpty)
     #expect(scene.devices[0].disconnectReasons == [0x8b])
     #expect(scene.devices.allSatisfy { $0.isAway })
+  }
+
+  @Test("A loop that is stuck does not keep the process beyond the limit")
+  func stopWhileStuck() throws {
+    var configuration = GatewayScene.configuration()
+    configuration.gateway.shutdownSeconds = 2
+    let scene = try GatewayScene(seed: 13, configuration: configuration)
+    scene.run(milliseconds: 1_000)
+    scene.driver.remove(scene.ingest.portID)
+    scene.main.beginStop()
+    #expect(scene.run(milliseconds: 1_900) { scene.main.isFinished } == false)
+    // The way to Danube was closed in order all the same.
+    #expect(scene.gateway.control.state(of: .delivery) == .stopped)
+    // At the limit, and after the turn that sees it.
+    #expect(scene.run(milliseconds: 101) { scene.main.isFinished })
   }
 }

@@ -125,7 +125,7 @@ public final class SimulatedWorld {
   }
 
   /// A port's wait is over, and it reads the clocks.
-  func readClocks(for id: NodeID) {
+  public func readClocks(for id: NodeID) {
     nodes[id.rawValue].waitedNanoseconds += now.nanoseconds(since: nodes[id.rawValue].now)
     nodes[id.rawValue].now = now
     nodes[id.rawValue].unixMilliseconds = unixMilliseconds
