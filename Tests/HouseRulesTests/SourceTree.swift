@@ -60,8 +60,9 @@ enum SourceTree {
         continue
       }
       var isFolder: ObjCBool = false
-      FileManager.default.fileExists(atPath: root + "/" + path, isDirectory: &isFolder)
-      if !isFolder.boolValue { found.append(path) }
+      let exists = FileManager.default.fileExists(
+        atPath: root + "/" + path, isDirectory: &isFolder)
+      if exists, !isFolder.boolValue { found.append(path) }
     }
     return found
   }
