@@ -1,4 +1,5 @@
 import Simulator
+import Synchronization
 import Testing
 
 @Suite("The whole gateway amid network trouble")
@@ -9,24 +10,31 @@ struct GatewaySeedTests {
   func seeds(shard: Int) throws {
     for seed in Seeds.seeds(ofShard: shard) {
       let start = ContinuousClock.now
-      let violations = try HostileGateway(seed: seed).run()
+      let gateway = try HostileGateway(seed: seed)
+      let violations = gateway.run()
+      Self.coverage.withLock { $0.tally.merge(gateway.coverage, uniquingKeysWith: +) }
       if Seeds.isVerbose { print("seed \(seed) took \(ContinuousClock.now - start)") }
       #expect(violations.isEmpty, "seed \(seed): \(violations.joined(separator: "; "))")
     }
+    Self.checkCoverage()
   }
 
-  @Test("The seeds meet every kind of trouble", .timeLimit(.minutes(1)))
-  func coverage() throws {
-    var tally: [String: Int] = [:]
-    for seed in Seeds.first..<Seeds.first + 24 {
-      let gateway = try HostileGateway(seed: seed)
-      _ = gateway.run()
-      for (name, count) in gateway.coverage { tally[name, default: 0] += count }
+  /// How often all shards together met which kind of trouble.
+  private static let coverage = Mutex<(tally: [String: Int], shardsDone: Int)>(([:], 0))
+
+  /// The last shard looks whether every kind of trouble happened, the rare ones too: a check whose
+  /// case never comes cannot fail.
+  private static func checkCoverage() {
+    let (tally, shardsDone) = coverage.withLock { coverage in
+      coverage.shardsDone += 1
+      return coverage
     }
-    let rare = ["full memory", "keep alive", "refused", "502", "503"]
-    let missing = tally.filter { $0.value == 0 && !rare.contains($0.key) }.map(\.key)
-    #expect(missing.isEmpty, "never: \(missing.sorted()); \(tally)")
+    guard shardsDone == Seeds.shards else { return }
     if Seeds.isVerbose { print(tally.sorted { $0.key < $1.key }) }
+    // A few seeds by hand need not meet everything.
+    guard Seeds.count >= 160 else { return }
+    let missing = tally.filter { $0.value == 0 }.keys.sorted()
+    #expect(!tally.isEmpty && missing.isEmpty, "never: \(missing); \(tally)")
   }
 
   @Test("A seed gives the same run twice", .timeLimit(.minutes(1)))
