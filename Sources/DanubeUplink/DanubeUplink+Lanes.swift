@@ -235,6 +235,7 @@ extension DanubeUplink {
     lanes[lane].head = Array(copying: scratch.bytes)
     lanes[lane].brokerURL = []
     lanes[lane].epoch &+= 1
+    lanes[lane].unansweredSince = nil
     lanes[lane].isBlocked = false
     lanes[lane].lastError = UplinkError()
     setPhase(.ready(broker: broker), of: lane)

@@ -70,10 +70,31 @@ extension DanubeUplink {
     }
   }
 
-  /// No lane takes the whole window: a topic that the broker lets hang must not stop the others.
-  private var laneCallLimit: Int {
-    let window = limits.maximumCallsInFlight
-    return lanes.count == 1 ? window : max(window - window / 4, 1)
+  /// A lane without an answer for so long counts as one that the broker lets hang.
+  private static var hangingMilliseconds: Int { 1_000 }
+
+  private enum Share {
+    case call
+    /// One of its own calls has to end first.
+    case own
+    /// Others' calls have to end first.
+    case others
+  }
+
+  /// Whether a lane may start one more call. Topics that the broker lets hang must not stop the
+  /// others: a lane holds at most three times what it leaves free, which is three quarters of the
+  /// window for one, and of any number of lanes that fill their share the next one still finds
+  /// something. A lane that has had no answer yet begins with a few, and lanes that are known to
+  /// hang leave a quarter to those that are not.
+  private mutating func share(of lane: Int, on id: SlotID) -> Share {
+    if lanes.count == 1 { return .call }
+    let free = connections[id].session.freeCallCount
+    let window = connections[id].session.callLimit
+    let isHanging = lanes[lane].isHanging(at: now, afterMilliseconds: Self.hangingMilliseconds)
+    let limit = lanes[lane].isTrusted ? 3 * free : min(max(window / 64, 1), 3 * free)
+    guard lanes[lane].callsInFlight < limit else { return .own }
+    guard isHanging, free <= window / 4 else { return .call }
+    return lanes[lane].callsInFlight > 0 ? .own : .others
   }
 
   private mutating func sendSome(_ lane: Int) -> Turn {
@@ -81,12 +102,17 @@ extension DanubeUplink {
       connections[id].isOpen
     else { return .done }
     for _ in 0..<Self.callsInARow {
-      guard let record = lanes[lane].sendable.first,
-        lanes[lane].callsInFlight < laneCallLimit
-      else { return .done }
-      guard connections[id].session.canStartCall, startSend(record, lane, id) else { return .full }
+      guard let record = lanes[lane].sendable.first else { return .done }
+      guard connections[id].session.canStartCall else { return .full }
+      switch share(of: lane, on: id) {
+      case .call: break
+      case .own: return .done
+      case .others: return .full
+      }
+      guard startSend(record, lane, id) else { return .full }
       lanes[lane].sendable.removeFirst(in: store)
       lanes[lane].callsInFlight += 1
+      if lanes[lane].unansweredSince == nil { lanes[lane].unansweredSince = now }
       sendsInFlight += 1
     }
     return .more
@@ -145,6 +171,7 @@ extension DanubeUplink {
     guard let call = calls[tag], call.connection == id else { return }
     let text = status == .ok ? [] : connections[id].statusText
     finish(call, tag, status, text)
+    if call.kind == .send { lanes[call.lane].answered(at: now) }
   }
 
   private mutating func finish(

@@ -22,6 +22,11 @@ struct LaneState {
   var keys: KeyTable
   var sendable = RecordQueue()
   var callsInFlight = 0
+  /// Records were sent since then, and the broker has answered none of them; nil while it owes
+  /// nothing.
+  var unansweredSince: Instant?
+  /// The broker has answered a record, and was not found to let the topic hang since then.
+  private(set) var isTrusted = false
   /// Whether it is in the queue of lanes that may send.
   var isQueued = false
 
@@ -29,6 +34,21 @@ struct LaneState {
     self.lane = lane
     self.backoff = backoff
     self.keys = keys
+  }
+
+  /// Whether the broker lets the topic hang, as far as is known; then it is not trusted any more.
+  mutating func isHanging(at now: Instant, afterMilliseconds limit: Int) -> Bool {
+    guard let unansweredSince, now >= unansweredSince.advanced(milliseconds: limit) else {
+      return false
+    }
+    isTrusted = false
+    return true
+  }
+
+  /// The broker answered a call, which is in flight no more.
+  mutating func answered(at now: Instant) {
+    unansweredSince = callsInFlight > 0 ? now : nil
+    isTrusted = true
   }
 
   /// The broker it is bound to, from CreateProducer on.

@@ -65,6 +65,12 @@ public struct ClientSession: ~Copyable {
 
   // MARK: State
 
+  /// How many calls may be under way at a time: the own limit or the server's, whichever is less.
+  public var callLimit: Int { unsafe state.pointee.callLimit }
+
+  /// How many calls ``startCall(_:tag:timeoutMilliseconds:message:)`` would take now.
+  public var freeCallCount: Int { unsafe state.pointee.freeCallCount }
+
   /// Whether a call may start now: below the own and the server's limit (100 until the server told
   /// its own), the server takes calls, and stream ids are left.
   public var canStartCall: Bool { unsafe state.pointee.canStartCall }

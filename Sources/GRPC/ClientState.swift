@@ -39,10 +39,15 @@ struct ClientState: ~Copyable {
 
   var isDraining: Bool { hasGoAway || streamIDsLeft == 0 || connection.failure != nil }
 
-  var canStartCall: Bool {
-    calls.count - freeSlots.count < min(options.maximumConcurrentCalls, peerConcurrentLimit)
-      && !isDraining
+  /// The own limit on calls or the peer's, whichever is less.
+  var callLimit: Int { min(options.maximumConcurrentCalls, peerConcurrentLimit) }
+
+  /// Calls that may be started now.
+  var freeCallCount: Int {
+    isDraining ? 0 : max(callLimit - (calls.count - freeSlots.count), 0)
   }
+
+  var canStartCall: Bool { freeCallCount > 0 }
 
   /// A slot for a call with the message that was queued; the stream follows.
   mutating func takeSlot(tag: UInt64, request: SendQueue) -> Int {
