@@ -9,6 +9,7 @@ extension DanubeUplink {
   /// Opens a connection to a broker; false, and a back-off, when there is no room or no address.
   mutating func connect(_ broker: Int, operations: inout OperationQueue) -> SlotID? {
     guard let address = brokers[broker].addresses.current, !connections.isFull else {
+      if connections.isFull { noteFull(broker) }
       brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
       return nil
     }
@@ -31,6 +32,14 @@ extension DanubeUplink {
         pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
     operations.append(.connect(address), token: token(.connect, id))
     return id
+  }
+
+  /// All places are taken; the next ones are those of brokers that topics leave.
+  private mutating func noteFull(_ broker: Int) {
+    lastError = UplinkError(
+      .connect,
+      "\(brokers[broker].authority): there are \(limits.maximumConnections) connections to brokers, "
+        + "which is the limit")
   }
 
   // MARK: Completions

@@ -50,6 +50,27 @@ struct LaneLifeTests {
     #expect(owner.accepted.map(\.brokerAddress) == ["http://10.0.0.101:6650"])
   }
 
+  @Test("A broker for which there is no connection left is named", .timeLimit(.minutes(1)))
+  func connectionLimit() throws {
+    var limits = UplinkLimits.quick
+    limits.maximumConnections = 2
+    let scene = try Scene(topics: ["/default/a", "/default/b"], limits: limits)
+    let owners = try [Self.secondHost, Self.secondHost + 1].map {
+      try ScriptedBroker(scene.world, host: $0)
+    }
+    for owner in owners { scene.driver.add(owner) }
+    scene.broker.onLookup = { topic in
+      let url = owners[topic == "/default/a" ? 0 : 1].advertisedURL
+      return .at(connectURL: url, brokerURL: url, type: .redirect)
+    }
+    scene.driver.run(milliseconds: 2_000)
+    #expect(scene.loop.status.readyLaneCount == 1)
+    #expect(
+      scene.loop.status.lastError.hasSuffix(
+        ":6650: there are 2 connections to brokers, which is the limit"))
+    #expect(owners.map(\.connectionCount).reduce(0, +) == 1)
+  }
+
   @Test(
     "An advertised 0.0.0.0 or [::], or no address at all, is the host we reached",
     .timeLimit(.minutes(1)), arguments: ["http://0.0.0.0:6650", "http://[::]:6650", ""])
