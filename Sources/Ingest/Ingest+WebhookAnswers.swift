@@ -21,8 +21,10 @@ extension Ingest {
 
   /// Answers the request at hand, and takes no further one.
   mutating func endRequests(
-    _ id: SlotID, _ outcome: WebhookOutcome, at now: Instant, operations: inout OperationQueue
+    _ id: SlotID, _ outcome: WebhookOutcome, for reason: WebhookMetrics.DisconnectReason,
+    at now: Instant, operations: inout OperationQueue
   ) {
+    metrics.webhooks.disconnects(reason).add(1)
     finishWebhook(id)
     if connections[id].answers.isFull {
       // No place for another answer; the last one says that the connection ends.

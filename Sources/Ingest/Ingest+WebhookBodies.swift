@@ -114,7 +114,7 @@ extension Ingest {
       connections[id].webhook.decoder = BodyDecoder(framing: head.framing, maximumBytes: limit)
       return
     }
-    endRequests(id, outcome, at: now, operations: &operations)
+    endRequests(id, outcome, for: .badRequest, at: now, operations: &operations)
   }
 
   /// Passes over bytes of a body that nobody needs.
@@ -129,7 +129,7 @@ extension Ingest {
         offset += try decoder.decode(bytes.extracting(droppingFirst: offset)).consumed
       }
     } catch {
-      endRequests(id, outcome, at: now, operations: &operations)
+      endRequests(id, outcome, for: .badRequest, at: now, operations: &operations)
       return bytes.byteCount
     }
     connections[id].webhook.decoder = decoder

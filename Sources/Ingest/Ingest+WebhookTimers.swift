@@ -46,7 +46,7 @@ extension Ingest {
       note(
         .badRequest, "a request held memory that others waited for, and hardly came in",
         peer: connections[id].peer, subject: "")
-      endRequests(id, .tooSlow, at: now, operations: &operations)
+      endRequests(id, .tooSlow, for: .inputMemory, at: now, operations: &operations)
       return
     }
     connections[id].webhook.bytesWhenLooked = count
@@ -98,7 +98,7 @@ extension Ingest {
       if connections[id].isWaiting {
         waitIsOver(id, at: now, operations: &operations)
       } else {
-        close(id, operations: &operations)
+        close(id, for: .unreadAnswers, operations: &operations)
       }
     } else if holdDeadline(id) <= now {
       checkHold(id, at: now, operations: &operations)
@@ -106,11 +106,11 @@ extension Ingest {
       let isEmptyLine =
         connections[id].webhook.stage == .head && !connections[id].webhook.scanner.isInHead
       if isEmptyLine {
-        close(id, operations: &operations)
+        close(id, for: .requestTimeout, operations: &operations)
       } else {
         note(
           .badRequest, WebhookOutcome.tooSlow.text, peer: connections[id].peer, subject: "")
-        endRequests(id, .tooSlow, at: now, operations: &operations)
+        endRequests(id, .tooSlow, for: .requestTimeout, at: now, operations: &operations)
       }
     } else if answerDeadline(id) <= now {
       let oldest = connections[id].answers.nextSequence &- UInt32(connections[id].answers.count)
@@ -119,10 +119,19 @@ extension Ingest {
       sendWebhookAnswers(id, at: now, operations: &operations)
       if connections.contains(id) { leaveIfEnded(id, at: now, operations: &operations) }
     } else if idleDeadline(id) <= now {
-      close(id, operations: &operations)
+      let isUnread = !connections[id].outbox.isEmpty
+      close(id, for: isUnread ? .unreadAnswers : .idle, operations: &operations)
     }
     guard connections.contains(id), connections[id].phase == .open else { return }
     scheduleWebhook(id, at: now)
+  }
+
+  /// Closes at once, and counts why.
+  private mutating func close(
+    _ id: SlotID, for reason: WebhookMetrics.DisconnectReason, operations: inout OperationQueue
+  ) {
+    metrics.webhooks.disconnects(reason).add(1)
+    close(id, operations: &operations)
   }
 
   /// There was no memory for as long as a request is to wait.
@@ -131,7 +140,7 @@ extension Ingest {
   ) {
     connections[id].waitsForMemory = false
     if connections[id].waitsForInput {
-      endRequests(id, .noMemory, at: now, operations: &operations)
+      endRequests(id, .noMemory, for: .inputMemory, at: now, operations: &operations)
     } else {
       resume(id, at: now, operations: &operations)
     }
@@ -193,10 +202,11 @@ extension Ingest {
     let hasRequest = connections[id].webhook.requestStarted != nil || hasWebhookInput(id)
     if connections[id].webhook.stage != .finished {
       if hasRequest {
-        endRequests(id, .shuttingDown, at: now, operations: &operations)
+        endRequests(id, .shuttingDown, for: .shutdown, at: now, operations: &operations)
       } else {
         finishWebhook(id)
         connections[id].webhook.replies.endAfterNewest()
+        metrics.webhooks.disconnects(.shutdown).add(1)
       }
     }
     guard connections.contains(id), connections[id].phase == .open else { return }

@@ -186,7 +186,7 @@ extension Ingest {
     let outcome = WebhookOutcome(error)
     note(.badRequest, outcome.text, peer: connections[id].peer, subject: "\(error)")
     connections[id].webhook.reply = WebhookReply(since: now)
-    endRequests(id, outcome, at: now, operations: &operations)
+    endRequests(id, outcome, for: .badRequest, at: now, operations: &operations)
   }
 
   /// Keeps bytes of the request at hand; without memory for them it is refused.
@@ -194,7 +194,7 @@ extension Ingest {
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) {
     guard makeRoom(id, for: bytes.byteCount) else {
-      endRequests(id, .noMemory, at: now, operations: &operations)
+      endRequests(id, .noMemory, for: .inputMemory, at: now, operations: &operations)
       return
     }
     connections[id].input.append(bytes)
@@ -208,7 +208,7 @@ extension Ingest {
     let needed = connections[id].webhook.backlog.count + bytes.byteCount
     let growth = max(needed - connections[id].webhook.backlog.capacity, 0)
     guard looseBytes + growth <= looseLimit(id) else {
-      endRequests(id, .noMemory, at: now, operations: &operations)
+      endRequests(id, .noMemory, for: .inputMemory, at: now, operations: &operations)
       return
     }
     if growth > 0 { connections[id].webhook.backlog.setCapacity(needed) }

@@ -1,5 +1,6 @@
 import Bytes
 import IOPort
+import Metrics
 import Records
 import Settings
 
@@ -114,4 +115,14 @@ func postChunks(
 ) -> String {
   let body = chunks.map { String($0.utf8.count, radix: 16) + "\r\n\($0)\r\n" }.joined()
   return post(path, fields: ["Transfer-Encoding: chunked"]) + body + "0\r\n\(trailer)\r\n"
+}
+
+extension IngestBench {
+  /// The connections of webhooks that were ended for a reason, where there are some.
+  var disconnects: [WebhookMetrics.DisconnectReason: UInt64] {
+    let all = WebhookMetrics.DisconnectReason.allCases
+    return Dictionary(
+      uniqueKeysWithValues: all.map { ($0, metrics.webhooks.disconnects($0).value) }
+        .filter { $0.1 > 0 })
+  }
 }

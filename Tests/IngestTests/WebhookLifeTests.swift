@@ -57,6 +57,7 @@ struct WebhookLifeTests {
     #expect(!bench.isClosing(used) && bench.statuses(used) == [202])
     bench.pass(milliseconds: 25_001)
     #expect(bench.isClosing(used) && bench.output(used).isEmpty)
+    #expect(bench.disconnects == [.idle: 1, .requestTimeout: 1])
   }
 
   @Test("A record that is not safe in time is answered 504, and later answers stay right")
@@ -91,6 +92,23 @@ struct WebhookLifeTests {
     bench.endReceive(client, IOError(.cancelled))
     for _ in 0..<10 { bench.pass(milliseconds: 5_000) }
     #expect(bench.isClosing(client))
+    #expect(bench.disconnects == [.unreadAnswers: 1])
+  }
+
+  @Test("Connections that the gateway ends are counted by reason")
+  func disconnects() throws {
+    let bench = try IngestBench.webhooks { $0.requestTimeoutSeconds = 10 }
+    bench.send(bench.accept(), "what?\r\n\r\n")
+    #expect(bench.disconnects == [.badRequest: 1])
+    bench.send(bench.accept(), post("/hooks/a", fields: ["Content-Length: 5"]) + "ab")
+    bench.pass(milliseconds: 10_000)
+    #expect(bench.disconnects == [.badRequest: 1, .requestTimeout: 1])
+    // A client that says so itself is no case.
+    bench.send(bench.accept(), post("/none", fields: ["Connection: close", "Content-Length: 0"]))
+    bench.send(bench.accept(), post("/hooks/a", fields: ["Content-Length: 5"]) + "ab")
+    _ = bench.accept()
+    bench.beginShutdown()
+    #expect(bench.disconnects == [.badRequest: 1, .requestTimeout: 1, .shutdown: 2])
   }
 
   @Test("Stopping answers what becomes safe, and says no to what has begun")
