@@ -36,10 +36,8 @@ extension DanubeUplink {
 
   /// All places are taken; the next ones are those of brokers that topics leave.
   private mutating func noteFull(_ broker: Int) {
-    lastError = UplinkError(
-      .connect,
-      "\(brokers[broker].authority): there are \(limits.maximumConnections) connections to brokers, "
-        + "which is the limit")
+    let text = "there are \(limits.maximumConnections) connections to brokers, which is the limit"
+    lastError = UplinkError(.connect, "\(brokers[broker].authority): \(text)")
   }
 
   // MARK: Completions

@@ -147,6 +147,11 @@ public struct ServerSession: ~Copyable {
     return unsafe state.pointee.calls[slot].response.byteCount
   }
 
+  /// Sends a PING. Whoever lives answers it: bytes will be received.
+  public mutating func sendPing() {
+    unsafe nghttp2_submit_ping(state.pointee.connection.session, 0, nil)
+  }
+
   /// Tells the client to start no more calls here (GOAWAY, RFC 9113 §6.8). Calls that arrived are
   /// still answered: the connection can be closed when ``callsOpen`` is 0.
   public mutating func shutDown() {

@@ -16,9 +16,15 @@ struct BrokerConnection: ~Copyable {
   var isClosing = false
   /// Close when everything was sent, or at this time.
   var closeAt: Instant?
+  /// When bytes came last.
+  var heardAt: Instant
+  /// When it was asked last for a sign of life, and whether that has no answer yet.
+  var pingedAt: Instant?
+  var isAsked = false
 
-  init(descriptor: Descriptor, limits: LocalBrokerLimits) {
+  init(descriptor: Descriptor, limits: LocalBrokerLimits, at now: Instant) {
     self.descriptor = descriptor
+    heardAt = now
     var options = ServerSession.Options()
     options.maximumConcurrentCalls = limits.callsPerConnection
     session = ServerSession(options: options)

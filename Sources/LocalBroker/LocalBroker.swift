@@ -11,8 +11,9 @@ import Metrics
 /// in memory, the oldest of all topics leaving first. What differs from Danube 0.15, on purpose:
 /// producers never wait for consumers, a consumer that lags misses nothing that is still kept, an
 /// Exclusive subscription whose consumer is gone takes another one, a record that is refused again
-/// and again comes again and again, at growing intervals. Failover and KeyShared subscriptions and
-/// the schema registry are `UNIMPLEMENTED`.
+/// and again comes again and again, at growing intervals, and a client that has been silent and does
+/// not answer a PING is gone. Failover and KeyShared subscriptions and the schema registry are
+/// `UNIMPLEMENTED`.
 public struct LocalBroker: ~Copyable {
   enum Verb: UInt8 {
     case accept
@@ -36,6 +37,8 @@ public struct LocalBroker: ~Copyable {
   private var acceptAgainAt = Instant.distantFuture
   /// No connection is to be closed for being late before this.
   private var closeDue = Instant.distantFuture
+  /// No connection is to be asked for a sign of life before this.
+  var keepaliveDue = Instant.distantFuture
   private var isStopping = false
   var answer = GrowableBytes()
   private var tail = GrowableBytes()
@@ -77,7 +80,7 @@ public struct LocalBroker: ~Copyable {
   ) {
     let id = completion.token.slot
     switch consume completion.event {
-    case .accepted(let descriptor, _): accepted(descriptor, operations: &operations)
+    case .accepted(let descriptor, _): accepted(descriptor, at: now, operations: &operations)
     case .acceptEnded:
       if !isStopping { acceptAgainAt = now.advanced(milliseconds: Self.acceptPauseMilliseconds) }
     case .received(let received):
@@ -114,13 +117,14 @@ public struct LocalBroker: ~Copyable {
       operations.append(.accept(listener), token: token(.accept))
     }
     if closeDue <= now { closeLate(at: now, operations: &operations) }
+    if keepaliveDue <= now { keepAlive(at: now, operations: &operations) }
     state.advance(to: now)
   }
 
   /// When `advance` or `flush` has something to do next.
   public var nextDeadline: Instant {
     if !touched.isEmpty || !state.queued.isEmpty { return Instant(nanoseconds: 0) }
-    return min(acceptAgainAt, closeDue, state.nextDue)
+    return min(acceptAgainAt, closeDue, keepaliveDue, state.nextDue)
   }
 
   /// Ends a turn: delivers to consumers and sends what connections have.
@@ -161,14 +165,17 @@ public struct LocalBroker: ~Copyable {
 
   // MARK: Connections
 
-  private mutating func accepted(_ descriptor: Descriptor, operations: inout OperationQueue) {
+  private mutating func accepted(
+    _ descriptor: Descriptor, at now: Instant, operations: inout OperationQueue
+  ) {
     guard !connections.isFull, !isStopping else {
       state.metrics.connectionsRefused.add()
       operations.append(.close(descriptor), token: token(.closeRefused))
       return
     }
     let id = connections.insert(
-      BrokerConnection(descriptor: descriptor, limits: state.limits))
+      BrokerConnection(descriptor: descriptor, limits: state.limits, at: now))
+    keepaliveDue = min(keepaliveDue, connections[id].lifeDeadline)
     state.metrics.connections.set(connections.count)
     operations.append(.receive(descriptor), token: token(.receive, id))
     touch(id)
@@ -186,6 +193,7 @@ public struct LocalBroker: ~Copyable {
 
   private mutating func received(_ id: SlotID, _ bytes: RawSpan, at now: Instant) {
     touch(id)
+    connections[id].heard(at: now)
     do throws(GRPCError) {
       try connections[id].session.receive(bytes)
     } catch {
@@ -232,7 +240,7 @@ public struct LocalBroker: ~Copyable {
     }
   }
 
-  private mutating func close(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
+  mutating func close(_ id: SlotID, at now: Instant, operations: inout OperationQueue) {
     guard !connections[id].isClosing else { return }
     connections[id].isClosing = true
     connections[id].session.abandonAllCalls()

@@ -23,6 +23,7 @@ final class ClientLoop: SimulatedLoop {
   private(set) var outcomes: [UInt64: Outcome] = [:]
   private(set) var isClosed = false
   private(set) var failure: String?
+  private(set) var receivedBytes = 0
 
   init(_ world: SimulatedWorld, to address: SocketAddress, streamWindow: Int = 256 << 10) {
     port = world.makePort(host: 0x0a00_0002)
@@ -118,6 +119,7 @@ final class ClientLoop: SimulatedLoop {
   }
 
   private func receive(_ bytes: RawSpan) {
+    receivedBytes += bytes.byteCount
     do {
       try session.receive(bytes)
     } catch {
