@@ -8,9 +8,18 @@ struct CallLog {
   private var connection = EventLog()
   private var calls: [UInt64: EventLog] = [:]
   private var ends: [UInt64: EventLog] = [:]
+  private var isGoingAway = false
   private(set) var hasFailed = false
 
-  mutating func note(_ event: String) { connection.begin(event) }
+  mutating func note(_ event: String) {
+    if !isGoingAway { connection.begin(event) }
+  }
+
+  /// The peer takes no more calls. Frames behind its last call are read or passed over.
+  mutating func noteGoAway() {
+    note("goaway")
+    isGoingAway = true
+  }
 
   mutating func fail() { hasFailed = true }
 

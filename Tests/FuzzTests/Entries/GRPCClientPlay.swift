@@ -105,7 +105,7 @@ struct GRPCClientPlay {
       case .completed(let tag, let status):
         log.end(tag, "completed \(status)") { $0.add(client.currentStatusMessage) }
         try require(open.remove(tag) != nil, "call \(tag) completes twice")
-      case .goAway: log.note("goaway")
+      case .goAway: log.noteGoAway()
       case .pong: log.note("pong")
       case .settings: log.note("settings")
       }
