@@ -55,6 +55,8 @@ struct CallLog {
       summary.begin("of \(call):")
       summary.add(bytes: log.bytes)
     }
+    // A call may end by its reset or by the GOAWAY before the reset was sent.
+    if isGoingAway { return summary }
     for (call, log) in ends.sorted(by: { $0.key < $1.key }) {
       summary.begin("end of \(call):")
       summary.add(bytes: log.bytes)
