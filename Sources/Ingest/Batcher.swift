@@ -6,7 +6,8 @@ import Records
 /// While batches and memory are at hand, the open one is sealed at the end of every turn: a lone
 /// message waits for nobody, and a busy loop fills batches by itself. Above a quarter of either
 /// limit batches wait to be filled, longer the less is left, so that an outage does not use up
-/// memory with small ones. One stuck key alone does not come near that.
+/// memory with small ones. Records of a stuck key keep the batches they share with others: many of
+/// them, beside large traffic, do use memory up.
 struct Batcher: ~Copyable {
   private struct Lane {
     var open: BatchID?
