@@ -41,6 +41,8 @@ struct Connection: ~Copyable {
   var phase = Phase.connecting
   /// Whether a receive is armed.
   var isReceiving = true
+  /// It came beyond its listener's limit, and is told so: it does not count as one of them.
+  var isRefused = false
   /// Since when reading is withheld.
   var pausedSince: Instant?
   /// Whether a packet was taken since reading was last tried again.

@@ -23,6 +23,12 @@ extension Ingest {
     if isFull || connections.isFull || isShuttingDown {
       metrics.listener(listener).refused.add(1)
       note(.connectionLimit, "all connections of the listener are taken", peer: peer, subject: "")
+      if configuration.kind == .webhook, !isShuttingDown, !connections.isFull,
+        refusedConnectionCount < Self.refusedConnectionLimit
+      {
+        refuseWebhook(descriptor, peer: peer, on: listener, at: now, operations: &operations)
+        return
+      }
       operations.append(
         .close(descriptor), token: token(Verb.ignored, SlotID(index: 0, generation: 0)))
       return
@@ -42,6 +48,31 @@ extension Ingest {
     }
     schedule(
       id, at: now.advanced(milliseconds: configuration.connectTimeoutSeconds * 1_000), from: now)
+  }
+
+  /// So many connections beyond a limit are told about it at a time; others are closed.
+  private static var refusedConnectionLimit: Int { 16 }
+
+  /// Answers a connection beyond the limit, without reading a request, and lets it read that.
+  private mutating func refuseWebhook(
+    _ descriptor: Descriptor, peer: SocketAddress, on listener: Int, at now: Instant,
+    operations: inout OperationQueue
+  ) {
+    let configuration = listeners[listener].configuration
+    let id = connections.insert(
+      Connection(
+        descriptor: descriptor, peer: peer, listener: listener, kind: .webhook,
+        session: ServerSession(limits: ServerLimits(configuration: configuration)),
+        answerLimit: configuration.answerLimit, now: now))
+    refusedConnectionCount += 1
+    connections[id].isRefused = true
+    connections[id].phase = .open
+    connections[id].webhook.stage = .finished
+    operations.append(.receive(descriptor), token: token(Verb.receive, id))
+    var reply = WebhookReply(since: now)
+    reply.isLast = true
+    write(.tooManyConnections, reply, to: id)
+    linger(id, at: now, operations: &operations)
   }
 
   mutating func acceptEnded(_ listener: Int, _ error: IOError, at now: Instant) {
@@ -177,9 +208,13 @@ extension Ingest {
     let clientID = connections[id].clientID
     if clients[clientID] == id { clients[clientID] = nil }
     aliasBytes -= connections[id].countedAliasBytes
-    let listener = connections[id].listener
-    listeners[listener].connectionCount -= 1
-    metrics.listener(listener).connections.set(listeners[listener].connectionCount)
+    if connections[id].isRefused {
+      refusedConnectionCount -= 1
+    } else {
+      let listener = connections[id].listener
+      listeners[listener].connectionCount -= 1
+      metrics.listener(listener).connections.set(listeners[listener].connectionCount)
+    }
     _ = connections.remove(id)
   }
 

@@ -72,7 +72,7 @@ extension Ingest {
     }
   }
 
-  private mutating func write(_ outcome: WebhookOutcome, _ reply: WebhookReply, to id: SlotID) {
+  mutating func write(_ outcome: WebhookOutcome, _ reply: WebhookReply, to id: SlotID) {
     // Taken out, because spans of it are held while the connection changes.
     var body = GrowableBytes()
     swap(&body, &webhooks.answer)

@@ -46,6 +46,8 @@ public struct Ingest: ~Copyable {
   let unroutedPolicy: ProcessConfiguration.Unrouted
   var listeners: [Listener] = []
   var connections: SlotTable<Connection>
+  /// Connections beyond their listener's limit that are being told so.
+  var refusedConnectionCount = 0
   /// The connection of each client identifier.
   var clients: [[UInt8]: SlotID] = [:]
   var batcher: Batcher

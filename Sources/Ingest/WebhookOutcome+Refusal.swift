@@ -8,7 +8,7 @@ extension WebhookOutcome {
     case .noMemory: .noMemory
     case .accepted, .malformed, .wrongMethod, .tooSlow, .targetTooLong, .unknownExpectation,
       .invalidTopic, .invalidPayload, .headTooLarge, .unknownTransferCoding, .recordRefused,
-      .tooManyTopics, .shuttingDown, .notSafeInTime, .unsupportedVersion:
+      .tooManyTopics, .shuttingDown, .notSafeInTime, .unsupportedVersion, .tooManyConnections:
       nil
     }
   }

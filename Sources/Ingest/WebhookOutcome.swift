@@ -40,6 +40,8 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
   case notSafeInTime
   /// Another protocol than HTTP/1.
   case unsupportedVersion
+  /// All connections of the listener are taken: it is said before any request is read.
+  case tooManyConnections
 
   /// The status code, RFC 9110 §15.
   var statusCode: UInt16 {
@@ -56,7 +58,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .headTooLarge: 431
     case .unknownTransferCoding: 501
     case .recordRefused: 502
-    case .noMemory, .tooManyTopics, .shuttingDown: 503
+    case .noMemory, .tooManyTopics, .shuttingDown, .tooManyConnections: 503
     case .notSafeInTime: 504
     case .unsupportedVersion: 505
     }
@@ -84,6 +86,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .shuttingDown: "shutting_down"
     case .notSafeInTime: "not_safe_in_time"
     case .unsupportedVersion: "unsupported_version"
+    case .tooManyConnections: "too_many_connections"
     }
   }
 
@@ -109,6 +112,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .shuttingDown: "the gateway stops"
     case .notSafeInTime: "the record is not safe yet and may still be delivered"
     case .unsupportedVersion: "only HTTP/1.0 and HTTP/1.1 are spoken here"
+    case .tooManyConnections: "all connections of the listener are taken"
     }
   }
 }

@@ -196,11 +196,37 @@ struct WebhookTests {
     #expect(!bench.isClosing(client))
   }
 
-  @Test("Who connects beyond max_connections is closed at once")
+  @Test("Who connects beyond max_connections is told so and closed; only so many at a time")
   func connectionLimit() throws {
-    let bench = try IngestBench.webhooks { $0.maxConnections = 1 }
-    _ = bench.accept()
-    let second = bench.accept()
-    #expect(bench.isClosing(second))
+    let bench = try IngestBench.webhooks {
+      $0.maxConnections = 1
+      $0.retryAfterSeconds = 7
+    }
+    let first = bench.accept()
+    let refused = (0..<17).map { _ in bench.accept() }
+    #expect(bench.isClosing(refused[16]) && bench.output(refused[16]).isEmpty)
+    for client in refused.prefix(16) {
+      #expect(!bench.isClosing(client))
+      // What it sends is read, so that the answer is not lost by a reset, and ignored.
+      bench.send(client, post("/hooks/a", "x"))
+      let answers = bench.answers(client)
+      #expect(answers.map(\.status) == [503] && answers[0].closes)
+      #expect(answers[0].fields["Retry-After"] == "7")
+    }
+    // One closes by itself, the others are closed.
+    bench.endReceive(refused[0], nil)
+    #expect(bench.isClosing(refused[0]))
+    bench.pass(milliseconds: 1_001)
+    #expect(refused.allSatisfy { bench.isClosing($0) })
+    for client in refused.prefix(16) { bench.finishClose(client) }
+    #expect(bench.connectionCount == 1 && bench.takePayloads().isEmpty)
+    // The first one's place is its own, and free when it goes.
+    bench.send(first, post("/hooks/a", "1"))
+    #expect(bench.takePayloads() == ["1"])
+    bench.endReceive(first, IOError(.connectionReset))
+    bench.finishClose(first)
+    let next = bench.accept()
+    bench.send(next, post("/hooks/a", "2"))
+    #expect(bench.takePayloads() == ["2"])
   }
 }

@@ -100,7 +100,10 @@ extension ListenerConfiguration: ConfigurationSection {
     ) { $0.address = $1 },
     .init(
       "max_connections", .integer(1...1_000_000, of: "connections"), default: "1000",
-      "How many devices may be connected at a time; further ones are closed at once."
+      """
+      How many devices may be connected at a time; further ones are closed at once, clients of
+      webhooks after a 503.
+      """
     ) { $0.maxConnections = $1 },
   ]
 
