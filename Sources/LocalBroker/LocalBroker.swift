@@ -11,8 +11,9 @@ import Metrics
 /// in memory, the oldest of all topics leaving first. What differs from Danube 0.15, on purpose:
 /// producers never wait for consumers, a consumer that lags misses nothing that is still kept, an
 /// Exclusive subscription whose consumer is gone takes another one, a record that is refused again
-/// and again comes again and again, at growing intervals, and a silent client that does not answer a
-/// PING is gone. Failover and KeyShared subscriptions and the schema registry are `UNIMPLEMENTED`.
+/// and again comes again and again, at growing intervals, and a silent client that does not answer
+/// a PING is gone. Failover and KeyShared subscriptions and the schema registry are
+/// `UNIMPLEMENTED`.
 public struct LocalBroker: ~Copyable {
   enum Verb: UInt8 {
     case accept
