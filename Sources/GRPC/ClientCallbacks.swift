@@ -55,6 +55,11 @@ enum ClientCallbacks {
         .streamClosed(slot, code: code)
       return 0
     }
+    unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) {
+      session, frame, _, user in
+      unsafe ClientCallbacks.frameNotSent(session, frame, user)
+      return 0
+    }
     unsafe nghttp2_session_callbacks_set_send_data_callback(callbacks) {
       _, frame, header, count, source, user in
       unsafe ClientCallbacks.sendData(frame, header, count, source, user)
@@ -109,6 +114,19 @@ enum ClientCallbacks {
       }
     default: break
     }
+  }
+
+  /// The library resets a bad stream by closing it once RST_STREAM is sent, which it is not if the
+  /// connection is to end. The call ended all the same, and by its own fault.
+  private static func frameNotSent(
+    _ session: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>?,
+    _ user: UnsafeMutableRawPointer?
+  ) {
+    guard let frame = unsafe frame,
+      unsafe UInt32(cnghttp2_type(frame)) == NGHTTP2_RST_STREAM.rawValue,
+      let (state, slot) = unsafe call(session, frame, user)
+    else { return }
+    unsafe state.pointee.resetNotSent(slot)
   }
 
   /// Names the bytes of the next DATA frame; they are moved by `sendData`.

@@ -201,6 +201,9 @@ struct ClientState: ~Copyable {
     freeSlots.append(slot)
   }
 
+  /// The stream was to be reset for a fault of the server, but the connection ends first.
+  mutating func resetNotSent(_ slot: Int) { complete(slot, .internalError) }
+
   mutating func settingsReceived(concurrentLimit: UInt32) {
     peerConcurrentLimit = Int(concurrentLimit)
     events.append(.init(event: .settings))

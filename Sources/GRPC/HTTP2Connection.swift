@@ -29,6 +29,7 @@ struct HTTP2Connection: BitwiseCopyable {
     var session: OpaquePointer?
     /// Frames that were made while receiving, before any outbox was there.
     var control = GrowableBytes()
+    var runs: FrameRuns
     var outbox: UnsafeMutablePointer<Outbox>?
     var failure: GRPCError?
     var invalidFrameCount = 0
@@ -44,7 +45,8 @@ struct HTTP2Connection: BitwiseCopyable {
   ) {
     let slab = Slab()
     unsafe body = .allocate(capacity: 1)
-    unsafe body.initialize(to: Body(slab: slab))
+    let isServer = if case .server = side { true } else { false }
+    unsafe body.initialize(to: Body(slab: slab, runs: FrameRuns(afterPreface: isServer)))
     var callbacks: OpaquePointer?
     var options: OpaquePointer?
     unsafe nghttp2_session_callbacks_new(&callbacks)
@@ -103,10 +105,21 @@ struct HTTP2Connection: BitwiseCopyable {
   }
 
   /// Feeds received bytes; the callbacks run. Throws once the connection is of no use, and from
-  /// then on always.
+  /// then on always. What the callbacks tell does not depend on how bytes are cut, but where
+  /// frames come too late for a stream that was reset: they are passed over or end the connection.
   func receive(_ bytes: RawSpan) throws(GRPCError) {
     if let failure { throw failure }
-    if bytes.isEmpty { return }
+    var start = 0
+    while start < bytes.byteCount {
+      let rest = bytes.extracting(start..<bytes.byteCount)
+      let count = unsafe body.pointee.runs.next(of: rest)
+      receive(run: rest.extracting(0..<count))
+      if let failure { throw failure }
+      start += count
+    }
+  }
+
+  private func receive(run bytes: RawSpan) {
     let queued = unsafe nghttp2_session_get_outbound_queue_size(session)
     let result = unsafe bytes.withUnsafeBytes { source in
       unsafe nghttp2_session_mem_recv(
@@ -115,7 +128,6 @@ struct HTTP2Connection: BitwiseCopyable {
     if result < 0 { fail(GRPCError(libraryCode: result)) }
     // The library reports most violations only by the GOAWAY it queues: look at what it queued.
     if unsafe nghttp2_session_get_outbound_queue_size(session) > queued { gatherControl() }
-    if let failure { throw failure }
   }
 
   private func fail(_ error: GRPCError) {

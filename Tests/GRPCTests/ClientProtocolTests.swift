@@ -20,6 +20,22 @@ private func answer(_ frames: [UInt8]..., splits: Bool = false) throws -> Pair {
   return pair
 }
 
+/// How the call of ``answer(_:splits:)`` ends when these bytes come in pieces with these ends, and
+/// nothing after them.
+private func end(_ bytes: [UInt8], cutAt ends: [Int]) throws -> StatusCode? {
+  let pair = try answer()
+  var start = 0
+  for end in ends {
+    // What breaks the protocol throws; what came before it still counts.
+    try? pair.feedClient(Array(bytes[start..<end]))
+    pair.takeClientEvents()
+    start = end
+  }
+  pair.client.abandonAllCalls()
+  pair.takeClientEvents()
+  return pair.completion(1)?.status
+}
+
 @Suite("What servers answer")
 struct ClientProtocolTests {
   @Test(
@@ -179,6 +195,34 @@ struct ClientProtocolTests {
     #expect(throws: GRPCError.self) { try pair.feedClient(Frames.settings) }
     pair.client.abandonAllCalls()
     pair.takeClientEvents()
-    #expect(pair.completion(1)?.status == .unavailable)
+    // A header block that is none is the fault of its call, and the connection cannot go on.
+    let status: StatusCode = error?.code == 9 ? .internalError : .unavailable
+    #expect(pair.completion(1)?.status == status)
+  }
+
+  @Test(
+    "A bad answer ends the call by itself, whatever ends it in the same bytes, cut anywhere",
+    arguments: [
+      Frames.goAway(last: 0, code: 0),
+      Frames.goAway(last: 0, code: 0) + Frames.goAway(last: 0, code: 0),
+      Frames.reset(1, code: 8), Frames.reset(1, code: 7), Frames.frame(type: 6, [1, 2]),
+      Frames.data(0, [1]), Frames.headers(0, [(":status", "200")]),
+      Frames.frame(type: 1, flags: 4, stream: 1, [0xff, 0xff, 0xff]),
+    ] as [[UInt8]])
+  func cuts(next: [UInt8]) throws {
+    let bad = [
+      Frames.headers(1, [(":status", "200"), ("X-Upper", "1")], ends: false),
+      Frames.headers(1, Frames.responseFields + [("content-length", "1")])
+        + Frames.data(1, [0, 0, 0, 0, 1]),
+      // A stream's send window above 2^31 - 1 (RFC 9113 §6.9.1).
+      Frames.frame(type: 8, stream: 1, [0x7f, 0xff, 0xff, 0xff]),
+    ]
+    for (index, bytes) in bad.map({ $0 + next }).enumerated() {
+      for first in 1...bytes.count {
+        let status = try end(bytes, cutAt: [first, bytes.count])
+        #expect(status == .internalError, "answer \(index) cut at \(first)")
+      }
+      #expect(try end(bytes, cutAt: Array(1...bytes.count)) == .internalError)
+    }
   }
 }

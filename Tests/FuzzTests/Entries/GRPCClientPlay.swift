@@ -41,6 +41,7 @@ struct GRPCClientPlay {
     }
     if client.failure != nil { log.fail() }
     try write(&client, &sent)
+    log.abandon()
     client.abandonAllCalls()
     try takeEvents(&client)
     try require(open.isEmpty, "calls without an end: \(open)")
@@ -105,7 +106,7 @@ struct GRPCClientPlay {
       case .completed(let tag, let status):
         log.end(tag, "completed \(status)") { $0.add(client.currentStatusMessage) }
         try require(open.remove(tag) != nil, "call \(tag) completes twice")
-      case .goAway: log.noteGoAway()
+      case .goAway: log.note("goaway")
       case .pong: log.note("pong")
       case .settings: log.note("settings")
       }

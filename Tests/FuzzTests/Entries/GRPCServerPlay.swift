@@ -34,6 +34,7 @@ struct GRPCServerPlay {
     }
     if server.failure != nil { log.fail() }
     sent.send { server.writeOutput(to: &$0) }
+    log.abandon()
     server.abandonAllCalls()
     try takeEvents(&server)
     try require(open.isEmpty, "calls without an end: \(open)")

@@ -40,16 +40,16 @@ struct MQTTConversation: ~Copyable {
       let before = consumed
       let stateBefore = session.state
       var wantsMore = false
+      var isExpectationWrong = false
       do throws(MQTTError) {
         let event = try session.next(in: bytes, consumed: &consumed)
         switch event {
         case .needMore(let expected):
           wantsMore = true
-          if let expected,
-            expected <= bytes.byteCount - consumed
+          if let expected {
+            isExpectationWrong =
+              expected <= bytes.byteCount - consumed
               || expected > session.limits.maximumPacketBytes
-          {
-            throw MQTTError.packetTooLarge
           }
         case .publish(let view):
           if isReadAgain(view.qos) { consumed = before } else { note(view) }
@@ -59,6 +59,7 @@ struct MQTTConversation: ~Copyable {
         reject(error, stateBefore)
         return consumed
       }
+      try require(!isExpectationWrong, "more is wanted that is there, or will never be taken")
       try require(consumed >= before && consumed <= bytes.byteCount, "consumed \(consumed)")
       if wantsMore {
         try require(
