@@ -35,8 +35,8 @@ extension DanubeUplink {
     enqueue(lane)
   }
 
-  /// Takes over the smaller block of a batch that was submitted before. Links and calls stay as they
-  /// are: records keep their references. Sends under way may still name the old block.
+  /// Takes over the smaller block of a batch that was submitted before. Links and calls stay as
+  /// they are: records keep their references. Sends under way may still name the old block.
   public mutating func compact(_ batch: BatchID) {
     // A batch may have been settled while this was on its way.
     if store.unsettledCount(of: batch) > 0 { store.takeCompaction(of: batch) }

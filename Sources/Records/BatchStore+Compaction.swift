@@ -8,7 +8,7 @@ import Bytes
 // Delivery takes its links over to the new entries, reads the new block from then on, and says so
 // when no send names the old one any more; then the old one is given back.
 //
-// A batch keeps its number and its records keep theirs: whoever holds a `RecordRef` notices nothing.
+// A batch keeps its number and its records keep theirs: who holds a `RecordRef` notices nothing.
 //
 // What is left after it: no batch holds more than four times what its unsettled records need, or
 // the arena's smallest block. A block that is not worth copying is less than four times as large as
@@ -44,8 +44,8 @@ extension BatchStore {
   /// Compacts the next batch that is worth it; it is to be handed over. Goes on where it ended the
   /// last time and answers nil when it has looked at all batches, or has used up `effort`.
   ///
-  /// Costs about one `effort` a batch and a record that it looks at, and one a 64 copied bytes: some
-  /// nanoseconds each.
+  /// Costs about one `effort` a batch and a record that it looks at, and one for 64 copied bytes:
+  /// some nanoseconds each.
   public func compactNext(effort: inout Int) -> BatchID? {
     while unsafe ingest.pointee.compactionCursor < ingest.pointee.touched {
       if effort <= 0 { return nil }
