@@ -20,13 +20,13 @@ public struct MemoryBlock: BitwiseCopyable, @unchecked Sendable {
   public var address: UnsafeMutableRawPointer { unsafe base }
 }
 
-/// Hands out power-of-two blocks of 4 KiB to 8 MiB within one byte budget.
+/// Hands out power-of-two blocks of 256 B to 8 MiB within one byte budget.
 ///
 /// Freed blocks are kept for the next request of the same size, so that steady state asks the C
 /// heap for nothing; when the budget is reached, kept blocks of other sizes are given back first.
 @safe
 public struct MemoryArena: ~Copyable {
-  static let smallestLog2 = 12
+  static let smallestLog2 = 8
   static let largestLog2 = 23
   /// The most bytes ever held, used and kept together.
   public let budgetBytes: Int
@@ -56,13 +56,23 @@ public struct MemoryArena: ~Copyable {
     }
   }
 
+  /// The size of the block that `allocate` gives for `byteCount` bytes; nil beyond the largest.
+  public static func blockBytes(for byteCount: Int) -> Int? {
+    byteCount > largestBlockBytes ? nil : 1 << log2(ofBlockFor: byteCount)
+  }
+
+  private static func log2(ofBlockFor byteCount: Int) -> Int {
+    var log2 = smallestLog2
+    while (1 << log2) < byteCount { log2 += 1 }
+    return log2
+  }
+
   /// A block of at least `byteCount` bytes; nil when the budget does not allow it or when it is
   /// larger than the largest block.
   public mutating func allocate(byteCount: Int) -> MemoryBlock? {
     precondition(byteCount >= 0)
     guard byteCount <= Self.largestBlockBytes else { return nil }
-    var log2 = Self.smallestLog2
-    while (1 << log2) < byteCount { log2 += 1 }
+    let log2 = Self.log2(ofBlockFor: byteCount)
     let size = 1 << log2
     let index = log2 - Self.smallestLog2
     if let block = unsafe kept[index] {

@@ -16,7 +16,7 @@ extension DanubeUplink {
     precondition(lane < lanes.count, "a batch of a lane that the uplink does not have")
     let place = Int(batch.rawValue)
     if place >= pins.count {
-      pins.append(contentsOf: repeatElement(0, count: place + 1 - pins.count))
+      pins.append(contentsOf: repeatElement(Pins(), count: place + 1 - pins.count))
     }
     let count = store.recordCount(of: batch)
     if count == 0 { progress.append(.released(batch)) }
@@ -33,6 +33,18 @@ extension DanubeUplink {
       }
     }
     enqueue(lane)
+  }
+
+  /// Takes over the smaller block of a batch that was submitted before. Links and calls stay as
+  /// they are: records keep their references. Sends under way may still name the old block.
+  public mutating func compact(_ batch: BatchID) {
+    // A batch may have been settled while this was on its way.
+    if store.unsettledCount(of: batch) > 0 { store.takeCompaction(of: batch) }
+    if pins[Int(batch.rawValue)].count == 0 {
+      progress.append(.compacted(batch))
+    } else {
+      pins[Int(batch.rawValue)].awaitsCompaction = true
+    }
   }
 
   /// Lets a lane have its turn if it has something to send.
@@ -141,7 +153,7 @@ extension DanubeUplink {
     if !isStarted {
       calls.remove(tag)
     } else if isReferenced {
-      pins[Int(record.batch.rawValue)] += 1
+      pins[Int(record.batch.rawValue)].count += 1
     }
     return isStarted
   }
@@ -316,7 +328,7 @@ extension DanubeUplink {
     }
     recordsUnderWay -= 1
     progress.append(outcome)
-    if store.settleOne(of: record.batch) == 0, pins[Int(record.batch.rawValue)] == 0 {
+    if store.settleOne(of: record.batch) == 0, pins[Int(record.batch.rawValue)].count == 0 {
       progress.append(.released(record.batch))
     }
   }
@@ -324,10 +336,13 @@ extension DanubeUplink {
   /// A send names the memory of a batch no more. `.max` is the tag of pieces that do not count.
   mutating func unpin(_ tag: UInt32) {
     if tag == .max { return }
-    pins[Int(tag)] -= 1
+    pins[Int(tag)].count -= 1
+    guard pins[Int(tag)].count == 0 else { return }
     let batch = BatchID(rawValue: tag)
-    if pins[Int(tag)] == 0, store.unsettledCount(of: batch) == 0 {
-      progress.append(.released(batch))
+    if pins[Int(tag)].awaitsCompaction {
+      pins[Int(tag)].awaitsCompaction = false
+      progress.append(.compacted(batch))
     }
+    if store.unsettledCount(of: batch) == 0 { progress.append(.released(batch)) }
   }
 }

@@ -49,8 +49,8 @@ public struct DanubeUplink: ~Copyable {
   /// Lanes that publish.
   var readyLaneCount = 0
   var progress = ProgressQueue()
-  /// Sends that name the memory of a batch, by its number.
-  var pins: [UInt32] = []
+  /// What names the memory of a batch, by its number.
+  var pins: [Pins] = []
   var random: SplitMix64
   var scratch = GrowableBytes()
 
@@ -183,6 +183,14 @@ public struct DanubeUplink: ~Copyable {
 
   /// Whether no connection is open or under way.
   public var isClosed: Bool { connections.count == 0 }
+
+  /// What names the memory of a batch.
+  struct Pins: BitwiseCopyable {
+    /// Sends that do.
+    var count: UInt32 = 0
+    /// Whether the end of a compaction is to be told once none does.
+    var awaitsCompaction = false
+  }
 
   // MARK: Tokens
 

@@ -8,4 +8,6 @@ public enum UplinkProgress: BitwiseCopyable, Sendable, Equatable {
   case refused(RecordRef, RefusalReason)
   /// Every record of the batch is accepted or refused and no send names its memory.
   case released(BatchID)
+  /// No send names the block any more that the batch had before it was compacted.
+  case compacted(BatchID)
 }

@@ -62,6 +62,24 @@ public struct Delivery: ~Copyable {
     }
   }
 
+  /// Takes what ingest hands over.
+  public mutating func take(_ handover: BatchHandover, at now: Instant) {
+    switch handover.kind {
+    case .sealed: submit(handover.batch, at: now)
+    case .compacted: compact(handover.batch)
+    }
+  }
+
+  /// Takes the smaller block of a batch.
+  private mutating func compact(_ batch: BatchID) {
+    if broker == nil {
+      uplink?.compact(batch)
+    } else {
+      // The embedded broker has copied what it was given: nobody reads the batch any more.
+      progress.compacted(batch)
+    }
+  }
+
   /// Takes a sealed batch.
   public mutating func submit(_ batch: BatchID, at now: Instant) {
     // A batch is sealed after its lane was added to the table.
@@ -123,6 +141,7 @@ public struct Delivery: ~Copyable {
         progress.safe(record)
       case .refused(let record, let reason): progress.refused(record, reason)
       case .released(let batch): progress.complete(batch)
+      case .compacted(let batch): progress.compacted(batch)
       }
     }
     latencies.finish()

@@ -50,4 +50,9 @@ struct ProgressQueue: ~Copyable {
     }
     messages.append(Progress(batch: batch, kind: .complete))
   }
+
+  /// A batch's smaller block is taken.
+  mutating func compacted(_ batch: BatchID) {
+    messages.append(Progress(batch: batch, kind: .compacted))
+  }
 }

@@ -16,7 +16,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var port: Port
   private var delivery: Delivery
   private var operations = OperationQueue()
-  private var batches: RingConsumer<BatchID>
+  private var batches: RingConsumer<BatchHandover>
   private var progress: RingProducer<Progress>
   private var logger: Logger
   private let gateway: Gateway
@@ -74,9 +74,9 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       }
     }
     taken = 0
-    while taken < LoopOwner.batchLimit, let batch = batches.pop() {
+    while taken < LoopOwner.batchLimit, let handover = batches.pop() {
       taken += 1
-      delivery.submit(batch, at: now)
+      delivery.take(handover, at: now)
     }
     delivery.advance(to: now, operations: &operations)
     delivery.flush(at: now, operations: &operations)

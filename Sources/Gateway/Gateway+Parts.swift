@@ -12,14 +12,14 @@ import Settings
 extension Gateway {
   /// The ends that the ingest loop holds.
   struct IngestEnds: ~Copyable {
-    var batches: RingProducer<BatchID>
+    var batches: RingProducer<BatchHandover>
     var progress: RingConsumer<Progress>
     var logger: Logger
   }
 
   /// The ends that the delivery loop holds.
   struct DeliveryEnds: ~Copyable {
-    var batches: RingConsumer<BatchID>
+    var batches: RingConsumer<BatchHandover>
     var progress: RingProducer<Progress>
     var logger: Logger
   }

@@ -53,8 +53,8 @@ public final class Gateway: Sendable {
 
   /// What is handed out once, to one loop each.
   struct Ends: ~Copyable {
-    var batchProducer: RingProducer<BatchID>?
-    var batchConsumer: RingConsumer<BatchID>?
+    var batchProducer: RingProducer<BatchHandover>?
+    var batchConsumer: RingConsumer<BatchHandover>?
     var progressProducer: RingProducer<Progress>?
     var progressConsumer: RingConsumer<Progress>?
     var ingestLogger: Logger?
@@ -63,6 +63,14 @@ public final class Gateway: Sendable {
     var deliveryLog: LogSource?
   }
 
+  /// A place for every KiB of memory: batches that few records are left of need little memory, and
+  /// are not to run out of places before.
+  private static func batchLimit(memoryBytes: Int) -> Int {
+    min(max(memoryBytes >> 10, 4_096), BatchStore.maximumBatches)
+  }
+
+  /// Messages about batches that may be on their way; more wait in ingest.
+  private static let handoverCapacity = 4_096
   /// Messages of progress that may be on their way; more wait in delivery.
   private static let progressCapacity = 8_192
 
@@ -94,6 +102,7 @@ public final class Gateway: Sendable {
     deliveryLoopMetrics = LoopMetrics(loop: "delivery", ring: "batch_ring", registry: registry)
     processMetrics = ProcessMetrics(registry: registry)
     let limits = BatchLimits(
+      batches: Self.batchLimit(memoryBytes: configuration.limits.memoryBytes),
       memoryBytes: configuration.limits.memoryBytes,
       batchBytes: configuration.limits.maxBatchBytes)
     LimitMetrics.register(configuration, batches: limits, registry: registry)
@@ -101,7 +110,7 @@ public final class Gateway: Sendable {
     store = BatchStore(limits: limits)
     lanes = LaneTable(configuration: configuration, capacity: configuration.limits.maxTopics)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
-    let batches = makeRing(of: BatchID.self, capacity: limits.batches)
+    let batches = makeRing(of: BatchHandover.self, capacity: Self.handoverCapacity)
     let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)
     let ingestChannel = LogChannel(threshold: logThreshold)
     let deliveryChannel = LogChannel(threshold: logThreshold)

@@ -11,7 +11,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var port: Port
   private var ingest: Ingest
   private var operations = OperationQueue()
-  private var batches: RingProducer<BatchID>
+  private var batches: RingProducer<BatchHandover>
   private var progress: RingConsumer<Progress>
   private var logger: Logger
   private let gateway: Gateway
@@ -88,7 +88,7 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
       // A loop wakes at least once a second, so that its health can be told from outside.
       deadline = min(ingest.nextDeadline, port.now.advanced(milliseconds: 1_000))
       deadline = min(deadline, min(drainDeadline, leaveDeadline))
-      if ingest.nextSealedBatch != nil {
+      if ingest.nextHandover != nil {
         deadline = min(deadline, port.now.advanced(milliseconds: 1))
       }
     }
@@ -97,8 +97,8 @@ public struct IngestLoop<Port: IOPort & ~Copyable>: ~Copyable {
 
   private mutating func handOver() {
     var pushed = false
-    while let batch = ingest.nextSealedBatch, batches.push(batch) {
-      ingest.removeNextSealedBatch()
+    while let handover = ingest.nextHandover, batches.push(handover) {
+      ingest.removeNextHandover()
       pushed = true
     }
     if pushed, batches.needsWakeUp(), let bell = gateway.control.doorbell(of: .delivery) {

@@ -6,8 +6,10 @@ import Records
 /// While batches and memory are at hand, the open one is sealed at the end of every turn: a lone
 /// message waits for nobody, and a busy loop fills batches by itself. Above a quarter of either
 /// limit batches wait to be filled, longer the less is left, so that an outage does not use up
-/// memory with small ones. Records of a stuck key keep the batches they share with others: many of
-/// them, beside large traffic, do use memory up.
+/// memory with small ones.
+///
+/// With more than half of the memory in use batches are compacted, so that records of a stuck key
+/// do not keep the memory of those they shared a batch with.
 struct Batcher: ~Copyable {
   private struct Lane {
     var open: BatchID?
@@ -23,13 +25,20 @@ struct Batcher: ~Copyable {
   /// By the number of the lane, as far as there were records.
   private var lanes: [Lane] = []
   private var dirty: [Int] = []
-  /// Sealed batches on their way to delivery, oldest first.
-  private(set) var sealed: [BatchID] = []
-  private var sealedHead = 0
+  /// What is on its way to delivery, oldest first.
+  private(set) var handovers: [BatchHandover] = []
+  private var handoverHead = 0
+  /// When batches may be looked at for compaction.
+  private var nextCompaction = Instant(nanoseconds: 0)
   /// Whether no record found room since a batch was released last.
   private(set) var isExhausted = false
   /// Batches sealed and not complete.
   private var underWay = 0
+
+  /// How long nobody looks for batches to compact after all were looked at, milliseconds.
+  private static let compactionRestMilliseconds = 50
+  /// What a turn spends on it, about a fifth of a millisecond: see `BatchStore.compactNext`.
+  private static let compactionEffort = 1 << 16
 
   init(store: BatchStore, lingerMilliseconds: Int) {
     self.store = store
@@ -69,7 +78,7 @@ struct Batcher: ~Copyable {
     underWay += 1
     lanes[index].lastByteCount = store.byteCount(of: batch)
     store.seal(batch)
-    sealed.append(batch)
+    handovers.append(BatchHandover(.sealed, batch))
   }
 
   /// When the open batch of a lane is due; at once while there is enough of everything.
@@ -110,28 +119,48 @@ struct Batcher: ~Copyable {
     dirty.removeAll(keepingCapacity: true)
   }
 
-  /// When `sealDue` has something to do next.
+  /// Compacts batches that are worth it while memory is short. Call it at the end of every turn.
+  mutating func compactDue(at now: Instant) {
+    guard store.wantsCompaction, now >= nextCompaction else { return }
+    var effort = Self.compactionEffort
+    while let batch = store.compactNext(effort: &effort) {
+      handovers.append(BatchHandover(.compacted, batch))
+    }
+    if store.compactionIsThrough {
+      nextCompaction = now.advanced(milliseconds: Self.compactionRestMilliseconds)
+    }
+  }
+
+  /// Delivery has taken the smaller block of a batch: the memory of the other one is free again.
+  mutating func endCompaction(of batch: BatchID) {
+    isExhausted = false
+    store.endCompaction(of: batch)
+  }
+
+  /// When `sealDue` or `compactDue` has something to do next.
   var nextDeadline: Instant {
-    var next = Instant.distantFuture
+    var next = store.wantsCompaction ? nextCompaction : Instant.distantFuture
     for index in dirty { next = min(next, due(index)) }
     return next
   }
 
-  /// The oldest sealed batch that was not taken, without taking it.
-  var nextSealed: BatchID? { sealedHead < sealed.count ? sealed[sealedHead] : nil }
+  /// The oldest message for delivery that was not taken, without taking it.
+  var nextHandover: BatchHandover? {
+    handoverHead < handovers.count ? handovers[handoverHead] : nil
+  }
 
-  /// Sealed batches that delivery has not got yet.
-  var sealedCount: Int { sealed.count - sealedHead }
+  /// Messages that delivery has not got yet.
+  var handoverCount: Int { handovers.count - handoverHead }
 
-  /// Takes the batch that `nextSealed` told.
-  mutating func removeNextSealed() {
-    sealedHead += 1
-    if sealedHead == sealed.count {
-      sealed.removeAll(keepingCapacity: true)
-      sealedHead = 0
-    } else if sealedHead >= 1024, sealedHead * 2 >= sealed.count {
-      sealed.removeSubrange(..<sealedHead)
-      sealedHead = 0
+  /// Takes what `nextHandover` told.
+  mutating func removeNextHandover() {
+    handoverHead += 1
+    if handoverHead == handovers.count {
+      handovers.removeAll(keepingCapacity: true)
+      handoverHead = 0
+    } else if handoverHead >= 1024, handoverHead * 2 >= handovers.count {
+      handovers.removeSubrange(..<handoverHead)
+      handoverHead = 0
     }
   }
 

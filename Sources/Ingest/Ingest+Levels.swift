@@ -20,12 +20,16 @@ extension Ingest {
 
   /// Tells how many sealed batches found no room in the ring to delivery. Once a turn, after they
   /// were handed over.
-  public func tellSealedBatches() { metrics.sealedBatches.set(batcher.sealedCount) }
+  public func tellSealedBatches() { metrics.sealedBatches.set(batcher.handoverCount) }
 
-  /// Tells the size of the batch that delivery gets now.
-  func noteBatchSize() {
-    guard let batch = batcher.nextSealed else { return }
-    metrics.batchRecords.record(UInt64(batcher.store.recordCount(of: batch)))
-    metrics.batchSizes.record(UInt64(batcher.store.byteCount(of: batch)))
+  /// Tells of the batch that delivery gets now.
+  func noteHandover() {
+    guard let handover = batcher.nextHandover else { return }
+    switch handover.kind {
+    case .sealed:
+      metrics.batchRecords.record(UInt64(batcher.store.recordCount(of: handover.batch)))
+      metrics.batchSizes.record(UInt64(batcher.store.byteCount(of: handover.batch)))
+    case .compacted: metrics.batchCompactions.add(1)
+    }
   }
 }

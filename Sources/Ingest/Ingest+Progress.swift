@@ -15,11 +15,13 @@ extension Ingest {
     case .safe:
       let first = UInt32(progress.word) * 64
       settle(batch, first: first, bits: progress.bits, at: now, operations: &operations)
+      batcher.store.noteNews(of: batch)
     case .refused:
       refuse(
         RecordRef(batch: batch, index: UInt32(progress.word)),
         RefusalReason(rawValue: UInt8(truncatingIfNeeded: progress.bits)) ?? .invalidRequest,
         at: now, operations: &operations)
+      batcher.store.noteNews(of: batch)
     case .complete:
       let count = UInt32(batcher.store.recordCount(of: batch))
       var first: UInt32 = 0
@@ -29,21 +31,17 @@ extension Ingest {
         settle(batch, first: first, bits: bits, at: now, operations: &operations)
         first += 64
       }
-      if answeredEarly > 0 { answeredEarly -= countAnswered(batch, count) }
       batcher.release(batch)
-      exhaustedSince = nil
-      wakeWaiting(at: now, operations: &operations)
+      memoryCameBack(at: now, operations: &operations)
+    case .compacted:
+      batcher.endCompaction(of: batch)
+      memoryCameBack(at: now, operations: &operations)
     }
   }
 
-  /// Records of a batch whose senders were answered when they came.
-  private func countAnswered(_ batch: BatchID, _ count: UInt32) -> Int {
-    var answered = 0
-    for index in 0..<count
-    where batcher.store.source(of: RecordRef(batch: batch, index: index)) == .answered {
-      answered += 1
-    }
-    return answered
+  private mutating func memoryCameBack(at now: Instant, operations: inout OperationQueue) {
+    exhaustedSince = nil
+    wakeWaiting(at: now, operations: &operations)
   }
 
   /// Marks records safe, then sends the answers that thereby became the oldest.
@@ -61,7 +59,10 @@ extension Ingest {
       guard let received = batcher.store.takeReceivedNanoseconds(of: record) else { continue }
       latencies.add(startingAt: received)
       let source = batcher.store.source(of: record)
-      guard source.index != .max else { continue }
+      guard source.index != .max else {
+        if source == .answered { answeredEarly -= 1 }
+        continue
+      }
       let id = SlotID(index: source.index, generation: source.generation)
       guard connections.contains(id) else { continue }
       connections[id].answers.markReady(sequence: source.sequence, reason: 0)
@@ -88,7 +89,10 @@ extension Ingest {
     _ = batcher.store.takeReceivedNanoseconds(of: record)
     metrics.refused(reason.refusal).add(1)
     let source = batcher.store.source(of: record)
-    if source == .answered { metrics.dropped(.refused).add(1) }
+    if source == .answered {
+      metrics.dropped(.refused).add(1)
+      answeredEarly -= 1
+    }
     let id = SlotID(index: source.index, generation: source.generation)
     let isConnected = source.index != .max && connections.contains(id)
     note(

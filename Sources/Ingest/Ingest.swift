@@ -180,6 +180,7 @@ public struct Ingest: ~Copyable {
     wakeInputWaiting(at: now, operations: &operations)
     settleEndedWills(at: now, operations: &operations)
     if isShuttingDown { batcher.sealAll() } else { batcher.sealDue(at: now) }
+    batcher.compactDue(at: now)
     for id in dirty where connections.contains(id) {
       connections[id].isDirty = false
       if connections[id].phase == .closing { continue }
@@ -191,13 +192,13 @@ public struct Ingest: ~Copyable {
     tellLevels()
   }
 
-  /// The oldest sealed batch that delivery has not got yet.
-  public var nextSealedBatch: BatchID? { batcher.nextSealed }
+  /// The oldest message about a batch that delivery has not got yet.
+  public var nextHandover: BatchHandover? { batcher.nextHandover }
 
-  /// Delivery has got the batch that `nextSealedBatch` told.
-  public mutating func removeNextSealedBatch() {
-    noteBatchSize()
-    batcher.removeNextSealed()
+  /// Delivery has got what `nextHandover` told.
+  public mutating func removeNextHandover() {
+    noteHandover()
+    batcher.removeNextHandover()
   }
 
   /// Something for the log; nil when there is nothing.

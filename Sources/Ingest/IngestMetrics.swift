@@ -60,6 +60,8 @@ public final class IngestMetrics: Sendable {
   public let batchRecords: Histogram
   /// Bytes of a batch when it was sealed.
   public let batchSizes: Histogram
+  /// Batches whose few unsettled records moved to a block of their own.
+  public let batchCompactions: Counter
   /// Bytes of memory in batches.
   public let batchBytes: Gauge
   /// Bytes of memory for what was received and not processed.
@@ -111,6 +113,9 @@ public final class IngestMetrics: Sendable {
       firstBound: 1, bucketCount: 13)
     batchSizes = registry.sizes(
       "danube_gateway_batch_size_bytes", help: "Bytes of encoded records in a batch when sealed.")
+    batchCompactions = counter(
+      "batch_compactions",
+      "Batches whose few unsettled records moved to less memory, for want of memory.")
     batchBytes = gauge(
       "batch_memory_bytes", "Memory in batches on their way to Danube.", unit: .bytes)
     inputBytes = gauge(

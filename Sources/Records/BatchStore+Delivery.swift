@@ -8,10 +8,10 @@ extension BatchStore {
   }
 
   /// The record's `StreamMessage` bytes, without the tag and length before them. They stay where
-  /// they are until the batch is released.
+  /// they are until the batch is released or compacted.
   public func messageBody(of record: RecordRef) -> MemorySlice {
     let entry = unsafe entry(of: record)
-    guard let block = unsafe slots[Int(record.batch.rawValue)].block else {
+    guard let block = unsafe slots[Int(record.batch.rawValue)].view?.block else {
       preconditionFailure("batch is released")
     }
     return unsafe MemorySlice(
@@ -19,11 +19,12 @@ extension BatchStore {
       count: Int(entry.pointee.length))
   }
 
-  /// The whole batch as consecutive elements of `ReplicateBatch.messages`.
+  /// The whole batch, which is not compacted, as consecutive elements of `ReplicateBatch.messages`.
   public func encodedRecords(of batch: BatchID) -> MemorySlice {
-    guard let block = unsafe slots[Int(batch.rawValue)].block else {
-      preconditionFailure("batch is released")
+    guard let view = unsafe slots[Int(batch.rawValue)].view, view.keptCount == 0 else {
+      preconditionFailure("batch is released or compacted")
     }
+    let block = view.block
     return unsafe MemorySlice(
       baseAddress: UnsafeRawPointer(block.address), count: byteCount(of: batch))
   }

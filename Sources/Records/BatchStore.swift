@@ -40,9 +40,10 @@ public struct BatchLimits: Sendable, Equatable {
 /// | 32–35 | delivery's own mark | delivery |
 /// | 36–39 | microseconds from the batch's first record to this one; then taken | ingest |
 ///
-/// Two threads use a store: *ingest* opens, appends, seals and releases; *delivery* reads between
-/// the seal and the `complete` that it sends back. The rings between them order the accesses; the
-/// store itself has no locks.
+/// Two threads use a store: *ingest* opens, appends, seals, compacts and releases; *delivery* reads
+/// between the seal and the `complete` that it sends back. The rings between them order the
+/// accesses; the store itself has no locks. While a batch is compacted, which
+/// `BatchStore+Compaction.swift` tells of, each thread has its own view of where its records lie.
 @safe
 public final class BatchStore: @unchecked Sendable {
   /// The most batches a store can have: one less than `RecordRef.packed` has room for, so that no
@@ -64,29 +65,51 @@ public final class BatchStore: @unchecked Sendable {
     var ageMicroseconds: UInt32
   }
 
-  @safe
+  /// A batch as delivery sees it. Ingest fills it in before the seal.
   struct Slot: BitwiseCopyable {
-    var block: MemoryBlock?
+    /// Delivery's own from the seal on.
+    var view: BatchView?
+    /// Written by ingest before it hands a compaction over, then delivery's.
+    var successor: BatchView?
     var lane: UInt32 = 0
     var byteCount: UInt32 = 0
     var recordCount: UInt32 = 0
     var settledRecords: UInt32 = 0
-    var nextFree: UInt32 = .max
-    var isSealed = false
     /// When the first record was received.
     var receivedNanoseconds: UInt64 = 0
+  }
+
+  /// What ingest alone knows of a batch.
+  struct Place: BitwiseCopyable {
+    /// Nil once the batch is released.
+    var view: BatchView?
+    /// The block that delivery may still read while the batch is compacted.
+    var previous: MemoryBlock?
+    var nextFree: UInt32 = .max
+    var isSealed = false
+    /// Whether delivery has still to say that it has taken the smaller block.
+    var isCompacting = false
+    /// Whether it may have become worth compacting.
+    var hasNews = false
   }
 
   /// The limits it was made with.
   public let limits: BatchLimits
   let slots: UnsafeMutablePointer<Slot>
-  private let ingest: UnsafeMutablePointer<IngestState>
+  let places: UnsafeMutablePointer<Place>
+  let ingest: UnsafeMutablePointer<IngestState>
 
-  private struct IngestState: ~Copyable {
+  struct IngestState: ~Copyable {
     var arena: MemoryArena
     var freeHead: UInt32 = .max
     var touched = 0
     var inUse = 0
+    /// With more bytes in use batches are compacted.
+    var compactsAbove: Int
+    /// Batches with news.
+    var newsCount = 0
+    /// The place that is looked at next.
+    var compactionCursor = 0
   }
 
   /// A store with room for `limits`.
@@ -95,17 +118,23 @@ public final class BatchStore: @unchecked Sendable {
     precondition((1...Self.maximumRecordsPerBatch).contains(limits.recordsPerBatch))
     self.limits = limits
     unsafe slots = .allocate(capacity: limits.batches)
+    unsafe places = .allocate(capacity: limits.batches)
     unsafe ingest = .allocate(capacity: 1)
     unsafe ingest.initialize(
-      to: IngestState(arena: MemoryArena(budgetBytes: limits.memoryBytes)))
+      to: IngestState(
+        arena: MemoryArena(budgetBytes: limits.memoryBytes),
+        compactsAbove: limits.memoryBytes / 2))
   }
 
   deinit {
     for index in 0..<(unsafe ingest.pointee.touched) {
-      if let block = unsafe slots[index].block { unsafe ingest.pointee.arena.free(block) }
+      let place = unsafe places[index]
+      if let block = place.view?.block { unsafe ingest.pointee.arena.free(block) }
+      if let block = place.previous { unsafe ingest.pointee.arena.free(block) }
     }
     unsafe ingest.deinitialize(count: 1)
     unsafe ingest.deallocate()
+    unsafe places.deallocate()
     unsafe slots.deallocate()
   }
 
@@ -123,32 +152,42 @@ public final class BatchStore: @unchecked Sendable {
   /// Opens a batch for `lane` with room for at least one record of `bodyBytes`, and for about
   /// `expectedBytes` in all. Nil when batches or memory are used up: that is the backpressure.
   public func open(lane: LaneID, bodyBytes: Int, expectedBytes: Int) -> BatchID? {
-    let needed = Self.encodedBytes(bodyBytes) + MemoryLayout<Entry>.stride
+    let needed = max(
+      Self.encodedBytes(bodyBytes) + MemoryLayout<Entry>.stride, Self.smallestOpenBytes)
     let wanted = max(needed, min(expectedBytes, limits.batchBytes))
     let haveSlot = unsafe ingest.pointee.freeHead != .max || ingest.pointee.touched < limits.batches
     guard haveSlot else { return nil }
     // Under pressure a batch that just fits is better than none.
-    guard
-      let block = unsafe ingest.pointee.arena.allocate(byteCount: wanted)
-        ?? ingest.pointee.arena.allocate(byteCount: needed)
-    else { return nil }
+    guard let block = allocate(wanted) ?? allocate(needed) else { return nil }
     let index: UInt32
     if unsafe ingest.pointee.freeHead != .max {
       index = unsafe ingest.pointee.freeHead
-      unsafe ingest.pointee.freeHead = unsafe slots[Int(index)].nextFree
+      unsafe ingest.pointee.freeHead = unsafe places[Int(index)].nextFree
     } else {
       index = UInt32(unsafe ingest.pointee.touched)
       unsafe ingest.pointee.touched += 1
     }
-    unsafe (slots + Int(index)).initialize(to: Slot(block: block, lane: lane.rawValue))
+    let view = BatchView(block: block)
+    unsafe (slots + Int(index)).initialize(to: Slot(view: view, lane: lane.rawValue))
+    unsafe (places + Int(index)).initialize(to: Place(view: view))
     unsafe ingest.pointee.inUse += 1
     return BatchID(rawValue: index)
+  }
+
+  /// Memory for records to come. With more than half in use some is left for compaction, which
+  /// could not make room without.
+  private func allocate(_ byteCount: Int) -> MemoryBlock? {
+    let reserve = isPressed ? min(limits.memoryBytes / 16, 2 << 20) : 0
+    guard let blockBytes = MemoryArena.blockBytes(for: byteCount),
+      bytesInUse + blockBytes <= limits.memoryBytes - reserve
+    else { return nil }
+    return unsafe ingest.pointee.arena.allocate(byteCount: byteCount)
   }
 
   /// Whether the batch has room for one more record with a body of `bodyBytes`.
   public func hasRoom(_ batch: BatchID, bodyBytes: Int) -> Bool {
     let slot = unsafe slots[Int(batch.rawValue)]
-    guard let block = slot.block, Int(slot.recordCount) < limits.recordsPerBatch else {
+    guard let block = slot.view?.block, Int(slot.recordCount) < limits.recordsPerBatch else {
       return false
     }
     let used = Int(slot.byteCount) + (Int(slot.recordCount) + 1) * MemoryLayout<Entry>.stride
@@ -163,11 +202,12 @@ public final class BatchStore: @unchecked Sendable {
     let bodyBytes = record.bodyBytes
     precondition(hasRoom(batch, bodyBytes: bodyBytes))
     let slot = unsafe slots + Int(batch.rawValue)
-    guard let block = unsafe slot.pointee.block, !(unsafe slot.pointee.isSealed) else {
+    let place = unsafe places + Int(batch.rawValue)
+    guard let view = unsafe slot.pointee.view, !(unsafe place.pointee.isSealed) else {
       preconditionFailure("append to a batch that is not open")
     }
     let start = Int(unsafe slot.pointee.byteCount)
-    var cursor = unsafe BlockCursor(block: block, offset: start)
+    var cursor = unsafe BlockCursor(block: view.block, offset: start)
     cursor.put(0x12)
     cursor.putVarint(UInt64(bodyBytes))
     let bodyOffset = cursor.offset
@@ -177,7 +217,7 @@ public final class BatchStore: @unchecked Sendable {
     if index == 0 { unsafe slot.pointee.receivedNanoseconds = receivedNanoseconds }
     let first = unsafe slot.pointee.receivedNanoseconds
     let age = receivedNanoseconds > first ? (receivedNanoseconds - first) / 1_000 : 0
-    unsafe entries(of: block, at: Int(index)).initialize(
+    unsafe view.denseEntry(of: index).initialize(
       to: Entry(
         offset: UInt32(bodyOffset), length: UInt32(bodyBytes), keyHash: record.keyHash,
         next: .max, sourceIndex: record.source.index,
@@ -185,23 +225,36 @@ public final class BatchStore: @unchecked Sendable {
         deliveryMark: 0, ageMicroseconds: UInt32(min(age, Self.longestAge))))
     unsafe slot.pointee.byteCount = UInt32(cursor.offset)
     unsafe slot.pointee.recordCount = index + 1
+    unsafe slot.pointee.view?.denseCount = index + 1
+    unsafe place.pointee.view?.denseCount = index + 1
     return RecordRef(batch: batch, index: index)
   }
 
   /// Closes the batch to appends; delivery may read it from the moment it comes out of the ring.
   public func seal(_ batch: BatchID) {
-    unsafe slots[Int(batch.rawValue)].isSealed = true
+    unsafe places[Int(batch.rawValue)].isSealed = true
+    noteNews(of: batch)
   }
 
-  /// Gives the batch's memory and place back. Only after delivery's `complete`.
+  /// Gives the batch's memory and place back. Only after delivery's `complete`. While a compaction
+  /// is on its way to delivery, or back, the place stays in use until ``endCompaction(of:)``.
   public func release(_ batch: BatchID) {
-    let slot = unsafe slots + Int(batch.rawValue)
-    guard let block = unsafe slot.pointee.block else {
+    let place = unsafe places + Int(batch.rawValue)
+    guard let view = unsafe place.pointee.view else {
       preconditionFailure("batch released twice")
     }
-    unsafe ingest.pointee.arena.free(block)
-    unsafe slot.pointee.block = nil
-    unsafe slot.pointee.nextFree = unsafe ingest.pointee.freeHead
+    forgetNews(of: batch)
+    unsafe ingest.pointee.arena.free(view.block)
+    unsafe place.pointee.view = nil
+    if let previous = unsafe place.pointee.previous {
+      unsafe ingest.pointee.arena.free(previous)
+      unsafe place.pointee.previous = nil
+    }
+    if unsafe !place.pointee.isCompacting { freePlace(of: batch) }
+  }
+
+  func freePlace(of batch: BatchID) {
+    unsafe places[Int(batch.rawValue)].nextFree = unsafe ingest.pointee.freeHead
     unsafe ingest.pointee.freeHead = batch.rawValue
     unsafe ingest.pointee.inUse -= 1
   }
@@ -209,9 +262,10 @@ public final class BatchStore: @unchecked Sendable {
   /// Gives kept memory back to the C heap, when it has been quiet.
   public func trim() { unsafe ingest.pointee.arena.trim() }
 
-  /// Who waits for a record's answer.
+  /// Who waits for a record's answer; nobody for one that was settled before its batch was
+  /// compacted.
   public func source(of record: RecordRef) -> RecordSource {
-    let entry = unsafe entry(of: record)
+    guard let entry = unsafe ingestEntry(of: record) else { return .none }
     return unsafe RecordSource(
       index: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration,
       sequence: entry.pointee.sourceSequence)
@@ -220,11 +274,19 @@ public final class BatchStore: @unchecked Sendable {
   /// When a record was received, the first time it is asked for; nil afterwards, so that who counts
   /// settled records counts each once. Only after delivery has told of the record.
   public func takeReceivedNanoseconds(of record: RecordRef) -> UInt64? {
-    let entry = unsafe entry(of: record)
+    guard let entry = unsafe ingestEntry(of: record) else { return nil }
     let age = unsafe entry.pointee.ageMicroseconds
     if age == .max { return nil }
     unsafe entry.pointee.ageMicroseconds = .max
     return unsafe slots[Int(record.batch.rawValue)].receivedNanoseconds &+ UInt64(age) &* 1_000
+  }
+
+  @unsafe
+  private func ingestEntry(of record: RecordRef) -> UnsafeMutablePointer<Entry>? {
+    let place = unsafe places + Int(record.batch.rawValue)
+    precondition(record.index < recordCount(of: record.batch), "no such record")
+    guard let view = unsafe place.pointee.view else { preconditionFailure("batch is released") }
+    return unsafe view.entry(of: record.index)
   }
 
   // MARK: Both sides
@@ -244,6 +306,9 @@ public final class BatchStore: @unchecked Sendable {
     Int(unsafe slots[Int(batch.rawValue)].byteCount)
   }
 
+  /// What a batch that is opened takes at least.
+  private static let smallestOpenBytes = 4 << 10
+
   /// Above an hour the age of a record is not told apart.
   private static let longestAge = UInt64(UInt32.max - 1)
 
@@ -258,18 +323,12 @@ public final class BatchStore: @unchecked Sendable {
     return size + bodyBytes
   }
 
-  @unsafe
-  func entries(of block: MemoryBlock, at index: Int) -> UnsafeMutablePointer<Entry> {
-    let stride = MemoryLayout<Entry>.stride
-    let offset = block.byteCount - (index + 1) * stride
-    return unsafe (block.address + offset).assumingMemoryBound(to: Entry.self)
-  }
-
+  /// The entry of a record that is not settled, for delivery.
   @unsafe
   func entry(of record: RecordRef) -> UnsafeMutablePointer<Entry> {
-    let slot = unsafe slots + Int(record.batch.rawValue)
-    precondition(unsafe record.index < slot.pointee.recordCount, "no such record")
-    guard let block = unsafe slot.pointee.block else { preconditionFailure("batch is released") }
-    return unsafe entries(of: block, at: Int(record.index))
+    guard let view = unsafe slots[Int(record.batch.rawValue)].view,
+      let entry = unsafe view.entry(of: record.index)
+    else { preconditionFailure("no such record, or it is settled") }
+    return unsafe entry
   }
 }

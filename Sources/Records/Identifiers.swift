@@ -71,6 +71,9 @@ public struct Progress: BitwiseCopyable, Sendable, Equatable {
     case refused
     /// Every record that was not refused is safe and nobody reads the batch any more: release it.
     case complete
+    /// Nobody reads the block any more that the batch had before it was compacted: give it back.
+    /// May come after `complete`; the batch's place is in use until then.
+    case compacted
   }
 
   /// The batch.

@@ -18,15 +18,15 @@ private func allocate(
 @Suite("An arena with a budget")
 struct MemoryArenaTests {
   @Test(
-    "A block is the next power of two, from 4 KiB to 8 MiB",
+    "A block is the next power of two, from 256 B to 8 MiB",
     arguments: [
-      (0, 4_096), (1, 4_096), (4_096, 4_096), (4_097, 8_192), (100_000, 131_072),
+      (0, 256), (1, 256), (257, 512), (4_096, 4_096), (4_097, 8_192), (100_000, 131_072),
       (8 << 20, 8 << 20),
     ])
   func sizes(asked: Int, given: Int) throws {
     var arena = MemoryArena(budgetBytes: 16 << 20)
     let block = try allocate(asked, from: &arena)
-    #expect(block.byteCount == given)
+    #expect(block.byteCount == given && MemoryArena.blockBytes(for: asked) == given)
     check(arena.usedBytes, given)
     arena.free(block)
     check(arena.usedBytes, 0)
@@ -38,12 +38,13 @@ struct MemoryArenaTests {
     var arena = MemoryArena(budgetBytes: 16_384)
     check(arena.allocate(byteCount: MemoryArena.largestBlockBytes + 1)?.byteCount, nil)
     check(arena.allocate(byteCount: .max)?.byteCount, nil)
+    check(MemoryArena.blockBytes(for: MemoryArena.largestBlockBytes + 1), nil)
     check(arena.allocate(byteCount: 32_768)?.byteCount, nil)
     var blocks: [MemoryBlock] = []
     for _ in 0..<4 { blocks.append(try allocate(4_096, from: &arena)) }
     check(arena.allocate(byteCount: 1)?.byteCount, nil)
     arena.free(blocks[0])
-    let again = try allocate(1, from: &arena)
+    let again = try allocate(4_096, from: &arena)
     #expect(again.address == blocks[0].address, "a kept block is used again")
     for block in blocks[1...] + [again] { arena.free(block) }
     check(arena.keptBytes, 16_384)
@@ -81,7 +82,7 @@ struct MemoryArenaTests {
             of: round, toByteOffset: block.byteCount - 8, as: UInt64.self)
           held.append((block, round))
         } else {
-          #expect(used + max(size, 4_096) > 1 << 20, "refused with room, seed \(seed)")
+          #expect(used + max(size, 256) > 1 << 20, "refused with room, seed \(seed)")
         }
       } else if !held.isEmpty {
         let gone = held.remove(at: Int.random(in: 0..<held.count, using: &random))

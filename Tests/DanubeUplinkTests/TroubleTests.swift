@@ -36,6 +36,39 @@ struct TroubleTests {
     #expect(scene.broker.connectionCount == 1)
   }
 
+  @Test(
+    "A key that hangs keeps its own records in memory, not the batches they came with",
+    .timeLimit(.minutes(1)), arguments: [100, 5_000])
+  func stuckKeyMemory(bytes: Int) throws {
+    let scene = try Scene(batches: BatchLimits(batches: 1_000, memoryBytes: 1 << 20))
+    let stuck = Array("stuck".utf8)
+    scene.broker.onMessage = { message in
+      .init(message.key == stuck ? .never(isAccepted: false) : .ok)
+    }
+    for round in 0..<40 {
+      // Sixty times the memory of the store passes by forty records of the key.
+      var messages = (0..<15).map { ("key\($0)", numbered(round * 15 + $0, bytes: 3_000)) }
+      messages.insert(("stuck", numbered(10_000 + round, bytes: bytes)), at: round % 16)
+      #expect(scene.loop.publish(messages), "no memory in round \(round)")
+      let free = (round + 1) * 15
+      #expect(scene.driver.run(milliseconds: 5_000) { scene.loop.accepted.count == free })
+      scene.driver.run(milliseconds: 50)
+    }
+    // At most four times what the records need, with their index.
+    #expect(scene.loop.store.bytesInUse <= 4 * 40 * (bytes + 300))
+    #expect(scene.loop.store.batchesInUse == 40)
+    #expect(scene.loop.compactedCount >= 40)
+    scene.broker.onMessage = nil
+    #expect(scene.settle())
+    #expect(
+      scene.acceptedPayloads(key: "stuck")
+        == (0..<40).map { numbered(10_000 + $0, bytes: bytes) })
+    #expect(scene.loop.violations.isEmpty, "\(scene.loop.violations)")
+    #expect(scene.driver.run(milliseconds: 1_000) { scene.loop.store.batchesInUse == 0 })
+    #expect(scene.loop.compactedCount == scene.loop.compactionCount)
+    #expect(scene.loop.store.bytesInUse == 0)
+  }
+
   @Test("Transient answers are retried for their key alone, in order", .timeLimit(.minutes(1)))
   func transientAnswers() throws {
     let scene = try Scene()

@@ -14,7 +14,8 @@ struct Published: Hashable {
 }
 
 /// Runs an uplink on a simulated port, feeds it with batches, and checks what it tells: every
-/// record is settled once, every batch is released once and after all its records.
+/// record is settled once, every batch is released once and after all its records. Batches are
+/// compacted whenever that saves memory, whether it is short or not.
 final class UplinkLoop: SimulatedLoop {
   let portID: NodeID
   private(set) var topics: [String]
@@ -29,6 +30,11 @@ final class UplinkLoop: SimulatedLoop {
   private(set) var refused: [(record: Published, reason: RefusalReason)] = []
   private(set) var releasedCount = 0
   private(set) var batchCount = 0
+  /// Compactions that began, and that ended.
+  private(set) var compactionCount = 0
+  private(set) var compactedCount = 0
+  /// Most bytes of batches in use.
+  private(set) var peakBytes = 0
   /// What the uplink did that it must not do.
   private(set) var violations: [String] = []
 
@@ -38,6 +44,7 @@ final class UplinkLoop: SimulatedLoop {
   private var underWay: [RecordRef: Published] = [:]
   private var openBatches: [BatchID: Int] = [:]
   private var toSubmit: [BatchID] = []
+  private var toCompact: [BatchID] = []
   private var isStarted = false
 
   init(
@@ -139,12 +146,27 @@ final class UplinkLoop: SimulatedLoop {
     uplink.advance(to: port.now, operations: &operations)
     for batch in toSubmit { uplink.submit(batch) }
     toSubmit.removeAll()
+    for batch in toCompact { uplink.compact(batch) }
+    toCompact.removeAll()
     if let resolver {
       for host in uplink.hostsToResolve { uplink.resolved(host, addresses: resolver(host)) }
     }
     uplink.flush(operations: &operations)
     takeProgress()
+    compact()
     port.submit(&operations)
+  }
+
+  /// The uplink learns of it a turn later: a batch may be settled in between, as it may while it
+  /// travels through a ring.
+  private func compact() {
+    peakBytes = max(peakBytes, store.bytesInUse)
+    var effort = Int.max
+    while let batch = store.compactNext(effort: &effort) {
+      toCompact.append(batch)
+      compactionCount += 1
+      wake()
+    }
   }
 
   private func takeProgress() {
@@ -160,12 +182,19 @@ final class UplinkLoop: SimulatedLoop {
         }
         releasedCount += 1
         store.release(batch)
+      case .compacted(let batch):
+        compactedCount += 1
+        store.endCompaction(of: batch)
       }
     }
   }
 
   private func settle(_ record: RecordRef) -> Published? {
     openBatches[record.batch, default: 0] -= 1
+    if store.takeReceivedNanoseconds(of: record) == nil {
+      violations.append("record \(record) was counted before")
+    }
+    store.noteNews(of: record.batch)
     guard let message = underWay.removeValue(forKey: record) else {
       violations.append("record \(record) settled twice")
       return nil

@@ -30,12 +30,12 @@ struct BatcherTests {
   func prompt() {
     var batcher = makeBatcher()
     #expect(append(&batcher, at: start) != nil)
-    #expect(batcher.nextSealed == nil && batcher.nextDeadline <= start)
+    #expect(batcher.nextHandover == nil && batcher.nextDeadline <= start)
     batcher.sealDue(at: start)
-    let sealed = batcher.nextSealed
+    let sealed = batcher.nextHandover?.batch
     #expect(sealed != nil && batcher.nextDeadline == .distantFuture)
-    batcher.removeNextSealed()
-    #expect(batcher.nextSealed == nil)
+    batcher.removeNextHandover()
+    #expect(batcher.nextHandover == nil)
     if let sealed { batcher.release(sealed) }
     #expect(batcher.isIdle && batcher.store.bytesInUse == 0)
   }
@@ -48,16 +48,16 @@ struct BatcherTests {
     for _ in 0..<5_000 {
       #expect(append(&batcher, at: start) != nil)
       batcher.sealAll()
-      let next = batcher.nextSealed
+      let next = batcher.nextHandover?.batch
       let batch = try #require(next)
-      batcher.removeNextSealed()
+      batcher.removeNextHandover()
       batcher.release(batch)
     }
-    #expect(batcher.sealed.count <= 2_050)
-    let last = batcher.nextSealed
+    #expect(batcher.handovers.count <= 2_050)
+    let last = batcher.nextHandover?.batch
     batcher.release(try #require(last))
-    batcher.removeNextSealed()
-    #expect(batcher.nextSealed == nil && batcher.isIdle)
+    batcher.removeNextHandover()
+    #expect(batcher.nextHandover == nil && batcher.isIdle)
   }
 
   @Test("Records of one turn share a batch, lanes do not")
@@ -67,7 +67,7 @@ struct BatcherTests {
     #expect(append(&batcher, at: start)?.batch == first?.batch)
     #expect(append(&batcher, lane: 1, at: start)?.batch != first?.batch)
     batcher.sealDue(at: start)
-    #expect(batcher.sealed.count == 2)
+    #expect(batcher.handovers.count == 2)
   }
 
   @Test("Above a quarter of the batches the next one lingers, longer the more there are")
@@ -79,10 +79,10 @@ struct BatcherTests {
     }
     _ = append(&batcher, at: start)
     batcher.sealDue(at: start)
-    #expect(batcher.sealed.count == 4)
+    #expect(batcher.handovers.count == 4)
     #expect(batcher.nextDeadline == start.advanced(milliseconds: 5))
     batcher.sealDue(at: start.advanced(milliseconds: 5))
-    #expect(batcher.sealed.count == 5)
+    #expect(batcher.handovers.count == 5)
     for _ in 5..<8 {
       _ = append(&batcher, at: start)
       batcher.sealAll()
@@ -91,8 +91,8 @@ struct BatcherTests {
     #expect(batcher.nextDeadline == start.advanced(milliseconds: 20))
     // Those that are done make it due again.
     for _ in 0..<5 {
-      if let batch = batcher.nextSealed { batcher.release(batch) }
-      batcher.removeNextSealed()
+      if let batch = batcher.nextHandover?.batch { batcher.release(batch) }
+      batcher.removeNextHandover()
     }
     batcher.sealDue(at: start)
     #expect(batcher.nextDeadline == .distantFuture)
@@ -103,9 +103,55 @@ struct BatcherTests {
     var batcher = makeBatcher()
     let first = append(&batcher, bytes: 3_000, at: start)
     let second = append(&batcher, bytes: 3_000, at: start)
-    #expect(first?.batch != second?.batch && batcher.nextSealed == first?.batch)
+    #expect(first?.batch != second?.batch && batcher.nextHandover?.batch == first?.batch)
     let third = append(&batcher, bytes: 50_000, at: start)
-    #expect(third?.index == 0 && batcher.sealed.count == 2)
+    #expect(third?.index == 0 && batcher.handovers.count == 2)
+  }
+
+  @Test("Only with more than half of the memory in use are batches compacted, and not all the time")
+  func compaction() throws {
+    var batcher = makeBatcher(memoryBytes: 64 << 10)
+    // Batches of two records, the large one of which is settled.
+    var records: [RecordRef] = []
+    func settle(_ batcher: borrowing Batcher, _ record: RecordRef) {
+      _ = batcher.store.takeReceivedNanoseconds(of: record)
+      batcher.store.noteNews(of: record.batch)
+    }
+    for _ in 0..<8 {
+      let first = append(&batcher, at: start)
+      let second = append(&batcher, bytes: 3_000, at: start)
+      batcher.sealAll()
+      batcher.removeNextHandover()
+      records.append(try #require(first))
+      settle(batcher, try #require(second))
+    }
+    #expect(batcher.store.bytesInUse == 32 << 10)
+    batcher.compactDue(at: start)
+    #expect(batcher.nextHandover == nil && batcher.nextDeadline == .distantFuture)
+    #expect(append(&batcher, at: start) != nil)
+    #expect(batcher.nextDeadline <= start)
+    batcher.compactDue(at: start)
+    var compacted: [BatchID] = []
+    while let handover = batcher.nextHandover {
+      #expect(handover.kind == .compacted)
+      compacted.append(handover.batch)
+      batcher.removeNextHandover()
+    }
+    #expect(compacted == records.map(\.batch))
+    for batch in compacted { batcher.endCompaction(of: batch) }
+    #expect(batcher.store.bytesInUse == 4_096 + 8 * 256)
+    // The next look comes later, however much there is to see.
+    for _ in 0..<12 {
+      _ = append(&batcher, bytes: 3_000, at: start)
+      batcher.sealAll()
+    }
+    while batcher.nextHandover != nil { batcher.removeNextHandover() }
+    let later = start.advanced(milliseconds: 50)
+    #expect(batcher.nextDeadline == later)
+    batcher.compactDue(at: start)
+    #expect(batcher.nextDeadline == later)
+    batcher.compactDue(at: later)
+    #expect(batcher.nextDeadline == .distantFuture, "whole batches are not worth it")
   }
 
   @Test("Without memory there is no record, and with a release there is")
@@ -115,8 +161,8 @@ struct BatcherTests {
     #expect(append(&batcher, bytes: 3_900, at: start) != nil)
     #expect(append(&batcher, bytes: 3_900, at: start) == nil)
     batcher.sealDue(at: start)
-    if let batch = batcher.nextSealed { batcher.release(batch) }
-    batcher.removeNextSealed()
+    if let batch = batcher.nextHandover?.batch { batcher.release(batch) }
+    batcher.removeNextHandover()
     #expect(append(&batcher, bytes: 3_900, at: start) != nil)
     #expect(batcher.store.bytesInUse <= 8_192)
   }

@@ -232,9 +232,9 @@ final class IngestBench {
 
   /// Takes the next sealed batch, as delivery does.
   func takeBatch() -> BatchID? {
-    let batch = ingest.nextSealedBatch
-    if batch != nil { ingest.removeNextSealedBatch() }
-    return batch
+    let handover = ingest.nextHandover
+    if handover != nil { ingest.removeNextHandover() }
+    return handover?.batch
   }
 
   /// What was sent since the last look.

@@ -70,9 +70,10 @@ struct BatchStoreTests {
     while let batch = store.open(lane: LaneID(rawValue: 0), bodyBytes: 10, expectedBytes: 8 << 10) {
       open.append(batch)
     }
-    #expect(store.bytesInUse == 64 << 10)
+    // The last batch takes less: some memory is left for compaction.
+    #expect(store.bytesInUse == 60 << 10)
     #expect(open.count == 8)
-    store.release(open.removeLast())
+    store.release(open.removeFirst())
     #expect(store.open(lane: LaneID(rawValue: 0), bodyBytes: 6_000, expectedBytes: 0) != nil)
     #expect(store.open(lane: LaneID(rawValue: 0), bodyBytes: 6_000, expectedBytes: 0) == nil)
   }

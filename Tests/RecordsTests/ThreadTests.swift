@@ -122,7 +122,7 @@ struct ThreadTests {
 }
 
 /// SplitMix64: the same seed draws the same numbers.
-private struct Randomness: RandomNumberGenerator {
+struct Randomness: RandomNumberGenerator {
   var state: UInt64
 
   mutating func next() -> UInt64 {

@@ -62,6 +62,53 @@ struct GatewayScenarioTests {
   }
 
   @Test(
+    "Records of a stuck key keep their own bytes and not those of large traffic beside them",
+    arguments: [ProtocolVersion.v5, .v3_1_1], [20, 900])
+  func stuckKeyBesideLargeTraffic(version: ProtocolVersion, stuckBytes: Int) throws {
+    var configuration = GatewayScene.configuration()
+    configuration.danube.callDeadlineMilliseconds = 500
+    configuration.listeners[0].maxPauseSeconds = 5
+    configuration.listeners[0].receiveMaximum = 64
+    let scene = try GatewayScene(seed: 21, configuration: configuration)
+    var habits = Self.habits(version)
+    habits.restMilliseconds = 10...30
+    habits.burst = 1
+    for device in 0..<4 {
+      scene.addDevice(
+        Self.messages(device: device, count: 60, topic: "keyed/stuck/x", byteCount: stuckBytes),
+        habits)
+    }
+    habits.restMilliseconds = 0...1
+    habits.window = 8
+    for device in 4..<8 {
+      // Twelve times the memory in all.
+      scene.addDevice(
+        Self.messages(
+          device: device, count: 400, topic: "keyed/free\(device)/x", byteCount: 8_000), habits)
+    }
+    let key = Array("stuck".utf8)
+    scene.broker?.onMessage = { message in
+      .init(message.key == key ? .never(isAccepted: false) : .ok)
+    }
+    let stuck = scene.devices[..<4]
+    let free = scene.devices[4...]
+    let areDone = scene.run(milliseconds: 60_000) { free.allSatisfy { $0.isDone } }
+    #expect(areDone, "answered: \(free.map(\.answeredCount))")
+    #expect(free.allSatisfy { $0.connectionCount == 1 })
+    scene.run(milliseconds: 10_000)
+    #expect(stuck.allSatisfy { $0.answeredCount == 0 && $0.connectionCount == 1 })
+    #expect(scene.metric("danube_gateway_batch_compactions_total") > 0)
+    // 240 records are under way; each may keep four times its bytes, with what belongs to it.
+    let bytes = scene.gateway.store.bytesInUse
+    #expect(bytes <= max(4 * 240 * (stuckBytes + 300), 600 << 10))
+    scene.broker?.onMessage = nil
+    let violations = scene.settle()
+    #expect(violations.isEmpty, "\(violations)")
+    #expect(stuck.allSatisfy { $0.answeredCount == 60 })
+    #expect(scene.peakBytes <= configuration.limits.memoryBytes)
+  }
+
+  @Test(
     "While the broker is away devices wait, memory is bounded, keep alive stands still",
     arguments: [ProtocolVersion.v5, .v3_1_1])
   func brokerAway(version: ProtocolVersion) throws {

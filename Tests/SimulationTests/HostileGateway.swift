@@ -1,7 +1,9 @@
 import DanubeProtocol
 import GRPC
+import Gateway
 import IOPort
 import MQTT
+import Records
 import Simulator
 
 /// A gateway amid all kinds of trouble, drawn from a seed.
@@ -21,6 +23,8 @@ final class HostileGateway {
     isBrokerCalm = Int.random(in: 0..<4, using: &random) == 0
     troubleMilliseconds = Int.random(in: 300...3_000, using: &random)
     isHeavy = Int.random(in: 0..<12, using: &random) == 0
+    // Otherwise few seeds had enough on its way.
+    if Bool.random(using: &random) { scene.gateway.store.compact(aboveBytes: 0) }
     let deviceCount = Int.random(in: 2...4, using: &random)
     for index in 0..<deviceCount { addDevice(index) }
     for index in 0..<Int.random(in: 0...3, using: &random) { addWebhook(deviceCount + index) }
@@ -279,6 +283,7 @@ final class HostileGateway {
       "back pressures": faults.backPressures, "buffer exhaustions": faults.bufferExhaustions,
       "accept exhaustions": faults.acceptExhaustions, "refusals": faults.refusals,
       "spikes": faults.spikes, "peak KiB": scene.peakBytes >> 10,
+      "compactions": scene.metric("danube_gateway_batch_compactions_total"),
       "full memory": scene.peakBytes > 900 << 10 ? 1 : 0,
       "aliased": devices.reduce(0) { $0 + $1.aliasedCount }, "wills": scene.wills.acceptedCount,
       "sessions resumed": devices.reduce(0) { $0 + $1.resumedCount },
