@@ -87,26 +87,51 @@ extension DanubeUplink {
 
   private enum Share {
     case call
-    /// One of its own calls has to end first.
-    case own
-    /// Others' calls have to end first.
-    case others
+    /// Its own calls have to end first, or to grow old.
+    case later
+    /// Calls have to end first.
+    case full
   }
 
   /// Whether a lane may start one more call. Topics that the broker lets hang must not stop the
   /// others: a lane holds at most three times what it leaves free, which is three quarters of the
   /// window for one, and of any number of lanes that fill their share the next one still finds
-  /// something. A lane that has had no answer yet begins with a few, and lanes that are known to
-  /// hang leave a quarter to those that are not.
+  /// something. A lane that has had no answer yet, or none lately, begins only a few at a time,
+  /// and lanes that are known to hang leave a quarter to those that are not.
+  ///
+  /// Calls that are old do not count for those few: with some stuck keys, and others that publish
+  /// seldom, a lane looks like one that hangs, and yet its next record is answered at once.
   private mutating func share(of lane: Int, on id: SlotID) -> Share {
     if lanes.count == 1 { return .call }
     let free = connections[id].session.freeCallCount
     let window = connections[id].session.callLimit
     let isHanging = lanes[lane].isHanging(at: now, afterMilliseconds: Self.hangingMilliseconds)
-    let limit = lanes[lane].isTrusted ? 3 * free : min(max(window / 64, 1), 3 * free)
-    guard lanes[lane].callsInFlight < limit else { return .own }
-    guard isHanging, free <= window / 4 else { return .call }
-    return lanes[lane].callsInFlight > 0 ? .own : .others
+    guard lanes[lane].callsInFlight < 3 * free else { return .full }
+    if !lanes[lane].isTrusted {
+      let few = max(window / 64, lanes[lane].wasAnswered ? 4 : 1)
+      guard lanes[lane].youngCalls.count(at: now) < few else { return .later }
+    }
+    return isHanging && free <= window / 4 ? .full : .call
+  }
+
+  /// Lets a lane go on when its calls have grown older, if none of them ends before.
+  private mutating func sendsLater(_ lane: Int) {
+    guard !lanes[lane].isWaitingForTime else { return }
+    lanes[lane].isWaitingForTime = true
+    waitingForTime.append(lane)
+    turnOfCalls = min(turnOfCalls, YoungCalls.nextTurn(after: now))
+  }
+
+  /// Lets lanes go on whose calls have grown older.
+  mutating func resumeSends() {
+    guard turnOfCalls <= now else { return }
+    turnOfCalls = .distantFuture
+    let waiting = waitingForTime
+    waitingForTime.removeAll(keepingCapacity: true)
+    for lane in waiting {
+      lanes[lane].isWaitingForTime = false
+      enqueue(lane)
+    }
   }
 
   private mutating func sendSome(_ lane: Int) -> Turn {
@@ -118,12 +143,15 @@ extension DanubeUplink {
       guard connections[id].session.canStartCall else { return .full }
       switch share(of: lane, on: id) {
       case .call: break
-      case .own: return .done
-      case .others: return .full
+      case .later:
+        sendsLater(lane)
+        return .done
+      case .full: return .full
       }
       guard startSend(record, lane, id) else { return .full }
       lanes[lane].sendable.removeFirst(in: store)
       lanes[lane].callsInFlight += 1
+      lanes[lane].youngCalls.began(at: now)
       if lanes[lane].unansweredSince == nil { lanes[lane].unansweredSince = now }
       sendsInFlight += 1
     }
@@ -259,6 +287,7 @@ extension DanubeUplink {
 
   private mutating func leaveCall(_ call: Call) {
     lanes[call.lane].callsInFlight -= 1
+    lanes[call.lane].youngCalls.ended(startedAt: call.startedAt)
     sendsInFlight -= 1
   }
 

@@ -42,6 +42,9 @@ public struct DanubeUplink: ~Copyable {
   var retries = TimerQueue()
   /// Lanes with records to send, as far as is known; each at most once.
   var runnable = RingQueue<Int>()
+  /// Lanes that may begin another call when theirs have grown older, and when that is.
+  var waitingForTime: [Int] = []
+  var turnOfCalls = Instant.distantFuture
   /// Lanes whose look-up is due, in turn.
   var seeking = RingQueue<Int>()
   /// When lanes go on that wait for time; the token is the lane's number.
@@ -133,6 +136,7 @@ public struct DanubeUplink: ~Copyable {
     expireCalls()
     resumeRetries()
     resumeLanes()
+    resumeSends()
     supervise(operations: &operations)
   }
 
@@ -159,6 +163,7 @@ public struct DanubeUplink: ~Copyable {
   /// When `advance` and `flush` are next needed, unless a completion comes first.
   public var nextDeadline: Instant {
     var deadline = min(retries.nextDeadline, laneTimers.nextDeadline, brokerDeadline)
+    deadline = min(deadline, turnOfCalls)
     for patience in 0...CallTable.maximumPatience {
       guard let tag = calls.oldestTag(patience: patience), let call = calls[tag] else { continue }
       let limit = deadlineMilliseconds(patience: patience)

@@ -27,8 +27,15 @@ struct LaneState {
   var unansweredSince: Instant?
   /// The broker has answered a record, and was not found to let the topic hang since then.
   private(set) var isTrusted = false
+  /// Whether the broker has answered a record ever.
+  private(set) var wasAnswered = false
+  /// Its calls in flight that are not old. What hangs for longer says nothing about the next.
+  var youngCalls = YoungCalls()
   /// Whether it is in the queue of lanes that may send.
   var isQueued = false
+
+  /// Whether it waits until its calls have grown older.
+  var isWaitingForTime = false
 
   init(lane: LaneDescription, backoff: Backoff, keys: KeyTable) {
     self.lane = lane
@@ -49,6 +56,7 @@ struct LaneState {
   mutating func answered(at now: Instant) {
     unansweredSince = callsInFlight > 0 ? now : nil
     isTrusted = true
+    wasAnswered = true
   }
 
   /// The broker it is bound to, from CreateProducer on.

@@ -90,6 +90,33 @@ struct HangingTopicsTests {
     #expect(scene.settle(withinMilliseconds: 120_000))
   }
 
+  @Test(
+    "A stuck key does not stop the others of its topic, however seldom they publish",
+    .timeLimit(.minutes(1)), arguments: [(64, 1), (64, 8), (200, 3), (1_024, 16)])
+  func stuckKeys(window: Int, count: Int) throws {
+    var limits = UplinkLimits.quick
+    limits.maximumCallsInFlight = window
+    limits.callDeadlineMilliseconds = 10_000
+    let scene = try Scene(topics: ["/default/t", "/default/u"], limits: limits)
+    scene.broker.onMessage = { message in
+      message.key.starts(with: "stuck".utf8)
+        ? .init(.never(isAccepted: false)) : .init(.ok, delayMilliseconds: 5)
+    }
+    scene.driver.run(milliseconds: 200)
+    scene.loop.publish(lane: 0, (0..<count).map { ("stuck\($0)", numbered($0)) })
+    for number in 0..<20 {
+      scene.driver.run(milliseconds: 1_700)
+      scene.loop.publish(lane: 0, [("free", numbered(1_000 + number))])
+      let isDone = scene.driver.run(milliseconds: 1_000) {
+        scene.loop.accepted.count == number + 1
+      }
+      #expect(isDone, "message \(number)")
+    }
+    scene.broker.onMessage = nil
+    #expect(scene.settle(withinMilliseconds: 600_000))
+    #expect(scene.loop.violations == [])
+  }
+
   @Test("Topics that all have their answers share the whole window", .timeLimit(.minutes(1)))
   func allAnswered() throws {
     let scene = try scene(topics: 2, hanging: 0)
