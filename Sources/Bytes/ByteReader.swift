@@ -49,6 +49,15 @@ public struct ByteReader: ~Escapable {
     return UInt32(bigEndian: raw)
   }
 
+  /// A 16-bit number, least significant byte first.
+  public mutating func readUInt16LittleEndian() -> UInt16? {
+    guard remaining >= 2 else { return nil }
+    let raw = unsafe bytes.unsafeLoadUnaligned(
+      fromUncheckedByteOffset: offset, as: UInt16.self)
+    offset += 2
+    return UInt16(littleEndian: raw)
+  }
+
   /// A 32-bit number, least significant byte first.
   public mutating func readUInt32LittleEndian() -> UInt32? {
     guard remaining >= 4 else { return nil }

@@ -141,6 +141,9 @@ public struct GrowableBytes: ~Copyable {
   /// Appends a 32-bit number, least significant byte first.
   public mutating func appendLittleEndian(_ value: UInt32) { appendRaw(value.littleEndian) }
 
+  /// Appends a 16-bit number, least significant byte first.
+  public mutating func appendLittleEndian(_ value: UInt16) { appendRaw(value.littleEndian) }
+
   /// Appends a 64-bit number, least significant byte first.
   public mutating func appendLittleEndian(_ value: UInt64) { appendRaw(value.littleEndian) }
 
@@ -165,6 +168,34 @@ public struct GrowableBytes: ~Copyable {
     precondition(offset >= 0 && offset + 4 <= count)
     if let base = unsafe base {
       unsafe base.storeBytes(of: value.bigEndian, toByteOffset: head + offset, as: UInt32.self)
+    }
+  }
+
+  /// Overwrites four bytes at `offset` from the front, least significant first.
+  public mutating func overwriteLittleEndian(at offset: Int, with value: UInt32) {
+    precondition(offset >= 0 && offset + 4 <= count)
+    if let base = unsafe base {
+      unsafe base.storeBytes(of: value.littleEndian, toByteOffset: head + offset, as: UInt32.self)
+    }
+  }
+
+  /// Appends what `body` writes to the memory it is given, `maximum` bytes; it answers how many.
+  @unsafe
+  public mutating func append(
+    atMost maximum: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int
+  ) {
+    reserve(maximum)
+    guard let base = unsafe base, maximum > 0 else { return }
+    let written = unsafe body(UnsafeMutableRawBufferPointer(start: base + tail, count: maximum))
+    precondition(written >= 0 && written <= maximum)
+    tail += written
+  }
+
+  /// Appends zeros.
+  public mutating func appendZeros(_ length: Int) {
+    unsafe append(atMost: length) { memory in
+      unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+      return length
     }
   }
 

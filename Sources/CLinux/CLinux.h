@@ -183,6 +183,51 @@ static inline long long clinux_file_bytes_at(int directory, const char *name) {
   return S_ISREG(status.st_mode) ? (long long)status.st_size : -EISDIR;
 }
 
+// 0 or a positive error number.
+static inline int clinux_truncate(int fd, off_t byte_count) {
+  while (ftruncate(fd, byte_count) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+// The calls below answer a negative error number, or where they answer nothing else a positive one.
+static inline int clinux_open_at(int directory, const char *name, int flags, mode_t mode) {
+  int fd = openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+  return fd < 0 ? -errno : fd;
+}
+
+static inline ssize_t clinux_read_at(int fd, void *memory, size_t byte_count, off_t offset) {
+  ssize_t count;
+  do count = pread(fd, memory, byte_count, offset);
+  while (count < 0 && errno == EINTR);
+  return count < 0 ? -errno : count;
+}
+
+static inline ssize_t clinux_write_at(
+    int fd, const void *memory, size_t byte_count, off_t offset) {
+  ssize_t count;
+  do count = pwrite(fd, memory, byte_count, offset);
+  while (count < 0 && errno == EINTR);
+  return count < 0 ? -errno : count;
+}
+
+static inline int clinux_allocate(int fd, off_t byte_count) {
+  return posix_fallocate(fd, 0, byte_count);
+}
+
+static inline int clinux_sync(int fd, int data_only) {
+  return (data_only ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
+}
+
+static inline int clinux_remove_at(int directory, const char *name) {
+  return unlinkat(directory, name, 0) == 0 ? 0 : errno;
+}
+
+static inline int clinux_rename_at(int directory, const char *old_name, const char *new_name) {
+  return renameat(directory, old_name, directory, new_name) == 0 ? 0 : errno;
+}
+
 // A directory's own descriptor for reading its names: closing that one leaves `fd` open.
 static inline DIR *clinux_open_names(int fd) {
   int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

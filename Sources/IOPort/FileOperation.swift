@@ -22,6 +22,8 @@ public enum FileOperation: BitwiseCopyable, Sendable {
   /// Reserve the disk's space for the first `bytes` of a file, which then has at least that size
   /// and reads as zeros where nothing was written: `done`.
   case allocate(Descriptor, bytes: UInt64)
+  /// Cut a file to its first `bytes`: `done`.
+  case truncate(Descriptor, bytes: UInt64)
   /// Write the slices `first` ..< `first + count` of the queue at `offset`: `transferred`, possibly
   /// fewer bytes than given. The memory stays untouched until the completion.
   case write(Descriptor, offset: UInt64, first: Int32, count: Int32)

@@ -49,6 +49,16 @@ public struct FileLock: ~Copyable {
 
   deinit { Sockets.close(fileDescriptor) }
 
+  /// Whether a process holds the lock of a directory. Nothing is made or written to find out.
+  public static func isHeld(directory: String) -> Bool {
+    let path = directory + "/lock"
+    let fileDescriptor = unsafe clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+    guard fileDescriptor >= 0 else { return false }
+    defer { Sockets.close(fileDescriptor) }
+    // Shared, and for a moment only.
+    return flock(fileDescriptor, LOCK_SH | LOCK_NB) != 0 && clinux_errno() == EWOULDBLOCK
+  }
+
   static func makeDirectories(_ path: String) throws(Failure) {
     var prefix = ""
     for part in path.split(separator: "/", omittingEmptySubsequences: false) {

@@ -11,6 +11,15 @@ public enum MachineIdentity {
       decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// Names this start of the machine (random(4), `boot_id`); 0 where the kernel does not tell.
+  public static var bootID: UInt64 {
+    var hash = FNV1a()
+    let id = (try? FileReading.readFile("/proc/sys/kernel/random/boot_id", limitBytes: 64)) ?? []
+    if id.isEmpty { return 0 }
+    unsafe hash.combine(id.span.bytes)
+    return hash.value
+  }
+
   /// Six hexadecimal digits that follow from `/etc/machine-id`, or from the host name where there
   /// is no such file. A hash, because the id itself should not leave the machine (machine-id(5)).
   public static var shortHash: String {

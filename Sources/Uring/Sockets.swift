@@ -29,7 +29,28 @@ enum Sockets {
   private static let patienceMilliseconds: Int32 = 20_000
 
   /// A listening TCP socket and the address it got.
+  ///
+  /// The kernel takes a ring apart after its process has ended, and with it the listeners that it
+  /// accepted on: after a crash the address is taken for a moment more. So this waits, a second at
+  /// most.
   static func listen(
+    on address: SocketAddress, limits: UringLimits
+  ) throws(IOError) -> (fileDescriptor: Int32, bound: SocketAddress) {
+    for _ in 0..<listenRetries {
+      do throws(IOError) {
+        return try listenNow(on: address, limits: limits)
+      } catch {
+        guard error.kind == .addressInUse else { throw error }
+        usleep(listenPauseMicroseconds)
+      }
+    }
+    return try listenNow(on: address, limits: limits)
+  }
+
+  private static let listenRetries = 50
+  private static let listenPauseMicroseconds: UInt32 = 20_000
+
+  private static func listenNow(
     on address: SocketAddress, limits: UringLimits
   ) throws(IOError) -> (fileDescriptor: Int32, bound: SocketAddress) {
     let kernelAddress = KernelAddress(address)

@@ -29,24 +29,7 @@ extension Uring {
     in directory: Descriptor
   ) throws(IOError) -> [(name: FileName, bytes: UInt64)] {
     guard let place = openPlace(directory) else { throw IOError(.cancelled) }
-    let fileDescriptor = descriptors[place].fileDescriptor
-    guard let names = unsafe clinux_open_names(fileDescriptor) else {
-      throw KernelError.ioError(clinux_errno())
-    }
-    defer { unsafe closedir(names) }
-    var found: [(name: FileName, bytes: UInt64)] = []
-    while let text = unsafe clinux_next_name(names) {
-      let name = unsafe String(cString: text)
-      // A name that vanishes meanwhile, or that stands for no file, is none of ours.
-      guard let name = FileName(name),
-        case let bytes = unsafe clinux_file_bytes_at(
-          fileDescriptor, text), bytes >= 0
-      else { continue }
-      found.append((name, UInt64(bytes)))
-    }
-    let code = clinux_errno()
-    guard code == 0 else { throw KernelError.ioError(code) }
-    return found.sorted { $0.name.description < $1.name.description }
+    return try DirectoryReading.files(in: descriptors[place].fileDescriptor)
   }
 
   mutating func submit(
@@ -64,6 +47,13 @@ extension Uring {
       let userData = begin(.fileWork, on: place, token: token)
       ring.allocate(
         descriptors[place].fileDescriptor, byteCount: Int(clamping: bytes), userData: userData)
+    case .truncate(let file, let bytes):
+      guard let place = openPlace(file) else { return holdCancelled(token) }
+      // Not through the ring: kernels before 6.9 have no such operation.
+      let code = clinux_truncate(descriptors[place].fileDescriptor, Int(clamping: bytes))
+      ring.counters.otherCalls &+= 1
+      hold(
+        .file(code == 0 ? .done : .failed(KernelError.ioError(code))), token: token)
     case .write(let file, let offset, let first, let count):
       guard let place = openPlace(file) else { return holdCancelled(token) }
       let userData = begin(.transfer, on: place, token: token)

@@ -20,6 +20,8 @@ public struct DiskFaults: Sendable, Equatable {
   public var lyingSyncPerMille = 0
   /// Of syncs: how many take a hundred times longer.
   public var slowSyncPerMille = 0
+  /// Of sectors that a power cut keeps though they were not durable: how many have a bit flipped.
+  public var garbledPerMille = 0
 
   /// A disk without trouble.
   public init() {}

@@ -27,6 +27,7 @@ final class DiskRequest {
   enum Work {
     case open(FileName, FileMode)
     case allocate(Int)
+    case truncate(Int)
     case write(offset: Int, slices: [MemorySlice])
     case read(offset: Int, MutableMemorySlice)
     case sync(upTo: UInt64)

@@ -47,6 +47,9 @@ public enum FileContract {
     expect(
       bench.write([1, 2, 3], to: again, offset: 12_000)?.transferred == 3, "a file grows")
     expect(bench.read(again, offset: 11_999, count: 10) == [0, 1, 2, 3], "holes are zeros")
+    expect(bench.work(.truncate(again, bytes: 12_002))?.isDone == true, "a file is cut")
+    expect(bench.read(again, offset: 12_000, count: 9) == [1, 2], "what was cut off is gone")
+    expect(bench.write([3], to: again, offset: 12_002)?.transferred == 1, "it grows again")
     expect(bench.remove(two, from: directory)?.isDone == true, "a name is removed")
     expect(bench.read(again, offset: 12_000, count: 3) == [1, 2, 3], "an open file stays readable")
     expect(bench.remove(two, from: directory)?.failure == .notFound, "a name is removed once")

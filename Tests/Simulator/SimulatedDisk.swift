@@ -37,6 +37,18 @@ public final class SimulatedDisk {
     directories.values.reduce(0) { $0 + $1.files.values.reduce(0) { $0 + $1.bytes } }
   }
 
+  /// How many files of a directory have such a name, and their bytes.
+  public func fileCount(
+    in path: String, _ matches: (String) -> Bool
+  ) -> (count: Int, bytes: Int) {
+    var result = (count: 0, bytes: 0)
+    for (name, file) in directories[path]?.files ?? [:] where matches(name.description) {
+      result.count += 1
+      result.bytes += file.bytes
+    }
+    return result
+  }
+
   /// The names that readers see, in order.
   public func names(in path: String) -> [FileName] {
     (directories[path]?.files.keys).map { names in
@@ -90,7 +102,12 @@ public final class SimulatedDisk {
           files.append(file)
         }
       }
-      for file in files { faultCounts.lostSectors += file.losePower(random: &random) }
+      for file in files {
+        let (lost, garbled) = file.losePower(
+          random: &random, garbledPerMille: faults.garbledPerMille)
+        faultCounts.lostSectors += lost
+        faultCounts.flippedBits += garbled
+      }
     }
   }
 

@@ -7,11 +7,15 @@ final class SimulatedFile {
     /// When it was completed, in the order of the disk's completions.
     let sequence: UInt64
     let offset: Int
-    let bytes: [UInt8]
-    /// Set for a change of size alone.
+    var bytes: [UInt8]
+    /// Set for a change of size alone, to more or to less.
     let size: Int?
+    /// Whether what is behind the size is cut off.
+    var cuts = false
     /// No sync will make it durable any more: one failed, or lied, while it was waiting.
     var isForgotten = false
+    /// It is durable. It waits for what was forgotten before it, which must not come behind it.
+    var isSynced = false
   }
 
   /// A disk writes that many bytes at once or not at all.
@@ -34,6 +38,12 @@ final class SimulatedFile {
     changes.append(Change(sequence: sequence, offset: 0, bytes: [], size: size))
   }
 
+  func truncate(to size: Int, sequence: UInt64) {
+    guard size < content.count else { return grow(to: size, sequence: sequence) }
+    content.removeLast(content.count - size)
+    changes.append(Change(sequence: sequence, offset: 0, bytes: [], size: size, cuts: true))
+  }
+
   func read(at offset: Int, count: Int) -> ArraySlice<UInt8> {
     guard offset < content.count else { return [] }
     return content[offset..<min(offset + count, content.count)]
@@ -41,25 +51,37 @@ final class SimulatedFile {
 
   /// Makes durable what was completed up to `sequence`.
   func sync(upTo sequence: UInt64) {
-    for change in changes where change.sequence <= sequence && !change.isForgotten {
-      Self.apply(change, to: &durable)
+    for index in changes.indices
+    where changes[index].sequence <= sequence && !changes[index].isForgotten {
+      changes[index].isSynced = true
     }
-    changes.removeAll { $0.sequence <= sequence && !$0.isForgotten }
+    let done = changes.firstIndex { !$0.isSynced } ?? changes.endIndex
+    for change in changes[..<done] { Self.apply(change, to: &durable) }
+    changes.removeSubrange(..<done)
   }
 
   /// A sync failed or lied: what it was to make durable is not tried again.
   func forget(upTo sequence: UInt64) {
-    for index in changes.indices where changes[index].sequence <= sequence {
+    for index in changes.indices
+    where changes[index].sequence <= sequence && !changes[index].isSynced {
       changes[index].isForgotten = true
     }
   }
 
-  /// Power is gone: of what was not durable any set of sectors is left. Answers how many are not.
-  func losePower(random: inout SplitMix64) -> Int {
+  /// Power is gone: of what was not durable any set of sectors is left. Answers how many are not,
+  /// and how many of the others have a bit flipped.
+  func losePower(
+    random: inout SplitMix64, garbledPerMille: Int = 0
+  ) -> (lost: Int, garbled: Int) {
     var lost = 0
+    var garbled = 0
     // All, nothing, or some: extremes are as likely as mixtures.
     let keepPerMille = [0, 1_000, 500, 900, 100].randomElement(using: &random) ?? 500
     for change in changes {
+      if change.isSynced {
+        Self.apply(change, to: &durable)
+        continue
+      }
       guard change.size == nil else {
         if Int.random(in: 0..<1_000, using: &random) < keepPerMille {
           Self.apply(change, to: &durable)
@@ -73,7 +95,13 @@ final class SimulatedFile {
         let end = min(
           start + Self.sectorBytes - at % Self.sectorBytes, change.bytes.count)
         if Int.random(in: 0..<1_000, using: &random) < keepPerMille {
-          Self.apply(Array(change.bytes[start..<end]), at: at, to: &durable)
+          var sector = Array(change.bytes[start..<end])
+          if garbledPerMille > 0, Int.random(in: 0..<1_000, using: &random) < garbledPerMille {
+            sector[Int.random(in: 0..<sector.count, using: &random)] ^=
+              1 << UInt8.random(in: 0..<8, using: &random)
+            garbled += 1
+          }
+          Self.apply(sector, at: at, to: &durable)
         } else {
           lost += 1
         }
@@ -82,7 +110,7 @@ final class SimulatedFile {
     }
     changes = []
     content = durable
-    return lost
+    return (lost, garbled)
   }
 
   /// Flips a bit, on the disk and in the cache alike.
@@ -90,12 +118,18 @@ final class SimulatedFile {
     guard index < content.count else { return }
     content[index] ^= 1 << UInt8(bit)
     if index < durable.count { durable[index] ^= 1 << UInt8(bit) }
+    for place in changes.indices {
+      let at = index - changes[place].offset
+      if changes[place].bytes.indices.contains(at) { changes[place].bytes[at] ^= 1 << UInt8(bit) }
+    }
   }
 
   private static func apply(_ change: Change, to content: inout [UInt8]) {
     if let size = change.size {
       if size > content.count {
         content += Array(repeating: 0, count: size - content.count)
+      } else if change.cuts {
+        content.removeLast(content.count - size)
       }
     } else {
       apply(change.bytes, at: change.offset, to: &content)

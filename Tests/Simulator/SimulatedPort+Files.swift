@@ -34,6 +34,8 @@ extension SimulatedPort {
       submit(.open(names[Int(name)], mode), on: directory, token: token)
     case .allocate(let file, let bytes):
       submit(.allocate(Int(bytes)), on: file, token: token)
+    case .truncate(let file, let bytes):
+      submit(.truncate(Int(bytes)), on: file, token: token)
     case .write(let file, let offset, let first, let count):
       check(count > 0 && Int(first) + Int(count) <= slices.count, "a write of slices not named")
       check(count <= 1_024, "a write of more slices than a kernel takes")

@@ -72,6 +72,7 @@ extension SimulatedWorld {
     switch request.work {
     case .open(let name, let mode): open(request, name, mode)
     case .allocate(let bytes): allocate(request, bytes)
+    case .truncate(let bytes): truncate(request, bytes)
     case .write(let offset, _): write(request, at: offset)
     case .read(let offset, let memory): read(request, at: offset, into: memory)
     case .sync(let sequence): sync(request, upTo: sequence)
@@ -164,6 +165,13 @@ extension SimulatedWorld {
       return noSpace(disk)
     }
     file.grow(to: bytes, sequence: disk.nextSequence())
+    return .done
+  }
+
+  private func truncate(_ request: DiskRequest, _ bytes: Int) -> FileEvent {
+    if request.file.disk.isReadOnly { return .failed(IOError(.readOnly, code: EROFS)) }
+    file(request, toWrite: true).truncate(
+      to: bytes, sequence: request.file.disk.nextSequence())
     return .done
   }
 

@@ -142,6 +142,18 @@ struct EndingTests {
     #expect(driver.port.openDescriptorCount == 1)
   }
 
+  @Test("An address that a gateway which crashed still holds is taken when it is free")
+  func listenWaits() throws {
+    var driver = try Driver()
+    let other = try Sockets.listen(on: .loopback(port: 0), limits: UringLimits())
+    Thread.detachNewThread {
+      usleep(100_000)
+      Sockets.close(other.fileDescriptor)
+    }
+    let listener = try driver.port.listen(on: other.bound)
+    #expect(listener.bound == other.bound)
+  }
+
   @Test("500 connections at once exchange bytes and close")
   func manyConnections() throws {
     var driver = try Driver()

@@ -21,6 +21,21 @@ struct FileTests {
     #expect(bench.port.openDescriptorCount == 0)
   }
 
+  @Test("Files by ordinary calls keep the same contract, and one that only reads writes nothing")
+  func blocking() throws {
+    let scratch = Scratch()
+    try FileManager.default.createDirectory(
+      atPath: scratch.path + "/a", withIntermediateDirectories: true)
+    var bench = FileBench(port: BlockingFiles(isReadOnly: false))
+    #expect(try FileContract.violations(&bench, path: scratch.path + "/a") == [])
+    var reading = FileBench(port: BlockingFiles(isReadOnly: true))
+    let directory = try reading.port.openDirectory(scratch.path + "/a")
+    let name = try #require(FileName("new"))
+    #expect(reading.open(name, in: directory, .create)?.failure == .readOnly)
+    #expect(throws: IOError.self) { _ = try reading.port.openDirectory(scratch.path + "/none") }
+    #expect(!FileManager.default.fileExists(atPath: scratch.path + "/none"))
+  }
+
   @Test("More slices than one call takes are written in part, and the count says so")
   func manySlices() throws {
     let scratch = Scratch()
