@@ -42,6 +42,7 @@ let package = Package(
     .systemLibrary(name: "CLinux", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
     .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -54,6 +55,7 @@ let package = Package(
     module("IOPort", ["Bytes"]),
     module("DanubeProtocol", ["Bytes"]),
     module("Records", ["Bytes", "DanubeProtocol"]),
+    module("Spool", ["Bytes", "Records", "IOPort", "CLZ4"]),
     module("MQTT", ["Bytes"]),
     module("HTTP1", ["Bytes"]),
     module("GRPC", ["Bytes", "IOPort", "CNGHTTP2"]),
@@ -65,7 +67,8 @@ let package = Package(
     module(
       "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
-      "Delivery", ["Records", "DanubeUplink", "LocalBroker", "IOPort", "Metrics", "Bytes"]),
+      "Delivery",
+      ["Records", "Spool", "DanubeUplink", "LocalBroker", "IOPort", "Metrics", "Bytes"]),
     module("Admin", ["HTTP1", "Metrics", "Settings", "IOPort", "Bytes"]),
     module("Uring", ["CLinux", "IOPort", "Bytes"]),
     module(
@@ -73,13 +76,13 @@ let package = Package(
       [
         "Admin", "Bytes", "DanubeConsumer", "DanubeProtocol", "DanubeUplink", "Delivery", "GRPC",
         "HTTP1", "IOPort", "Ingest", "LocalBroker", "Logs", "MQTT", "Metrics", "Records", "Rings",
-        "Settings",
+        "Settings", "Spool",
       ]),
     .executableTarget(
       name: "danube-gateway",
       dependencies: [
         "Gateway", "Uring", "Settings", "IOPort", "Bytes", "Logs", "DanubeConsumer",
-        "DanubeProtocol", "Admin", "Metrics", "Rings", "CLinux",
+        "DanubeProtocol", "Admin", "Metrics", "Rings", "Spool", "CLinux",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -103,6 +106,11 @@ let package = Package(
     tests("IOPortTests", ["IOPort", "Bytes"]),
     tests("DanubeProtocolTests", ["DanubeProtocol", "Bytes"]),
     tests("RecordsTests", ["Records", "Bytes", "DanubeProtocol", "Rings"]),
+    tests(
+      "SpoolTests",
+      [
+        "Spool", "Records", "DanubeProtocol", "IOPort", "Bytes", "Metrics", "Simulator", "Uring",
+      ]),
     tests("MQTTTests", ["MQTT", "Bytes"]),
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
@@ -135,7 +143,7 @@ let package = Package(
       [
         "Simulator", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC", "DanubeProtocol",
         "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
-        "Metrics", "Logs",
+        "Metrics", "Logs", "Spool",
       ]),
     tests(
       "GatewayTests",

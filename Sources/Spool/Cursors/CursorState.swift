@@ -1,0 +1,110 @@
+import Bytes
+
+/// What the cursor file holds: the lanes, who has got what, and how far the log was durable.
+///
+/// All numbers are little-endian. A header of 64 bytes:
+///
+/// | bytes | field |
+/// |---|---|
+/// | 0–7 | `DANUBECU` |
+/// | 8–11 | version, 1 |
+/// | 12–15 | bytes of the content, which follows the header |
+/// | 16–23 | generation, 1 … 2⁶³ − 1: of two copies the one with the larger number is newer |
+/// | 24–39 | identity of the spool |
+/// | 40–43 | a number above that of every segment |
+/// | 44–47 | lanes |
+/// | 48–55 | position up to which the log was durable |
+/// | 56–59 | CRC-32C of the content |
+/// | 60–63 | CRC-32C of bytes 0–59 |
+///
+/// The content is the lanes. Each: next and first sequence, 8 each; flags, 4 (bit 0: reliable);
+/// cursors, 4; length of the topic, 4; the topic; the cursors. Each cursor: the sequence below
+/// which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4; length of the name, 4; the
+/// name; the ranges. Each range of delivered sequences is two LEB128 numbers: how many sequences
+/// before it are missing, less one, and how many are in it, less one.
+///
+/// What follows the content in the file has no meaning.
+public struct CursorState: Sendable, Equatable {
+  static let headerBytes = 64
+  /// The largest state that is written or read.
+  static let maximumBytes = 256 << 20
+  private static let magic: UInt64 = 0x5543_4542_554e_4144
+  private static let version: UInt32 = 1
+  private static let lastGeneration: UInt64 = .max >> 1
+
+  /// The identity of the spool.
+  public var identity = SpoolIdentity(first: 0, second: 0)
+  /// A number above that of every segment there was.
+  public var nextSegment: UInt32 = 1
+  /// Up to where the log was durable.
+  public var synced = SpoolPosition.start
+  /// The lanes.
+  public var lanes: [LaneCursors] = []
+
+  /// The state of an empty spool.
+  public init() {}
+
+  /// Appends the state as it is written to a file.
+  func encode(generation: UInt64, into output: inout GrowableBytes) {
+    let start = output.count
+    output.appendLittleEndian(Self.magic)
+    output.appendLittleEndian(Self.version)
+    output.appendLittleEndian(UInt32(0))
+    output.appendLittleEndian(generation)
+    output.appendLittleEndian(identity.first)
+    output.appendLittleEndian(identity.second)
+    output.appendLittleEndian(nextSegment)
+    output.appendLittleEndian(UInt32(clamping: lanes.count))
+    output.appendLittleEndian(synced.rawValue)
+    output.appendLittleEndian(UInt64(0))
+    let content = start + Self.headerBytes
+    for lane in lanes { lane.encode(into: &output) }
+    output.overwriteLittleEndian(at: start + 12, with: UInt32(clamping: output.count - content))
+    output.overwriteLittleEndian(
+      at: start + 56, with: CRC32C.checksum(output.bytes.extracting(content..<output.count)))
+    output.overwriteLittleEndian(
+      at: start + 60, with: CRC32C.checksum(output.bytes.extracting(start..<start + 60)))
+  }
+
+  /// Bytes of the state that begins with this header, header and content.
+  static func encodedBytes(header: RawSpan) throws(SpoolFormatError) -> Int {
+    guard header.byteCount >= headerBytes else { throw .missing }
+    var reader = ByteReader(header)
+    guard reader.readUInt64LittleEndian() == magic else { throw .missing }
+    var tail = ByteReader(header.extracting(60..<headerBytes))
+    guard tail.readUInt32LittleEndian() == CRC32C.checksum(header.extracting(0..<60)),
+      let version = reader.readUInt32LittleEndian(),
+      let content = reader.readUInt32LittleEndian()
+    else { throw .damaged }
+    // The checksum first: damage does not make a file one of a later version.
+    guard version == Self.version else { throw .unknownVersion(version) }
+    guard UInt64(content) <= UInt64(maximumBytes - headerBytes) else { throw .damaged }
+    return headerBytes + Int(content)
+  }
+
+  /// Reads a state and its generation. What follows it in `bytes` is not looked at.
+  static func decode(
+    _ bytes: RawSpan
+  ) throws(SpoolFormatError) -> (generation: UInt64, state: CursorState) {
+    let total = try encodedBytes(header: bytes)
+    guard total <= bytes.byteCount else { throw .missing }
+    var header = ByteReader(bytes.extracting(16..<headerBytes))
+    let content = bytes.extracting(headerBytes..<total)
+    guard let generation = header.readUInt64LittleEndian(),
+      (1...lastGeneration).contains(generation),
+      let first = header.readUInt64LittleEndian(), let second = header.readUInt64LittleEndian(),
+      let nextSegment = header.readUInt32LittleEndian(),
+      let laneCount = header.readUInt32LittleEndian(),
+      let synced = header.readUInt64LittleEndian(),
+      header.readUInt32LittleEndian() == CRC32C.checksum(content)
+    else { throw .damaged }
+    var state = CursorState()
+    state.identity = SpoolIdentity(first: first, second: second)
+    state.nextSegment = nextSegment
+    state.synced = SpoolPosition(rawValue: synced)
+    var reader = ByteReader(content)
+    for _ in 0..<laneCount { state.lanes.append(try LaneCursors(&reader)) }
+    guard reader.remaining == 0 else { throw .damaged }
+    return (generation, state)
+  }
+}

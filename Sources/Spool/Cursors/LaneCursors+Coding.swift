@@ -1,0 +1,108 @@
+import Bytes
+
+// Lanes and cursors as they are in the cursor file; `CursorState` tells the bytes.
+extension LaneCursors {
+  func encode(into output: inout GrowableBytes) {
+    output.appendLittleEndian(nextSequence)
+    output.appendLittleEndian(firstSequence)
+    output.appendLittleEndian(UInt32(isReliable ? 1 : 0))
+    output.appendLittleEndian(UInt32(clamping: cursors.count))
+    output.appendLittleEndian(UInt32(clamping: topic.count))
+    output.append(contentsOf: topic)
+    for cursor in cursors { cursor.encode(into: &output) }
+  }
+
+  init(_ reader: inout ByteReader) throws(SpoolFormatError) {
+    guard let nextSequence = reader.readUInt64LittleEndian(),
+      let firstSequence = reader.readUInt64LittleEndian(),
+      let flags = reader.readUInt32LittleEndian(), flags <= 1,
+      let cursorCount = reader.readUInt32LittleEndian()
+    else { throw .damaged }
+    topic = try reader.readName()
+    self.nextSequence = nextSequence
+    self.firstSequence = firstSequence
+    isReliable = flags == 1
+    cursors = []
+    for _ in 0..<cursorCount { cursors.append(try Cursor(&reader)) }
+  }
+}
+
+extension Cursor {
+  func encode(into output: inout GrowableBytes) {
+    output.appendLittleEndian(delivered.next)
+    output.appendLittleEndian(UInt32(isExclusive ? 1 : 0))
+    output.appendLittleEndian(UInt32(clamping: delivered.ranges.count))
+    output.appendLittleEndian(UInt32(clamping: name.count))
+    output.append(contentsOf: name)
+    var end = delivered.next
+    for range in delivered.ranges {
+      output.appendLEB128(range.lowerBound - end - 1)
+      output.appendLEB128(range.upperBound - range.lowerBound - 1)
+      end = range.upperBound
+    }
+  }
+
+  init(_ reader: inout ByteReader) throws(SpoolFormatError) {
+    guard let next = reader.readUInt64LittleEndian(),
+      let flags = reader.readUInt32LittleEndian(), flags <= 1,
+      let rangeCount = reader.readUInt32LittleEndian()
+    else { throw .damaged }
+    name = try reader.readName()
+    isExclusive = flags == 1
+    delivered = DeliveredSet(next: next)
+    var end = next
+    for _ in 0..<rangeCount {
+      guard let missing = reader.readLEB128(), let more = reader.readLEB128() else {
+        throw .damaged
+      }
+      // Both numbers are one less than what they tell, and sums must not pass the largest.
+      let (before, beforeOverflows) = missing.addingReportingOverflow(1)
+      let (first, firstOverflows) = end.addingReportingOverflow(before)
+      let (length, lengthOverflows) = more.addingReportingOverflow(1)
+      let (last, lastOverflows) = first.addingReportingOverflow(length)
+      guard !beforeOverflows, !firstOverflows, !lengthOverflows, !lastOverflows,
+        delivered.append(first..<last)
+      else { throw .damaged }
+      end = last
+    }
+  }
+}
+
+extension GrowableBytes {
+  /// Appends a number, seven bits a byte, the lowest first; all bytes but the last have bit 7.
+  mutating func appendLEB128(_ value: UInt64) {
+    var rest = value
+    while rest > 0x7f {
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    append(UInt8(truncatingIfNeeded: rest))
+  }
+}
+
+extension ByteReader {
+  /// Reads a number as above; nil when it does not end, or is no 64-bit number.
+  mutating func readLEB128() -> UInt64? {
+    var value: UInt64 = 0
+    for shift in stride(from: UInt64(0), to: 64, by: 7) {
+      guard let byte = readUInt8() else { return nil }
+      // The tenth byte has room for one bit.
+      if shift == 63, byte > 1 { return nil }
+      value |= UInt64(byte & 0x7f) << shift
+      if byte < 0x80 { return value }
+    }
+    return nil
+  }
+
+  /// Reads a length, 4 bytes, and as many bytes.
+  fileprivate mutating func readName() throws(SpoolFormatError) -> [UInt8] {
+    guard let length = readUInt32LittleEndian(), let bytes = readBytes(Int(length)) else {
+      throw .damaged
+    }
+    var name: [UInt8] = []
+    name.reserveCapacity(bytes.byteCount)
+    var reader = ByteReader(bytes)
+    while let byte = reader.readUInt8() { name.append(byte) }
+    return name
+  }
+}

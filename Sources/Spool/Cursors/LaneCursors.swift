@@ -1,0 +1,25 @@
+/// A lane and its readers, as the cursor file has them.
+public struct LaneCursors: Sendable, Equatable {
+  /// The topic.
+  public var topic: [UInt8]
+  /// The sequence of the next record: all below were given away.
+  public var nextSequence: UInt64
+  /// Records below were dropped by limits or retention.
+  public var firstSequence: UInt64
+  /// Whether the topic is a reliable one.
+  public var isReliable: Bool
+  /// Its readers.
+  public var cursors: [Cursor]
+
+  /// A lane.
+  public init(
+    topic: [UInt8], nextSequence: UInt64, firstSequence: UInt64, isReliable: Bool,
+    cursors: [Cursor]
+  ) {
+    self.topic = topic
+    self.nextSequence = nextSequence
+    self.firstSequence = firstSequence
+    self.isReliable = isReliable
+    self.cursors = cursors
+  }
+}

@@ -1,0 +1,175 @@
+import Bytes
+public import IOPort
+
+/// Appends blocks to the log and tells when they are durable.
+///
+/// A decider. One write and one sync are under way at a time: what is appended while a sync runs is
+/// written meanwhile and made durable by the next one, so that one sync serves everybody who
+/// waited. Blocks are kept in memory until they are durable. After a write or a sync that failed,
+/// nothing is believed about what was not durable before: it goes to a new segment. When the disk
+/// is full the blocks wait where they are.
+public struct LogWriter: ~Copyable {
+  struct Pending: ~Copyable {
+    var block: EncodedBlock
+    let ticket: UInt64
+    /// The topics of its lanes, in the order of the runs.
+    let topics: [[UInt8]]
+  }
+
+  let owner: UInt8
+  let limits: LogLimits
+  let directory: Descriptor
+  let identity: SpoolIdentity
+  var preparer: SegmentPreparer
+  var active: ActiveSegment?
+  var sealers: SlotTable<SegmentSealer>
+  var blocks: SlotTable<Pending>
+  /// Blocks that are not durable, in order: first those that are written, then those being
+  /// written, then those that wait.
+  var order: [SlotID] = []
+  var writtenCount = 0
+  var writingCount = 0
+  /// Bytes of the write under way that were taken so far.
+  var takenBytes = 0
+  /// How many of the written blocks the sync under way covers; nil when there is none.
+  var syncingCount: Int?
+  /// When that one was asked for.
+  var syncBeganAt: Instant?
+  /// What was written or synced since is not to be believed: the segment is left.
+  var isLeaving = false
+  /// Bytes of blocks that are not durable.
+  public private(set) var queuedBytes = 0
+  /// Up to where the log is durable.
+  public internal(set) var syncedPosition: SpoolPosition
+  var events: [LogEvent] = []
+  var eventsTaken = 0
+  var retryAt = Instant.distantFuture
+  var backoff: Backoff
+  /// The ticket of the block that was appended last; the next one gets the next number.
+  public private(set) var lastTicket: UInt64 = 0
+  /// Whether the disk had no space for the next segment.
+  public internal(set) var isShortOfSpace = false
+  private(set) var answersBeforeSync = false
+  /// The clocks as of this turn.
+  var clock = SpoolClock(bootMilliseconds: 0, wallOffsetMilliseconds: 0, bootID: 0)
+
+  /// A writer whose first segment has the number `firstSegment`, larger than every one there is.
+  public init(
+    owner: UInt8, limits: LogLimits, directory: Descriptor, identity: SpoolIdentity,
+    firstSegment: UInt32, synced: SpoolPosition, seed: UInt64
+  ) {
+    precondition(limits.segmentBytes % UInt32(BlockHeader.alignment) == 0)
+    self.owner = owner
+    self.limits = limits
+    self.directory = directory
+    self.identity = identity
+    preparer = SegmentPreparer(
+      token: Token(owner: owner, verb: LogVerb.prepare), directory: directory,
+      identity: identity, segmentBytes: limits.segmentBytes, firstNumber: firstSegment)
+    sealers = SlotTable(capacity: 1_024)
+    blocks = SlotTable(capacity: 1 << 16)
+    syncedPosition = synced
+    backoff = Backoff(
+      minimumMilliseconds: limits.retryMinimumMilliseconds,
+      maximumMilliseconds: limits.retryMaximumMilliseconds, seed: seed)
+  }
+
+  /// Plants a fault that a test has to catch.
+  mutating func plant(_ fault: PlantedSpoolFault?) {
+    answersBeforeSync = fault == .answersBeforeSync
+    preparer.forgetsNameSync = fault == .forgetsNameSync
+  }
+
+  /// Segments that could not be made, whose files are to be removed.
+  mutating func takeLeftovers() -> [UInt32] {
+    if preparer.leftovers.isEmpty { return [] }
+    defer { preparer.leftovers.removeAll() }
+    return preparer.leftovers
+  }
+
+  /// A number above that of every segment that blocks were added to.
+  public var nextSegment: UInt32 { preparer.number }
+
+  /// Whether one more block may be appended.
+  public var hasRoom: Bool { queuedBytes < limits.queuedBytes && !blocks.isFull }
+
+  /// Whether everything that was appended is durable.
+  public var isIdle: Bool { order.isEmpty }
+
+  /// Whether the disk is at work for blocks: a good moment to gather more of them.
+  public var isBusy: Bool { writingCount > 0 || syncingCount != nil }
+
+  /// The segment that blocks are being added to.
+  public var activeSegment: UInt32? { active?.number }
+
+  /// Bytes that still fit into the segment at hand, less what is not durable; below zero when
+  /// another segment is needed for what waits.
+  public var freeBytes: Int {
+    guard let active, !isLeaving else { return -queuedBytes }
+    return Int(limits.segmentBytes) - Int(active.offset) - queuedBytes
+  }
+
+  /// Appends a block; its ticket is told when it is durable. `topics` are those of its runs.
+  public mutating func append(_ block: consuming EncodedBlock, topics: [[UInt8]]) -> UInt64 {
+    precondition(topics.count == block.header.runs.count)
+    lastTicket += 1
+    queuedBytes += block.totalBytes
+    order.append(blocks.insert(Pending(block: block, ticket: lastTicket, topics: topics)))
+    return lastTicket
+  }
+
+  /// What there is to tell, oldest first.
+  public mutating func nextEvent() -> LogEvent? {
+    guard eventsTaken < events.count else {
+      events.removeAll(keepingCapacity: true)
+      eventsTaken = 0
+      return nil
+    }
+    eventsTaken += 1
+    return events[eventsTaken - 1]
+  }
+
+  /// When `advance` has something to do next.
+  public var nextDeadline: Instant { retryAt }
+
+  /// Tries again what failed a while ago.
+  public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    guard retryAt <= now else { return }
+    retryAt = .distantFuture
+  }
+
+  func token(_ verb: UInt8, _ slot: SlotID = SlotID(index: 0, generation: 0)) -> Token {
+    Token(owner: owner, verb: verb, slot: slot)
+  }
+
+  mutating func tell(_ event: LogEvent) { events.append(event) }
+
+  mutating func fail(_ error: IOError, at now: Instant) {
+    tell(.failed(error))
+    retryAt = min(retryAt, now.advanced(milliseconds: backoff.next()))
+  }
+
+  /// Forgets the first `count` blocks: they are durable.
+  mutating func removeDurable(_ count: Int) {
+    guard count > 0, var segment = active else { return }
+    var ticket: UInt64 = 0
+    for place in 0..<count {
+      let pending = blocks.remove(order[place])
+      ticket = pending.ticket
+      queuedBytes -= pending.block.totalBytes
+      let topics = pending.topics
+      let header = pending.block.header
+      segment.footer.add(header) { hash in
+        header.runs.firstIndex { $0.lane == hash }.map { topics[$0] } ?? []
+      }
+      tell(.stored(header, topics: topics))
+      syncedPosition = SpoolPosition(
+        segment: segment.number,
+        offset: header.position.offset + UInt32(header.totalBytes))
+    }
+    active = segment
+    order.removeFirst(count)
+    writtenCount -= count
+    tell(.durable(ticket: ticket))
+  }
+}

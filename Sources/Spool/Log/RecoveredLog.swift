@@ -1,0 +1,37 @@
+/// What a start found in the directory of a spool.
+public struct RecoveredLog: Sendable {
+  /// One segment.
+  public struct Segment: Sendable {
+    /// What it holds that can be read.
+    public var footer: SegmentFooter
+    /// Bytes of its file.
+    public var fileBytes: UInt64
+    /// Whether it has its footer on the disk.
+    public var isSealed: Bool
+    /// Where its last good block ends.
+    public var end: UInt32
+  }
+
+  /// The spool's identity; nil when there is no segment yet.
+  public var identity: SpoolIdentity?
+  /// The segments in the order of the log.
+  public var segments: [Segment] = []
+  /// A number above that of every file in the directory.
+  public var nextSegment: UInt32 = 1
+  /// Up to where the log was synced, as far as is known.
+  public var synced = SpoolPosition.start
+  /// Bytes that were synced once and can't be read now.
+  public var damagedBytes: UInt64 = 0
+  /// Places where that is so.
+  public var damagedPlaces = 0
+  /// Segments cut behind their last good block: writes that the end of power or of a process
+  /// interrupted, of which nobody was told that they are safe.
+  public var cutSegments = 0
+  /// Segments that were being made when power or the process ended: they hold nothing, and may go.
+  public var blankSegments: [UInt32] = []
+  /// Files with a segment's name that are none, or that can't be read; they are left alone.
+  public var unreadableSegments: [UInt32] = []
+
+  /// What a start finds where there is nothing.
+  public init() {}
+}

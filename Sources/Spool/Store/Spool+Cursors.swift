@@ -1,0 +1,149 @@
+public import IOPort
+
+// Who has got what.
+extension Spool {
+  /// The place of a reader's cursor in a lane; nil when the lane has none of that name.
+  public func cursor(named name: [UInt8], of lane: SpoolLaneID) -> Int? {
+    lanes[Int(lane.rawValue)].cursors.firstIndex { $0.name == name }
+  }
+
+  /// Adds a cursor that begins at `sequence`.
+  public mutating func addCursor(
+    named name: [UInt8], isExclusive: Bool = false, of lane: SpoolLaneID, at sequence: UInt64,
+    now: Instant
+  ) -> Int {
+    let place = Int(lane.rawValue)
+    lanes[place].cursors.append(
+      Cursor(
+        name: name, isExclusive: isExclusive,
+        delivered: DeliveredSet(next: max(sequence, lanes[place].firstSequence))))
+    cursorsChanged(at: now)
+    return lanes[place].cursors.count - 1
+  }
+
+  /// Removes the cursor of that name.
+  public mutating func removeCursor(
+    named name: [UInt8], of lane: SpoolLaneID, now: Instant
+  ) {
+    lanes[Int(lane.rawValue)].cursors.removeAll { $0.name == name }
+    cursorsChanged(at: now)
+  }
+
+  /// The cursors of a lane: names, and whether each is exclusive.
+  public func cursors(of lane: SpoolLaneID) -> [(name: [UInt8], isExclusive: Bool)] {
+    lanes[Int(lane.rawValue)].cursors.map { ($0.name, $0.isExclusive) }
+  }
+
+  /// What a cursor has.
+  public func delivered(_ cursor: Int, of lane: SpoolLaneID) -> DeliveredSet {
+    lanes[Int(lane.rawValue)].cursors[cursor].delivered
+  }
+
+  /// The lowest sequence from `sequence` on that a cursor does not have.
+  public func firstMissing(
+    _ cursor: Int, of lane: SpoolLaneID, from sequence: UInt64
+  ) -> UInt64 {
+    let book = lanes[Int(lane.rawValue)]
+    return book.cursors[cursor].delivered.firstMissing(from: max(sequence, book.firstSequence))
+  }
+
+  /// Whether a cursor has a record.
+  public func isDelivered(_ sequence: UInt64, cursor: Int, of lane: SpoolLaneID) -> Bool {
+    let book = lanes[Int(lane.rawValue)]
+    return sequence < book.firstSequence || book.cursors[cursor].delivered.contains(sequence)
+  }
+
+  /// A cursor has got a record.
+  public mutating func deliver(
+    _ sequence: UInt64, to cursor: Int, of lane: SpoolLaneID, now: Instant
+  ) {
+    _ = lanes[Int(lane.rawValue)].cursors[cursor].delivered.insert(sequence)
+    cursorsChanged(at: now)
+  }
+
+  /// A cursor has got records that follow each other, or there are none with these numbers.
+  public mutating func deliver(
+    _ sequences: Range<UInt64>, to cursor: Int, of lane: SpoolLaneID, now: Instant
+  ) {
+    lanes[Int(lane.rawValue)].cursors[cursor].delivered.insert(sequences)
+    cursorsChanged(at: now)
+  }
+
+  /// Saves what changed at the end of the turn instead of after a while: somebody is leaving.
+  public mutating func saveSoon(at now: Instant) {
+    endCompaction()
+    isLeaving = true
+    if areCursorsDirty || isSyncUnsaved {
+      cursorsChanged(at: now)
+      nextCursorSave = min(nextCursorSave, now)
+    }
+  }
+
+  mutating func cursorsChanged(at now: Instant) {
+    guard !areCursorsDirty else { return }
+    areCursorsDirty = true
+    nextCursorSave = now.advanced(milliseconds: limits.cursorMilliseconds)
+  }
+
+  /// Saves the cursors when it is time, and with them learns which segments nobody needs any more.
+  mutating func maintain(at now: Instant, operations: inout OperationQueue) {
+    enforceLimits(at: now)
+    if isSyncUnsaved, syncSave <= now { cursorsChanged(at: now) }
+    if areCursorsDirty, min(nextCursorSave, syncSave) <= now, !cursorFile.isBusy {
+      areCursorsDirty = false
+      isSyncUnsaved = false
+      syncSave = .distantFuture
+      nextCursorSave = .distantFuture
+      releasing = releasableSegments()
+      cursorFile.save(cursorState, operations: &operations)
+      // Some saves fail at once.
+      takeCursorEvents(at: now, operations: &operations)
+    }
+    takeSegmentEvents()
+    resealer.flush(at: now, operations: &operations)
+    remover.flush(at: now, operations: &operations)
+  }
+
+  /// A number above that of every segment there was.
+  private var nextSegment: UInt32 {
+    switch writer {
+    case .some(let writer): return writer.nextSegment
+    case .none: return 1
+    }
+  }
+
+  private var cursorState: CursorState {
+    var state = CursorState()
+    state.identity = identity
+    state.nextSegment = nextSegment
+    switch writer {
+    case .some(let writer): state.synced = writer.syncedPosition
+    case .none: break
+    }
+    state.lanes = lanes.map { lane in
+      LaneCursors(
+        topic: lane.topic, nextSequence: lane.nextSequence, firstSequence: lane.firstSequence,
+        isReliable: lane.isReliable,
+        cursors: lane.cursors)
+    }
+    return state
+  }
+
+  /// The cursors are on the disk: what they released may go.
+  mutating func saved(at now: Instant) {
+    faults.cursors = nil
+    counters.cursorSaves &+= 1
+    for segment in releasing { release(segment) }
+    releasing = []
+    measureLanes()
+    beginCompaction(at: now)
+  }
+
+  mutating func saveFailed(_ error: IOError, at now: Instant) {
+    releasing = []
+    faults.cursors = error
+    tell(.failed(error))
+    areCursorsDirty = false
+    cursorsChanged(at: now)
+  }
+}

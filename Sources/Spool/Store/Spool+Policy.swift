@@ -1,0 +1,95 @@
+import IOPort
+
+// What a lane may take, and who loses first.
+extension Spool {
+  /// Limits a lane to `maximumBytes` on the disk, about, for records that not everybody has (0: no
+  /// limit of its own), and says who loses first when the whole log is full.
+  public mutating func setPolicy(
+    of lane: SpoolLaneID, maximumBytes: UInt64, priority: SpoolPriority
+  ) {
+    let place = Int(lane.rawValue)
+    lanes[place].maximumBytes = maximumBytes
+    lanes[place].priority = priority
+    hasHighPriority = lanes.contains { $0.priority == .high }
+    hasPriorities = lanes.contains { $0.priority != lanes[0].priority }
+    if maximumBytes > 0 { lanes[place].neededBytes = measureNeededBytes(of: place) }
+  }
+
+  /// Whether it is worth to ask whether lanes are full.
+  public var mayBeFull: Bool {
+    isStuck || isFull || usedBytes >= maximumBytes / 2 || lanes.contains { $0.maximumBytes > 0 }
+  }
+
+  /// Whether a lane's records are refused for want of space: of its own limit, of the share that
+  /// its priority leaves it, or of the whole log. Where the oldest make room that never is so.
+  public func isFull(_ lane: SpoolLaneID) -> Bool {
+    guard limits.overflow != .dropOldest else { return false }
+    let book = lanes[Int(lane.rawValue)]
+    if book.maximumBytes > 0, book.neededBytes >= book.maximumBytes { return true }
+    switch book.priority {
+    case .low: if usedBytes >= maximumBytes / 2 { return true }
+    case .normal: if hasHighPriority, usedBytes >= maximumBytes / 10 * 9 { return true }
+    case .high: break
+    }
+    return isFull
+  }
+
+  /// Whether records of a lane are taken: the disk keeps up, and there is space within the limits.
+  public func hasRoom(for lane: SpoolLaneID) -> Bool {
+    switch writer {
+    case .some(let writer): return writer.hasRoom && !isFull(lane)
+    case .none: return false
+    }
+  }
+
+  /// Makes room where oldest records go first: in lanes above their own limit, and when the log is
+  /// nearly full in the lanes that are least important. What others have in the same segments is
+  /// compacted.
+  mutating func enforceShares(at now: Instant) {
+    for place in lanes.indices
+    where lanes[place].maximumBytes > 0 && lanes[place].neededBytes > lanes[place].maximumBytes {
+      enforceOwnLimit(of: place, at: now)
+    }
+    if hasPriorities, isCrowded { enforcePriorities(at: now) }
+  }
+
+  private mutating func enforceOwnLimit(of place: Int, at now: Instant) {
+    lanes[place].neededBytes = measureNeededBytes(of: place)
+    for extent in reader.index.extents(of: lanes[place].hash)
+    where reader.index[extent.segment]?.isActive == false {
+      guard lanes[place].neededBytes > lanes[place].maximumBytes else { return }
+      dropRecords(of: place, before: extent.lastSequence + 1)
+      lanes[place].neededBytes = measureNeededBytes(of: place)
+      saveAtOnce(at: now)
+    }
+  }
+
+  /// Drops records of the least important lanes, segment by segment, until what is left fits: the
+  /// space itself comes back by compaction.
+  private mutating func enforcePriorities(at now: Instant) {
+    let sealed = reader.index.segments.filter { !$0.isActive }
+    let goal = appendBytes - UInt64(limits.log.segmentBytes)
+    let activeBytes = UInt64(limits.log.segmentBytes)
+    var needed = sealed.reduce(activeBytes) { $0 + neededBytes(of: $1) }
+    for priority in [SpoolPriority.low, .normal]
+    where lanes.contains(where: { $0.priority > priority }) {
+      for segment in sealed {
+        guard needed > goal else { return }
+        let before = neededBytes(of: segment)
+        for (place, extent) in extents(in: segment) where lanes[place].priority == priority {
+          dropRecords(of: place, before: extent.lastSequence + 1)
+        }
+        let after = neededBytes(of: segment)
+        guard after < before else { continue }
+        needed -= before - after
+        saveAtOnce(at: now)
+      }
+    }
+  }
+
+  /// What became free is to be used.
+  private mutating func saveAtOnce(at now: Instant) {
+    cursorsChanged(at: now)
+    nextCursorSave = min(nextCursorSave, now)
+  }
+}

@@ -1,0 +1,63 @@
+import IOPort
+
+// Records back from the disk.
+extension Spool {
+  /// Asks for the records of a lane from `sequence` on, which is durable. An event tells when some
+  /// are at hand, or that there is no such record; then it is to be released.
+  public mutating func read(
+    _ lane: SpoolLaneID, from sequence: UInt64
+  ) -> SpoolRead {
+    let hash = lanes[Int(lane.rawValue)].hash
+    let handle = reader.request(hash, from: sequence)
+    readLanes[SpoolRead(rawValue: handle)] = Int(lane.rawValue)
+    return SpoolRead(rawValue: handle)
+  }
+
+  /// Bytes of the records at hand.
+  public func bytes(of read: SpoolRead) -> Int {
+    reader.withRun(read.rawValue) { content, run in Int(content.header.runs[run].rawBytes) }
+  }
+
+  /// Calls `body` with every record at hand, in order: its sequence, its bytes as they were
+  /// appended, and a question whether a cursor of the lane has it.
+  public func forEachRecord(
+    of read: SpoolRead,
+    _ body: (_ sequence: UInt64, _ element: RawSpan, _ isDelivered: (Int) -> Bool) -> Void
+  ) {
+    guard let lane = readLanes[read] else { return }
+    reader.withRun(read.rawValue) { content, run in
+      content.forEachRecord(ofRun: run) { sequence, element in
+        body(sequence, element) { cursor in
+          sequence < lanes[lane].firstSequence
+            || lanes[lane].cursors[cursor].delivered.contains(sequence)
+        }
+      }
+    }
+  }
+
+  /// Ends a request.
+  public mutating func release(_ read: SpoolRead) {
+    guard readLanes.removeValue(forKey: read) != nil else { return }
+    reader.release(read.rawValue)
+  }
+
+  mutating func takeReaderEvents() {
+    while let event = reader.nextEvent() {
+      if takesForCompaction(event) { continue }
+      switch event {
+      case .ready(let handle):
+        faults.reading = nil
+        tell(.readable(SpoolRead(rawValue: handle)))
+      case .missing(let handle, let next):
+        tell(.missing(SpoolRead(rawValue: handle), next: next))
+      case .failed(let handle, let error):
+        faults.reading = error
+        tell(.unreadable(SpoolRead(rawValue: handle), error))
+      case .lost:
+        // Without a time the save would never come, nor any after it.
+        if !areCursorsDirty { nextCursorSave = Instant(nanoseconds: 0) }
+        areCursorsDirty = true
+      }
+    }
+  }
+}

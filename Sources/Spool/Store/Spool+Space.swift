@@ -1,0 +1,143 @@
+import IOPort
+
+// Space, its limits, and how it comes back.
+extension Spool {
+  /// Bytes of all files of the log.
+  public var usedBytes: UInt64 { reader.index.totalBytes }
+
+  /// Bytes that the log may have: with less than two segments nothing could be trimmed.
+  var maximumBytes: UInt64 {
+    max(limits.maximumBytes, 2 * UInt64(limits.log.segmentBytes))
+  }
+
+  /// Bytes up to which new records are taken; what is above is for compaction.
+  var appendBytes: UInt64 {
+    let reserve = min(2 * UInt64(limits.log.segmentBytes), maximumBytes / 4)
+    return max(maximumBytes - reserve, UInt64(limits.log.segmentBytes))
+  }
+
+  /// Whether so many bytes more, and what waits for the disk, fit into the segment at hand, or into
+  /// others within a limit.
+  func hasSpace(for bytes: Int, within limit: UInt64) -> Bool {
+    switch writer {
+    case .some(let writer):
+      // A block that does not fit as a whole goes to the next segment.
+      let lost = min(limits.blockBytes, Int(limits.log.segmentBytes) / 4)
+      let excess = builder.rawBytes + bytes + lost - writer.freeBytes
+      guard excess > 0 else { return true }
+      let segmentBytes = UInt64(limits.log.segmentBytes)
+      let segments = (UInt64(excess) + segmentBytes - 1) / segmentBytes
+      var used = usedBytes
+      // It counts as soon as something in it is durable.
+      if let active = writer.activeSegment, reader.index[active] == nil { used += segmentBytes }
+      return used + segments * segmentBytes <= limit
+    case .none: return false
+    }
+  }
+
+  /// Whether no more records fit within the limits.
+  public var isFull: Bool {
+    guard limits.overflow != .dropOldest else { return false }
+    return !hasSpace(for: 1, within: appendBytes)
+  }
+
+  /// Drops what is too old, and the oldest when there is too much and that is what is wanted.
+  mutating func enforceLimits(at now: Instant) {
+    dropAged(at: now)
+    guard limits.overflow == .dropOldest else { return }
+    if nextShareCheck <= now {
+      nextShareCheck = now.advanced(milliseconds: 100)
+      enforceShares(at: now)
+    }
+    while usedBytes > maximumBytes, let victim = nextVictim { drop(victim, at: now) }
+  }
+
+  /// The segment that is dropped when there is too much: the oldest of those of which the most
+  /// important lane is the least important.
+  private var nextVictim: LogIndex.Segment? {
+    let sealed = reader.index.segments.filter { !$0.isActive }
+    guard hasPriorities else { return sealed.first }
+    return sealed.min { left, right in importance(of: left) < importance(of: right) }
+  }
+
+  /// The highest priority of lanes that need something of a segment; 0: nobody does.
+  private func importance(of segment: LogIndex.Segment) -> UInt8 {
+    var highest: UInt8 = 0
+    for hash in segment.lanes {
+      guard let place = laneByHash[hash],
+        let extent = reader.index.extent(of: hash, in: segment.number),
+        firstNeeded(of: place, from: extent.firstSequence) <= extent.lastSequence
+      else { continue }
+      highest = max(highest, lanes[place].priority.rawValue + 1)
+    }
+    return highest
+  }
+
+  /// What a segment holds of the lanes that are known.
+  func extents(in segment: LogIndex.Segment) -> [(place: Int, extent: LogIndex.Extent)] {
+    segment.lanes.compactMap { hash in
+      guard let place = laneByHash[hash],
+        let extent = reader.index.extent(of: hash, in: segment.number)
+      else { return nil }
+      return (place, extent)
+    }
+  }
+
+  /// Drops a segment with all its records, delivered or not.
+  mutating func drop(_ segment: LogIndex.Segment, at now: Instant) {
+    for (place, extent) in extents(in: segment) {
+      dropRecords(of: place, before: extent.lastSequence + 1)
+    }
+    release(segment.number)
+    cursorsChanged(at: now)
+  }
+
+  /// Drops the records of a lane before a sequence; their bytes are free when their segments go.
+  /// Older ones that were copied to later segments go with them.
+  mutating func dropRecords(of place: Int, before end: UInt64) {
+    let first = lanes[place].firstSequence
+    guard end > first else { return }
+    // Whoever has least of them has lost most.
+    droppedRecords +=
+      lanes[place].cursors.map { $0.delivered.missingCount(in: first..<end) }.max() ?? 0
+    lanes[place].firstSequence = end
+  }
+
+  /// Segments of which nobody needs a record, and those of which every needed record was copied.
+  func releasableSegments() -> [UInt32] {
+    reader.index.segments.filter { segment in
+      !segment.isActive && (compacted.contains(segment.number) || !isNeeded(segment))
+    }.map(\.number)
+  }
+
+  /// Removes a segment's file.
+  mutating func release(_ segment: UInt32) {
+    compacted.remove(segment)
+    spared[segment] = nil
+    reader.forget(segment)
+    resealer.cancel(segment)
+    remover.remove(segment)
+  }
+
+  mutating func takeSegmentEvents() {
+    while let event = resealer.nextEvent() {
+      switch event {
+      case .sealed(let segment, let offset, let bytes):
+        faults.segments = nil
+        reader.seal(segment, footerOffset: offset, fileBytes: bytes)
+      case .failed(_, let error, _): failed(error)
+      }
+    }
+    while let event = remover.nextEvent() {
+      switch event {
+      case .removed: faults.segments = nil
+      case .failed(_, let error): failed(error)
+      }
+    }
+  }
+
+  private mutating func failed(_ error: IOError) {
+    faults.segments = error
+    tell(.failed(error))
+  }
+}

@@ -1,0 +1,125 @@
+import Bytes
+public import IOPort
+
+// Finding out what is there, and taking completions.
+extension Spool {
+  /// Takes a completion whose token has this part's owner.
+  public mutating func handle(
+    _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
+  ) {
+    count(completion, at: now)
+    switch completion.token.verb {
+    case LogVerb.recover:
+      recovery.handle(completion, operations: &operations)
+      if phase == .recovering, recovery.isDone { finishRecovery(at: now, operations: &operations) }
+      if recovery.isWaiting {
+        recoveryRetryAt = now.advanced(milliseconds: recoveryBackoff.next())
+      }
+    case LogVerb.cursorFirst...LogVerb.cursorLast:
+      cursorFile.handle(completion, operations: &operations)
+      takeCursorEvents(at: now, operations: &operations)
+    case LogVerb.openToRead...LogVerb.closeRead:
+      reader.handle(completion, operations: &operations)
+      takeReaderEvents()
+    case LogVerb.reseal:
+      resealer.handle(completion, at: now, operations: &operations)
+    case LogVerb.remove, LogVerb.syncNames:
+      remover.handle(completion, at: now, operations: &operations)
+    default:
+      writer?.handle(completion, at: now, operations: &operations)
+    }
+  }
+
+  /// How often a segment that can't be read is tried again before the start goes on without it.
+  private static var recoveryPatience: Int { 8 }
+
+  mutating func takeCursorEvents(at now: Instant, operations: inout OperationQueue) {
+    while let event = cursorFile.nextEvent() {
+      switch event {
+      case .loaded(let state, let damagedCopies):
+        recovered.damagedCursorCopies = damagedCopies
+        loaded = state
+        phase = .recovering
+        recovery = LogRecovery(
+          token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: files,
+          synced: state?.synced ?? .start, identity: state?.identity,
+          patience: Self.recoveryPatience)
+        recovery.plantedFault = plantedFault
+        recovery.start(operations: &operations)
+        if recovery.isDone { finishRecovery(at: now, operations: &operations) }
+      case .saved: saved(at: now)
+      case .failed(let error): saveFailed(error, at: now)
+      }
+    }
+  }
+
+  private mutating func finishRecovery(at now: Instant, operations: inout OperationQueue) {
+    var emptied = LogRecovery(
+      token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: [])
+    swap(&recovery, &emptied)
+    let log = emptied.finish()
+    recovered.damagedBytes = log.damagedBytes
+    recovered.damagedPlaces = log.damagedPlaces
+    recovered.cutSegments = log.cutSegments
+    recovered.foreignFiles = log.unreadableSegments.count
+    recovered.segments = log.segments.count
+    identity =
+      log.identity ?? loaded?.identity
+      ?? SpoolIdentity(first: random.next() | 1, second: random.next())
+    learnLanes(log)
+    phase = .ready
+    reader = LogReader(
+      owner: owner, directory: directory, identity: identity, log: log,
+      segmentBytes: limits.log.segmentBytes)
+    writer = LogWriter(
+      owner: owner, limits: limits.log, directory: directory, identity: identity,
+      firstSegment: max(log.nextSegment, loaded?.nextSegment ?? 1),
+      synced: max(log.synced, loaded?.synced ?? .start), seed: random.next())
+    writer?.plant(plantedFault)
+    for segment in log.segments where !segment.isSealed {
+      resealer.add(segment.footer, end: segment.end)
+    }
+    for segment in log.blankSegments { remover.remove(segment) }
+    loaded = nil
+    cursorsChanged(at: now)
+    if limits.maximumAgeMilliseconds > 0 { nextAgeCheck = now }
+    tell(.ready)
+  }
+
+  /// Lanes come from the cursor file, and from the log what the file does not know.
+  private mutating func learnLanes(_ log: RecoveredLog) {
+    // A segment that can't be read now may be read at the next start: its numbers stay its own.
+    if !log.unreadableSegments.isEmpty { firstSequenceOfLanes = 1 << 32 }
+    // A lane keeps the hash that its records have.
+    var hashes: [[UInt8]: LaneHash] = [:]
+    for segment in log.segments {
+      for lane in segment.footer.lanes where !lane.topic.isEmpty { hashes[lane.topic] = lane.hash }
+    }
+    for known in loaded?.lanes ?? [] where laneByTopic[known.topic] == nil {
+      let id = addLane(
+        topic: known.topic, hash: hashes[known.topic] ?? LaneHash(topic: known.topic),
+        isReliable: known.isReliable)
+      let place = Int(id.rawValue)
+      lanes[place].firstSequence = known.firstSequence
+      lanes[place].nextSequence = known.nextSequence
+      lanes[place].cursors = known.cursors
+    }
+    for segment in log.segments {
+      for lane in segment.footer.lanes where !lane.topic.isEmpty {
+        let place =
+          laneByTopic[lane.topic]
+          ?? Int(addLane(topic: lane.topic, hash: lane.hash, isReliable: true).rawValue)
+        lanes[place].nextSequence = max(lanes[place].nextSequence, lane.lastSequence + 1)
+      }
+    }
+    for place in lanes.indices {
+      let next = lanes[place].nextSequence
+      lanes[place].nextSequence = next + firstSequenceOfLanes
+      lanes[place].durableEnd = next + firstSequenceOfLanes
+      guard firstSequenceOfLanes > 0 else { continue }
+      for cursor in lanes[place].cursors.indices {
+        lanes[place].cursors[cursor].delivered.insert(next..<next + firstSequenceOfLanes)
+      }
+    }
+  }
+}

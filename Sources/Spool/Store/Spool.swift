@@ -1,0 +1,170 @@
+import Bytes
+public import IOPort
+
+/// The on-disk buffer of the gateway: appends records to one log for all lanes, tells when they are
+/// durable, reads them back, and gives space back once everybody who reads a lane has them.
+///
+/// A decider: completions and the time go in, operations come out. Before `ready` was told nothing
+/// may be appended or read.
+///
+/// What it costs a message: one copy into the block that is being gathered, and its share of LZ4,
+/// of a checksum, of one write and of one sync for all who waited.
+public struct Spool: ~Copyable {
+  enum Phase: UInt8, BitwiseCopyable { case idle, loading, recovering, ready }
+
+  let owner: UInt8
+  let limits: SpoolLimits
+  let directory: Descriptor
+  let files: [(name: FileName, bytes: UInt64)]
+  var random: SplitMix64
+  var phase = Phase.idle
+  var cursorFile: CursorFile
+  var loaded: CursorState?
+  var recovery: LogRecovery
+  var writer: LogWriter?
+  var reader: LogReader
+  var remover: SegmentRemover
+  var resealer: SegmentResealer
+  /// Footers of segments whose files are being closed.
+  var endedFooters: [UInt32: SegmentFooter] = [:]
+  var identity = SpoolIdentity(first: 0, second: 0)
+
+  /// When a segment that could not be read at the start is tried again.
+  var recoveryRetryAt = Instant.distantFuture
+  var recoveryBackoff: Backoff
+
+  var lanes: [SpoolLane] = []
+  /// What the first record of a new lane gets.
+  var firstSequenceOfLanes: UInt64 = 0
+  var laneByTopic: [[UInt8]: Int] = [:]
+  var laneByHash: [LaneHash: Int] = [:]
+
+  var builder = BlockBuilder()
+  /// When the block that is gathered got its first record.
+  var builderOpenedAt = Instant(nanoseconds: 0)
+  /// When a block was committed last because its time had come.
+  var lastCommitAt = Instant(nanoseconds: 0)
+
+  var events: [SpoolEvent] = []
+  var eventsTaken = 0
+
+  /// The lane of each request for records.
+  var readLanes: [SpoolRead: Int] = [:]
+  /// Whether records stay after everybody has them, until a limit says otherwise: a broker keeps
+  /// them for subscriptions to come.
+  public var keepsDelivered = false
+
+  /// Whether cursors changed since they were saved last.
+  var areCursorsDirty = false
+  var nextCursorSave = Instant.distantFuture
+  /// Whether the log was synced further than is known to the disk; that is saved when the log has
+  /// been quiet for a while. What is damaged behind the last known place would look like a write
+  /// that never ended.
+  var isSyncUnsaved = false
+  var syncSave = Instant.distantFuture
+  /// What the save under way says of segments that nobody needs any more.
+  var releasing: [UInt32] = []
+  /// What fails now.
+  public internal(set) var faults = SpoolFaults()
+  /// What was counted so far.
+  public internal(set) var counters = SpoolCounters()
+  /// How long commits took that nobody asked for yet.
+  var syncNanoseconds: [UInt64] = []
+  /// What the start found.
+  public internal(set) var recovered = SpoolRecoveryReport()
+  /// The clocks as of this turn.
+  var clock = SpoolClock.unknown
+  /// The time of this turn.
+  var lastTurn = Instant(nanoseconds: 0)
+  /// Everything up to this ticket is durable.
+  var durableTicket: UInt64 = 0
+  /// The segment whose needed records are being written anew.
+  var compaction: SegmentCompaction?
+  /// Segments of which every needed record has a durable copy: they go with the next save.
+  var compacted: Set<UInt32> = []
+  /// Segments that are not compacted before a moment, because something in them can't be read.
+  var spared: [UInt32: Instant] = [:]
+  /// Somebody is about to end the process: what is not begun is left to the next one.
+  var isLeaving = false
+  /// When ages and shares are looked at next.
+  var nextAgeCheck = Instant.distantFuture
+  var nextShareCheck = Instant(nanoseconds: 0)
+  /// Whether some lane has high priority: the others leave it some room.
+  var hasHighPriority = false
+  /// Whether lanes differ in priority.
+  var hasPriorities = false
+  /// What compaction did so far.
+  public internal(set) var compactions = SpoolCompactionReport()
+  /// Records dropped by a limit that not everybody had.
+  public internal(set) var droppedRecords: UInt64 = 0
+  /// A fault that a test has planted, before the start.
+  package var plantedFault: PlantedSpoolFault?
+
+  /// A spool in a directory with these files. `owner` marks the tokens of its operations.
+  public init(
+    owner: UInt8, limits: SpoolLimits, directory: Descriptor,
+    files: [(name: FileName, bytes: UInt64)], seed: UInt64
+  ) {
+    self.owner = owner
+    self.limits = limits
+    self.directory = directory
+    self.files = files
+    random = SplitMix64(seed: seed)
+    recoveryBackoff = Backoff(
+      minimumMilliseconds: limits.log.retryMinimumMilliseconds,
+      maximumMilliseconds: limits.log.retryMaximumMilliseconds, seed: seed ^ 3)
+    cursorFile = CursorFile(owner: owner, directory: directory, files: files)
+    recovery = LogRecovery(
+      token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: [])
+    // Replaced by one that knows the log as soon as that is known.
+    reader = LogReader(
+      owner: owner, directory: directory, identity: identity,
+      segmentBytes: limits.log.segmentBytes)
+    remover = SegmentRemover(
+      owner: owner, directory: directory, limits: limits.log, seed: seed ^ 1)
+    resealer = SegmentResealer(
+      owner: owner, directory: directory, limits: limits.log, seed: seed ^ 2)
+  }
+
+  /// Begins to find out what is there.
+  public mutating func start(operations: inout OperationQueue) {
+    precondition(phase == .idle)
+    phase = .loading
+    cursorFile.load(operations: &operations)
+  }
+
+  /// Whether records may be appended and read.
+  public var isReady: Bool { phase == .ready }
+
+  /// What there is to tell, oldest first.
+  public mutating func nextEvent() -> SpoolEvent? {
+    guard eventsTaken < events.count else {
+      events.removeAll(keepingCapacity: true)
+      eventsTaken = 0
+      return nil
+    }
+    eventsTaken += 1
+    return events[eventsTaken - 1]
+  }
+
+  mutating func tell(_ event: SpoolEvent) { events.append(event) }
+}
+
+/// What a start found to be wrong.
+public struct SpoolRecoveryReport: Sendable, Equatable {
+  /// Bytes that were durable once and can't be read now.
+  public var damagedBytes: UInt64 = 0
+  /// Places where that is so.
+  public var damagedPlaces = 0
+  /// Segments that ended with an interrupted write, of which nobody was told that it is safe.
+  public var cutSegments = 0
+  /// Files that are named like segments and are none.
+  public var foreignFiles = 0
+  /// Copies of the cursor file that can't be read.
+  public var damagedCursorCopies = 0
+  /// Segments in the log.
+  public var segments = 0
+
+  /// Nothing wrong.
+  public init() {}
+}

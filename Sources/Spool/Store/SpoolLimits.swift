@@ -1,0 +1,48 @@
+/// How much a spool may hold, and how it is written.
+public struct SpoolLimits: Sendable, Equatable {
+  /// What happens to records when the spool is full.
+  public enum Overflow: UInt8, BitwiseCopyable, Sendable {
+    /// New records are not taken: whoever sends them is told.
+    case reject
+    /// The oldest records are dropped to make room.
+    case dropOldest
+    /// New records are dropped, and answered as if they were kept.
+    case dropNewest
+  }
+
+  /// The segments and the queue of the log.
+  public var log: LogLimits
+  /// Bytes of all files of the log, at least two segments. The last two, or the last quarter when
+  /// that is less, are not for new records but for compaction: a full spool can be trimmed.
+  public var maximumBytes: UInt64
+  /// Age at which records are dropped, milliseconds; 0: never. A segment is dropped when all in it
+  /// is so old, and only when that is known: its clock was right, or it was written since the
+  /// machine started.
+  public var maximumAgeMilliseconds: UInt64
+  /// Bytes before compression at which a block is full.
+  public var blockBytes: Int
+  /// The shortest time from one commit to the next, milliseconds. A record that comes after a
+  /// pause is committed at once.
+  public var commitMilliseconds: Int
+  /// How long what was delivered may be unknown to the disk, milliseconds. After a crash that much
+  /// may be delivered twice.
+  public var cursorMilliseconds: Int
+  /// What happens when it is full.
+  public var overflow: Overflow
+
+  /// Limits as they stand by default.
+  public init(
+    log: LogLimits = LogLimits(), maximumBytes: UInt64 = 1 << 30,
+    maximumAgeMilliseconds: UInt64 = 0, blockBytes: Int = 256 << 10,
+    commitMilliseconds: Int = 10, cursorMilliseconds: Int = 1_000,
+    overflow: Overflow = .reject
+  ) {
+    self.log = log
+    self.maximumBytes = maximumBytes
+    self.maximumAgeMilliseconds = maximumAgeMilliseconds
+    self.blockBytes = blockBytes
+    self.commitMilliseconds = commitMilliseconds
+    self.cursorMilliseconds = cursorMilliseconds
+    self.overflow = overflow
+  }
+}
