@@ -10,9 +10,14 @@ extension DanubeUplink {
   /// The first lanes are those of the configuration: they keep memory for many keys at a time.
   private static var busyLanes: Int { 256 }
 
-  /// Adds the next lane, whose `LaneID` is the number of lanes so far. Its topic is looked up, and
-  /// its producer created, as soon as the uplink has started.
-  public mutating func addLane(_ lane: LaneDescription) {
+  /// Adds a lane; without an `id` its `LaneID` is the number of lanes so far. Its topic is looked
+  /// up, and its producer created, as soon as the uplink has started. Takes 4 bytes for each number
+  /// up to the highest id.
+  public mutating func addLane(_ lane: LaneDescription, id: LaneID? = nil) {
+    let number = id.map { Int($0.rawValue) } ?? lanes.count
+    while lanePlaces.count <= number { lanePlaces.append(-1) }
+    precondition(lanePlaces[number] < 0, "there is a lane with this id")
+    lanePlaces[number] = Int32(lanes.count)
     let backoff = Backoff(
       minimumMilliseconds: limits.backoffMinimumMilliseconds,
       maximumMilliseconds: limits.backoffMaximumMilliseconds, seed: random.next())
@@ -22,6 +27,14 @@ extension DanubeUplink {
         lane: lane, backoff: backoff,
         keys: KeyTable(seed: random.next(), keptCapacity: keptCapacity)))
     if isStarted { setPhase(.wantsSeed, of: lanes.count - 1) }
+  }
+
+  /// The place among the lanes of the lane with this id.
+  func place(of lane: LaneID) -> Int {
+    let number = Int(lane.rawValue)
+    precondition(
+      number < lanePlaces.count && lanePlaces[number] >= 0, "a lane that the uplink does not have")
+    return Int(lanePlaces[number])
   }
 
   /// Moves a lane to a phase and into the queue where it waits there.

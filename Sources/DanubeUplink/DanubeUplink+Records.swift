@@ -12,15 +12,17 @@ extension DanubeUplink {
 
   /// Takes all records of a sealed batch. O(records).
   public mutating func submit(_ batch: BatchID) {
-    let lane = Int(store.lane(of: batch).rawValue)
-    precondition(lane < lanes.count, "a batch of a lane that the uplink does not have")
+    let lane = place(of: store.lane(of: batch))
+    precondition(!lanes[lane].isWithdrawn, "records of the lane are still in calls")
     let place = Int(batch.rawValue)
     if place >= pins.count {
       pins.append(contentsOf: repeatElement(Pins(), count: place + 1 - pins.count))
     }
+    pins[place].takenBackCount = 0
     let count = store.recordCount(of: batch)
     if count == 0 { progress.append(.released(batch)) }
     recordsUnderWay += count
+    lanes[lane].recordsUnderWay += count
     for index in 0..<count {
       let record = RecordRef(batch: batch, index: UInt32(index))
       store.setNext(nil, of: record)
@@ -244,7 +246,9 @@ extension DanubeUplink {
     switch verdict {
     case .accepted:
       metrics.accepted.add()
-      metrics.sendDuration.record(now.nanoseconds(since: call.startedAt))
+      let nanoseconds = now.nanoseconds(since: call.startedAt)
+      metrics.sendDuration.record(nanoseconds)
+      roundTrip.add(nanoseconds)
       if lanes[call.lane].failures > 0 { lanes[call.lane].failures = 0 }
       lanes[call.lane].backoff.reset()
       settle(call.record, call.lane, .accepted(call.record))
@@ -253,11 +257,11 @@ extension DanubeUplink {
       lanes[call.lane].lastError = lastError
       settle(call.record, call.lane, .refused(call.record, reason))
     case .retryRecord(let reason):
+      if lanes[call.lane].isWithdrawn { return giveBack(call.record, call.lane) }
       metrics.retried[Int(reason.rawValue)].add()
       backOff(call.record, call.lane)
     case .retryLane(let reason):
-      metrics.retried[Int(reason.rawValue)].add()
-      lanes[call.lane].sendable.prepend(call.record, in: store)
+      sendAgain(call, reason)
       // A connection that is going away refuses calls: the next one takes them.
       let isGoingAway =
         status == .unavailable && connections.contains(call.connection)
@@ -278,11 +282,17 @@ extension DanubeUplink {
       lanes[call.lane].lastError = lastError
       pause(call.lane)
     case .send:
-      metrics.retried[Int(RetryReason.connectionLost.rawValue)].add()
       leaveCall(call)
-      lanes[call.lane].sendable.prepend(call.record, in: store)
+      sendAgain(call, .connectionLost)
       enqueue(call.lane)
     }
+  }
+
+  /// A call's record is sent again before the others, unless its lane was withdrawn.
+  private mutating func sendAgain(_ call: Call, _ reason: RetryReason) {
+    if lanes[call.lane].isWithdrawn { return giveBack(call.record, call.lane) }
+    metrics.retried[Int(reason.rawValue)].add()
+    lanes[call.lane].sendable.prepend(call.record, in: store)
   }
 
   private mutating func leaveCall(_ call: Call) {
@@ -327,17 +337,12 @@ extension DanubeUplink {
     let longest = limits.backoffMaximumMilliseconds
     let range = min(limits.backoffMinimumMilliseconds << min(attempts, 16), longest)
     let delay = Int.random(in: (range + 1) / 2...range, using: &random)
-    retries.schedule(
-      Token(rawValue: UInt64(record.packed)), at: now.advanced(milliseconds: delay))
+    retries.schedule(record, lane: lane, at: now.advanced(milliseconds: delay))
   }
 
   /// Lets records be sent again whose back-off is over.
   mutating func resumeRetries() {
-    while let token = retries.popDue(at: now) {
-      guard let record = RecordRef(packed: UInt32(truncatingIfNeeded: token.rawValue)) else {
-        continue
-      }
-      let lane = Int(store.lane(of: record.batch).rawValue)
+    while let (record, lane) = retries.popDue(at: now) {
       lanes[lane].sendable.prepend(record, in: store)
       enqueue(lane)
     }
@@ -347,6 +352,8 @@ extension DanubeUplink {
 
   /// A record is settled: the next of its key can be sent.
   private mutating func settle(_ record: RecordRef, _ lane: Int, _ outcome: UplinkProgress) {
+    store.markSettled(record)
+    if lanes[lane].isWithdrawn { return settleWithdrawn(record, lane, outcome) }
     let hash = store.keyHash(of: record)
     if let next = store.next(of: record) {
       lanes[lane].keys.advance(hash: hash)
@@ -356,6 +363,7 @@ extension DanubeUplink {
       keysInFlight -= 1
     }
     recordsUnderWay -= 1
+    lanes[lane].recordsUnderWay -= 1
     progress.append(outcome)
     if store.settleOne(of: record.batch) == 0, pins[Int(record.batch.rawValue)].count == 0 {
       progress.append(.released(record.batch))
@@ -372,6 +380,6 @@ extension DanubeUplink {
       pins[Int(tag)].awaitsCompaction = false
       progress.append(.compacted(batch))
     }
-    if store.unsettledCount(of: batch) == 0 { progress.append(.released(batch)) }
+    releaseIfDone(batch)
   }
 }

@@ -31,6 +31,8 @@ public struct DanubeUplink: ~Copyable {
   let metrics: UplinkMetrics
 
   var lanes: [LaneState] = []
+  /// The place among the lanes of each `LaneID`, -1 of one that is none.
+  var lanePlaces: [Int32] = []
   /// Where brokers are.
   var book = AddressBook()
   /// The entry among the brokers of each seed in the book.
@@ -38,8 +40,8 @@ public struct DanubeUplink: ~Copyable {
   var brokers: [Broker] = []
   var connections: SlotTable<UplinkConnection>
   var calls = CallTable()
-  /// Records whose key backs off: the token is the packed record.
-  var retries = TimerQueue()
+  /// Records whose key backs off.
+  var retries = RetryQueue()
   /// Lanes with records to send, as far as is known; each at most once.
   var runnable = RingQueue<Int>()
   /// Lanes that may begin another call when theirs have grown older, and when that is.
@@ -69,6 +71,7 @@ public struct DanubeUplink: ~Copyable {
   var keysInFlight = 0
   var recordsUnderWay = 0
   var sendsInFlight = 0
+  var roundTrip = SmoothedTime()
   /// Look-ups and CreateProducer calls under way.
   var controlCallsInFlight = 0
   var lastError = UplinkError()
@@ -183,7 +186,7 @@ public struct DanubeUplink: ~Copyable {
   /// Lets the uplink close its connections as soon as it is idle. Records are still sent.
   public mutating func beginShutdown() { isShuttingDown = true }
 
-  /// Whether every submitted record is accepted or refused.
+  /// Whether the uplink has done with every submitted record.
   public var isIdle: Bool { recordsUnderWay == 0 }
 
   /// Whether no connection is open or under way.
@@ -195,6 +198,9 @@ public struct DanubeUplink: ~Copyable {
     var count: UInt32 = 0
     /// Whether the end of a compaction is to be told once none does.
     var awaitsCompaction = false
+    /// Records that were taken back or returned: they are not settled, but the uplink has done with
+    /// them.
+    var takenBackCount: UInt32 = 0
   }
 
   // MARK: Tokens

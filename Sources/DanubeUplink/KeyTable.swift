@@ -96,6 +96,14 @@ struct KeyTable {
     }
   }
 
+  /// Forgets all keys, and gives their memory back.
+  mutating func removeAll() {
+    entries = []
+    mask = 0
+    count = 0
+    failingCount = 0
+  }
+
   /// Whether the key has a record under way.
   func contains(hash: UInt64) -> Bool { find(hash) != nil }
 

@@ -18,6 +18,10 @@ struct LaneState {
   /// Whether the wait is for a fault of configuration.
   var isBlocked = false
   var lastError = UplinkError()
+  /// Records submitted and not settled, taken back or returned.
+  var recordsUnderWay = 0
+  /// Whether its records were taken back: calls under way end without another try.
+  var isWithdrawn = false
 
   var keys: KeyTable
   var sendable = RecordQueue()

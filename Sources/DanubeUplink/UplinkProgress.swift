@@ -6,7 +6,11 @@ public enum UplinkProgress: BitwiseCopyable, Sendable, Equatable {
   case accepted(RecordRef)
   /// The broker will never take the record.
   case refused(RecordRef, RefusalReason)
-  /// Every record of the batch is accepted or refused and no send names its memory.
+  /// The record's lane was withdrawn while it was in a call, which ended without its being accepted
+  /// or refused. The broker may have it nevertheless.
+  case returned(RecordRef)
+  /// Every record of the batch is accepted, refused, taken back or returned, and no send names its
+  /// memory.
   case released(BatchID)
   /// No send names the block any more that the batch had before it was compacted.
   case compacted(BatchID)

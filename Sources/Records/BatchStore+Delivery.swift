@@ -30,10 +30,14 @@ extension BatchStore {
   }
 
   /// When a record was received, to the microsecond, by the clock of `append`. Not after ingest was
-  /// told of the record.
+  /// told of the record: then, if a compaction left it out, when the first of its batch was. 0 of a
+  /// replay batch.
   public func receivedNanoseconds(of record: RecordRef) -> UInt64 {
-    let age = unsafe UInt64(entry(of: record).pointee.ageMicroseconds)
-    return unsafe slots[Int(record.batch.rawValue)].receivedNanoseconds &+ age &* 1_000
+    let slot = unsafe slots[Int(record.batch.rawValue)]
+    guard let entry = unsafe slot.view?.entry(of: record.index),
+      unsafe entry.pointee.ageMicroseconds != .max
+    else { return slot.receivedNanoseconds }
+    return unsafe slot.receivedNanoseconds &+ UInt64(entry.pointee.ageMicroseconds) &* 1_000
   }
 
   /// The record that waits behind this one for the same key.

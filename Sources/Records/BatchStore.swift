@@ -37,13 +37,14 @@ public struct BatchLimits: Sendable, Equatable {
 /// | 8–15 | hash of the key; equal hashes of one lane keep their order | ingest, before the seal |
 /// | 16–19 | next record behind the same key (`RecordRef.packed`) | delivery |
 /// | 20–31 | slot, generation and answer number of who waits | ingest, before the seal |
-/// | 32–35 | delivery's own mark | delivery |
+/// | 32–35 | delivery's own mark, `.max - 1` once the uplink has settled the record | delivery |
 /// | 36–39 | microseconds from the batch's first record to this one; then taken | ingest |
 ///
 /// Two threads use a store: *ingest* opens, appends, seals, compacts and releases; *delivery* reads
 /// between the seal and the `complete` that it sends back. The rings between them order the
 /// accesses; the store itself has no locks. While a batch is compacted, which
 /// `BatchStore+Compaction.swift` tells of, each thread has its own view of where its records lie.
+/// Batches that delivery fills itself, with memory of their own, are in `BatchStore+Replay.swift`.
 @safe
 public final class BatchStore: @unchecked Sendable {
   /// The most batches a store can have: one less than `RecordRef.packed` has room for, so that no
@@ -98,6 +99,8 @@ public final class BatchStore: @unchecked Sendable {
   let slots: UnsafeMutablePointer<Slot>
   let places: UnsafeMutablePointer<Place>
   let ingest: UnsafeMutablePointer<IngestState>
+  /// Delivery's own.
+  let replay: UnsafeMutablePointer<ReplayState>
 
   struct IngestState: ~Copyable {
     var arena: MemoryArena
@@ -112,18 +115,22 @@ public final class BatchStore: @unchecked Sendable {
     var compactionCursor = 0
   }
 
-  /// A store with room for `limits`.
-  public init(limits: BatchLimits) {
+  /// A store with room for `limits`, and for `replayLimits` with batches that delivery fills.
+  public init(limits: BatchLimits, replay replayLimits: ReplayLimits = .none) {
     precondition((1...Self.maximumBatches).contains(limits.batches))
     precondition((1...Self.maximumRecordsPerBatch).contains(limits.recordsPerBatch))
+    precondition((0...Self.maximumBatches - limits.batches).contains(replayLimits.batches))
     self.limits = limits
-    unsafe slots = .allocate(capacity: limits.batches)
+    unsafe slots = .allocate(capacity: limits.batches + replayLimits.batches)
     unsafe places = .allocate(capacity: limits.batches)
     unsafe ingest = .allocate(capacity: 1)
     unsafe ingest.initialize(
       to: IngestState(
         arena: MemoryArena(budgetBytes: limits.memoryBytes),
         compactsAbove: limits.memoryBytes / 2))
+    unsafe replay = .allocate(capacity: 1)
+    unsafe replay.initialize(
+      to: ReplayState(limits: replayLimits, firstBatch: UInt32(limits.batches)))
   }
 
   deinit {
@@ -132,6 +139,9 @@ public final class BatchStore: @unchecked Sendable {
       if let block = place.view?.block { unsafe ingest.pointee.arena.free(block) }
       if let block = place.previous { unsafe ingest.pointee.arena.free(block) }
     }
+    freeReplayBlocks()
+    unsafe replay.deinitialize(count: 1)
+    unsafe replay.deallocate()
     unsafe ingest.deinitialize(count: 1)
     unsafe ingest.deallocate()
     unsafe places.deallocate()
@@ -232,6 +242,7 @@ public final class BatchStore: @unchecked Sendable {
 
   /// Closes the batch to appends; delivery may read it from the moment it comes out of the ring.
   public func seal(_ batch: BatchID) {
+    precondition(!isReplay(batch), "a batch of delivery's own")
     unsafe places[Int(batch.rawValue)].isSealed = true
     noteNews(of: batch)
   }
@@ -239,6 +250,7 @@ public final class BatchStore: @unchecked Sendable {
   /// Gives the batch's memory and place back. Only after delivery's `complete`. While a compaction
   /// is on its way to delivery, or back, the place stays in use until ``endCompaction(of:)``.
   public func release(_ batch: BatchID) {
+    precondition(!isReplay(batch), "a batch of delivery's own")
     let place = unsafe places + Int(batch.rawValue)
     guard let view = unsafe place.pointee.view else {
       preconditionFailure("batch released twice")

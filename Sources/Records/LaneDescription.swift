@@ -8,8 +8,15 @@ public struct LaneDescription: Sendable, Equatable {
   /// there now. A topic's strategy is as its first producer said.
   public let isReliable: Bool
 
+  /// How its records are kept.
+  public let policy: LanePolicy
+
   /// A lane.
-  public init(topic: [UInt8], producerName: [UInt8], isReliable: Bool = true) {
+  public init(
+    topic: [UInt8], producerName: [UInt8], isReliable: Bool = true,
+    policy: LanePolicy = LanePolicy()
+  ) {
+    self.policy = policy
     self.topic = topic
     self.producerName = producerName
     self.isReliable = isReliable

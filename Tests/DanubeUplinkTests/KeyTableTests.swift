@@ -60,4 +60,17 @@ struct KeyTableTests {
     #expect(table.count == 0)
     #expect(table.capacity <= 2_048)
   }
+
+  @Test("A table that forgot its keys begins anew")
+  func removeAll() {
+    var table = KeyTable(seed: 3)
+    for key in 0..<500 { #expect(table.append(UInt32(key), hash: UInt64(key)) == nil) }
+    _ = table.countAttempt(hash: 7)
+    table.removeAll()
+    #expect(table.count == 0 && table.capacity == 0)
+    #expect(!table.contains(hash: 7) && table.attempts(hash: 7) == 0)
+    #expect(table.append(1, hash: 7) == nil)
+    #expect(table.append(2, hash: 7) == 1)
+    #expect(table.attempts(hash: 7) == 0)
+  }
 }

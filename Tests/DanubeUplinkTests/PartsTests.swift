@@ -147,4 +147,87 @@ struct PartsTests {
     queue.append(records[5], in: store)
     #expect(queue.first == records[5] && queue.count == 1)
   }
+
+  @Test("Back-offs end by time, and by lane: then their timers fire for nothing")
+  func retryQueue() {
+    func record(_ index: UInt32) -> RecordRef {
+      RecordRef(batch: BatchID(rawValue: 3), index: index)
+    }
+    func at(_ milliseconds: Int) -> Instant {
+      Instant(nanoseconds: 0).advanced(milliseconds: milliseconds)
+    }
+    var queue = RetryQueue()
+    #expect(queue.popAny(ofLane: 9) == nil)
+    for index in 0..<6 {
+      queue.schedule(record(UInt32(index)), lane: index % 2, at: at(60 - index * 10))
+    }
+    #expect(queue.nextDeadline == at(10))
+    #expect(queue.popDue(at: at(9)) == nil)
+    let first = queue.popDue(at: at(10))
+    #expect(first?.record == record(5) && first?.lane == 1)
+    var taken: Set<RecordRef> = []
+    while let next = queue.popAny(ofLane: 1) { taken.insert(next) }
+    #expect(taken == [record(1), record(3)])
+    #expect(queue.count == 3)
+    // The places are others' now: only those fire.
+    queue.schedule(record(7), lane: 1, at: at(70))
+    queue.schedule(record(8), lane: 2, at: at(5))
+    var fired: [UInt32] = []
+    while let next = queue.popDue(at: at(100)) { fired.append(next.record.index) }
+    #expect(fired == [8, 4, 2, 0, 7])
+    #expect(queue.count == 0 && queue.nextDeadline == .distantFuture)
+    #expect(queue.popAny(ofLane: 0) == nil && queue.popAny(ofLane: 1) == nil)
+  }
+
+  @Test("A queue of back-offs does what a list would", arguments: 0..<20 as Range<UInt64>)
+  func retryQueueModel(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var queue = RetryQueue()
+    var model: [RecordRef: (lane: Int, at: Instant)] = [:]
+    var now = Instant(nanoseconds: 0)
+    for step in 0..<2_000 {
+      switch Int.random(in: 0..<10, using: &random) {
+      case 0...5:
+        let record = RecordRef(batch: BatchID(rawValue: UInt32(step)), index: 0)
+        let lane = Int.random(in: 0..<5, using: &random)
+        // A nanosecond apart: the order is certain.
+        let due = now.advanced(milliseconds: Int.random(in: 0...50, using: &random))
+          .advanced(nanoseconds: UInt64(step))
+        queue.schedule(record, lane: lane, at: due)
+        model[record] = (lane, due)
+      case 6...8:
+        now = now.advanced(milliseconds: Int.random(in: 0...10, using: &random))
+        while let next = queue.popDue(at: now) {
+          let known = model.removeValue(forKey: next.record)
+          #expect(known?.lane == next.lane && (known?.at ?? .distantFuture) <= now, "seed \(seed)")
+        }
+        #expect(model.values.allSatisfy { $0.at > now }, "seed \(seed)")
+      default:
+        let lane = Int.random(in: 0..<5, using: &random)
+        while let record = queue.popAny(ofLane: lane) {
+          #expect(model.removeValue(forKey: record)?.lane == lane, "seed \(seed)")
+        }
+        #expect(model.values.allSatisfy { $0.lane != lane }, "seed \(seed)")
+      }
+      #expect(queue.count == model.count, "seed \(seed)")
+    }
+  }
+
+  @Test("A smoothed time begins with the first sample and follows the others")
+  func smoothedTime() {
+    var time = SmoothedTime()
+    #expect(time.milliseconds == 0)
+    time.add(0)
+    #expect(time.milliseconds == 1)
+    time = SmoothedTime()
+    time.add(8_000_000)
+    #expect(time.milliseconds == 8)
+    for _ in 0..<200 { time.add(32_000_000) }
+    #expect(time.milliseconds == 32)
+    for _ in 0..<400 { time.add(1) }
+    #expect(time.milliseconds == 1)
+    time.add(.max)
+    time.add(.max)
+    #expect(time.milliseconds > 0)
+  }
 }

@@ -253,7 +253,7 @@ struct TroubleTests {
   }
 
   /// 40 seeds, or as many as `UPLINK_SEEDS` says, from `UPLINK_FIRST_SEED` on.
-  private static var seeds: Range<Int> {
+  static var seeds: Range<Int> {
     let environment = ProcessInfo.processInfo.environment
     let first = environment["UPLINK_FIRST_SEED"].flatMap { Int($0) } ?? 0
     return first..<(first + (environment["UPLINK_SEEDS"].flatMap { Int($0) } ?? 40))
@@ -314,7 +314,7 @@ struct TroubleTests {
     Self.check(scene, topics, seed: seed)
   }
 
-  private static func mood(_ random: inout SplitMix64) -> ScriptedBroker.SendAnswer {
+  static func mood(_ random: inout SplitMix64) -> ScriptedBroker.SendAnswer {
     typealias Answer = ScriptedBroker.SendAnswer
     let isQuick = Int.random(in: 0..<4, using: &random) == 0
     let delay = isQuick ? 0 : Int.random(in: 0...60, using: &random)
@@ -332,7 +332,7 @@ struct TroubleTests {
     return Answer(outcome, delayMilliseconds: delay)
   }
 
-  private static func check(_ scene: Scene, _ topics: [String], seed: UInt64) {
+  static func check(_ scene: Scene, _ topics: [String], seed: UInt64) {
     #expect(scene.loop.violations == [], "seed \(seed)")
     #expect(scene.broker.peakPerKey <= 1, "seed \(seed)")
     #expect(scene.loop.accepted.count == scene.loop.published.count, "seed \(seed)")

@@ -15,7 +15,8 @@ struct Published: Hashable {
 
 /// Runs an uplink on a simulated port, feeds it with batches, and checks what it tells: every
 /// record is settled once, every batch is released once and after all its records. Batches are
-/// compacted whenever that saves memory, whether it is short or not.
+/// compacted whenever that saves memory, whether it is short or not. A lane can be withdrawn; its
+/// records are stored then and sent again from there, as `UplinkLoop+Storing.swift` has it.
 final class UplinkLoop: SimulatedLoop {
   let portID: NodeID
   private(set) var topics: [String]
@@ -28,34 +29,44 @@ final class UplinkLoop: SimulatedLoop {
   private(set) var published: [Published] = []
   private(set) var accepted: [Published] = []
   private(set) var refused: [(record: Published, reason: RefusalReason)] = []
+  var returnedCount = 0
   private(set) var releasedCount = 0
-  private(set) var batchCount = 0
+  var batchCount = 0
   /// Compactions that began, and that ended.
   private(set) var compactionCount = 0
   private(set) var compactedCount = 0
   /// Most bytes of batches in use.
   private(set) var peakBytes = 0
   /// What the uplink did that it must not do.
-  private(set) var violations: [String] = []
+  var violations: [String] = []
+
+  /// Records that the uplink has, by their place in `published`.
+  var underWay: [RecordRef: Int] = [:]
+  var openBatches: [BatchID: Int] = [:]
+  /// Records that ingest was told of.
+  var told: Set<RecordRef> = []
+  /// What was taken back, by lane.
+  var storage: [Int: LaneStorage] = [:]
+  /// Batches with stored records that the uplink has released.
+  var toComplete: [BatchID] = []
 
   private let world: SimulatedWorld
   private var port: SimulatedPort
   private var operations = OperationQueue()
-  private var underWay: [RecordRef: Published] = [:]
-  private var openBatches: [BatchID: Int] = [:]
   private var toSubmit: [BatchID] = []
   private var toCompact: [BatchID] = []
   private var isStarted = false
 
   init(
     _ world: SimulatedWorld, host: UInt32 = 0x0a00_0001, topics: [String] = ["/default/t"],
-    seeds: [ResolvedHost], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits()
+    seeds: [ResolvedHost], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits(),
+    replay: ReplayLimits = .none
   ) {
     self.world = world
     self.topics = topics
     port = world.makePort(host: host)
     portID = port.id
-    store = BatchStore(limits: batches)
+    store = BatchStore(limits: batches, replay: replay)
     uplink = DanubeUplink(
       owner: 5, limits: limits, seeds: seeds, store: store, metrics: metrics, seed: world.seed)
     for topic in topics { uplink.addLane(Self.lane(topic)) }
@@ -75,10 +86,23 @@ final class UplinkLoop: SimulatedLoop {
     return topics.count - 1
   }
 
+  /// Adds a lane with a number beyond those there are.
+  func addLane(_ topic: String, number: Int) {
+    while topics.count < number { topics.append("") }
+    topics.append(topic)
+    uplink.addLane(Self.lane(topic), id: LaneID(rawValue: UInt32(number)))
+    wake()
+  }
+
   var status: UplinkStatus { uplink.status }
   var isIdle: Bool { uplink.isIdle }
   var isClosed: Bool { uplink.isClosed }
   var underWayCount: Int { underWay.count }
+  func recordsUnderWay(lane: Int) -> Int {
+    uplink.recordsUnderWay(of: LaneID(rawValue: UInt32(lane)))
+  }
+  func isReady(lane: Int) -> Bool { uplink.isReady(LaneID(rawValue: UInt32(lane))) }
+  var roundTripMilliseconds: Int { uplink.smoothedRoundTripMilliseconds }
 
   /// Puts messages of one lane into batches; false when the store is full, with the rest left out.
   @discardableResult
@@ -105,6 +129,9 @@ final class UplinkLoop: SimulatedLoop {
     return true
   }
 
+  /// Whether the uplink was given a batch.
+  func isSubmitted(_ batch: BatchID) -> Bool { !toSubmit.contains(batch) }
+
   /// Lets the loop have a turn although nothing happened to its port.
   func wake() { world.ring(port.doorbell) }
 
@@ -121,7 +148,7 @@ final class UplinkLoop: SimulatedLoop {
       keyHash: hash.value, source: .none)
     let record = store.append(pieces, to: batch)
     let message = Published(topic: topics[lane], key: key, payload: payload)
-    underWay[record] = message
+    underWay[record] = published.count
     published.append(message)
     openBatches[batch, default: 0] += 1
   }
@@ -144,8 +171,10 @@ final class UplinkLoop: SimulatedLoop {
       }
     }
     uplink.advance(to: port.now, operations: &operations)
-    for batch in toSubmit { uplink.submit(batch) }
+    completeStored()
+    for batch in toSubmit where !storeNew(batch) { uplink.submit(batch) }
     toSubmit.removeAll()
+    replayStored()
     for batch in toCompact { uplink.compact(batch) }
     toCompact.removeAll()
     if let resolver {
@@ -176,12 +205,13 @@ final class UplinkLoop: SimulatedLoop {
         if let message = settle(record) { accepted.append(message) }
       case .refused(let record, let reason):
         if let message = settle(record) { refused.append((message, reason)) }
+      case .returned(let record): returned(record)
       case .released(let batch):
         if openBatches.removeValue(forKey: batch) != 0 {
           violations.append("batch \(batch.rawValue) released early or twice")
         }
         releasedCount += 1
-        store.release(batch)
+        release(batch)
       case .compacted(let batch):
         compactedCount += 1
         store.endCompaction(of: batch)
@@ -191,15 +221,14 @@ final class UplinkLoop: SimulatedLoop {
 
   private func settle(_ record: RecordRef) -> Published? {
     openBatches[record.batch, default: 0] -= 1
-    if store.takeReceivedNanoseconds(of: record) == nil {
-      violations.append("record \(record) was counted before")
-    }
-    store.noteNews(of: record.batch)
-    guard let message = underWay.removeValue(forKey: record) else {
+    if !store.isSettled(record) { violations.append("record \(record) is not settled") }
+    tell(record)
+    guard let number = underWay.removeValue(forKey: record) else {
       violations.append("record \(record) settled twice")
       return nil
     }
-    return message
+    forgetStored(number, lane: Int(store.lane(of: record.batch).rawValue))
+    return published[number]
   }
 }
 
@@ -224,7 +253,8 @@ final class Scene {
 
   init(
     seed: UInt64 = 1, topics: [String] = ["/default/t"], limits: UplinkLimits = .quick,
-    batches: BatchLimits = BatchLimits(), seeds: [ResolvedHost]? = nil,
+    batches: BatchLimits = BatchLimits(), replay: ReplayLimits = .none,
+    seeds: [ResolvedHost]? = nil,
     brokerOptions: ServerSession.Options = ServerSession.Options()
   ) throws {
     world = SimulatedWorld(seed: seed)
@@ -232,7 +262,7 @@ final class Scene {
     broker = try ScriptedBroker(world, host: Self.brokerHost, options: brokerOptions)
     loop = UplinkLoop(
       world, topics: topics, seeds: seeds ?? [.at(Self.brokerHost)], limits: limits,
-      batches: batches)
+      batches: batches, replay: replay)
     driver.add(broker)
     driver.add(loop)
   }

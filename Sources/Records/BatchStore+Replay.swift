@@ -1,0 +1,115 @@
+import Bytes
+
+// Batches of records that were stored and are sent again. They belong to the delivery thread alone,
+// which opens, fills and releases them; their numbers come after those of ingest's batches. All
+// that delivery does with other batches works with them. Nobody waits for their records: where
+// others have who waits, these have their number in the lane.
+extension BatchStore {
+  struct ReplayState: ~Copyable {
+    let limits: ReplayLimits
+    let firstBatch: UInt32
+    var arena: MemoryArena
+    /// Numbers that were used and are free.
+    var free: [UInt32] = []
+    var touched: UInt32 = 0
+    var inUse = 0
+
+    init(limits: ReplayLimits, firstBatch: UInt32) {
+      self.limits = limits
+      self.firstBatch = firstBatch
+      arena = MemoryArena(budgetBytes: limits.memoryBytes)
+    }
+  }
+
+  /// What replays may take.
+  public var replayLimits: ReplayLimits { unsafe replay.pointee.limits }
+  /// Replay batches open or under way.
+  public var replayBatchesInUse: Int { unsafe replay.pointee.inUse }
+  /// Bytes of blocks of replay batches.
+  public var replayBytesInUse: Int { unsafe replay.pointee.arena.usedBytes }
+
+  /// Whether a batch is a replay, and so delivery's own.
+  public func isReplay(_ batch: BatchID) -> Bool { Int(batch.rawValue) >= limits.batches }
+
+  /// Opens a replay batch for `lane` with room for `records` elements of `byteCount` bytes in all;
+  /// of more than `limits.recordsPerBatch` only so many go in. Nil when batches or memory are used
+  /// up.
+  ///
+  /// Takes the power of two at or above `byteCount` and 40 bytes a record.
+  public func openReplay(lane: LaneID, byteCount: Int, records: Int = 1) -> BatchID? {
+    precondition(byteCount >= 0 && records > 0)
+    guard byteCount <= MemoryArena.largestBlockBytes,
+      unsafe replay.pointee.inUse < replay.pointee.limits.batches
+    else { return nil }
+    let needed = byteCount + min(records, limits.recordsPerBatch) * MemoryLayout<Entry>.stride
+    guard let block = unsafe replay.pointee.arena.allocate(byteCount: needed) else { return nil }
+    let number: UInt32
+    if let free = unsafe replay.pointee.free.popLast() {
+      number = free
+    } else {
+      number = unsafe replay.pointee.firstBatch + replay.pointee.touched
+      unsafe replay.pointee.touched += 1
+    }
+    unsafe replay.pointee.inUse += 1
+    unsafe (slots + Int(number)).initialize(
+      to: Slot(view: BatchView(block: block), lane: lane.rawValue))
+    return BatchID(rawValue: number)
+  }
+
+  /// Appends a stored record to a replay batch that was not submitted yet; nil when it has no room.
+  /// `keyHash` is what the record is ordered by, `sequence` its number in the lane.
+  public func appendReplay(
+    _ element: borrowing RecordElement, keyHash: UInt64, sequence: UInt64, to batch: BatchID
+  ) -> RecordRef? {
+    let slot = unsafe slots + Int(batch.rawValue)
+    guard isReplay(batch), let view = unsafe slot.pointee.view else {
+      preconditionFailure("no replay batch")
+    }
+    guard hasRoom(batch, bodyBytes: element.body.byteCount) else { return nil }
+    let start = Int(unsafe slot.pointee.byteCount)
+    var cursor = unsafe BlockCursor(block: view.block, offset: start)
+    cursor.put(element.bytes)
+    let index = unsafe slot.pointee.recordCount
+    unsafe view.denseEntry(of: index).initialize(
+      to: Entry(
+        offset: UInt32(cursor.offset - element.body.byteCount),
+        length: UInt32(element.body.byteCount), keyHash: keyHash, next: .max,
+        sourceIndex: UInt32(truncatingIfNeeded: sequence),
+        sourceGeneration: UInt32(truncatingIfNeeded: sequence >> 32), sourceSequence: 0,
+        deliveryMark: 0, ageMicroseconds: 0))
+    unsafe slot.pointee.byteCount = UInt32(cursor.offset)
+    unsafe slot.pointee.recordCount = index + 1
+    unsafe slot.pointee.view?.denseCount = index + 1
+    return RecordRef(batch: batch, index: index)
+  }
+
+  /// The number in its lane of a record of a replay batch.
+  public func sequence(of record: RecordRef) -> UInt64 {
+    precondition(isReplay(record.batch), "no replay batch")
+    let entry = unsafe entry(of: record)
+    return unsafe UInt64(entry.pointee.sourceGeneration) << 32 | UInt64(entry.pointee.sourceIndex)
+  }
+
+  /// Gives a replay batch's memory and number back: one that was not submitted, or that the uplink
+  /// has released.
+  public func releaseReplay(_ batch: BatchID) {
+    let slot = unsafe slots + Int(batch.rawValue)
+    guard isReplay(batch), let view = unsafe slot.pointee.view else {
+      preconditionFailure("no replay batch, or released twice")
+    }
+    unsafe replay.pointee.arena.free(view.block)
+    unsafe slot.pointee.view = nil
+    unsafe replay.pointee.free.append(batch.rawValue)
+    unsafe replay.pointee.inUse -= 1
+  }
+
+  /// Gives kept memory of replays back to the C heap, when there is nothing left to send again.
+  public func trimReplay() { unsafe replay.pointee.arena.trim() }
+
+  func freeReplayBlocks() {
+    let first = unsafe Int(replay.pointee.firstBatch)
+    for index in first..<(first + Int(unsafe replay.pointee.touched)) {
+      if let block = unsafe slots[index].view?.block { unsafe replay.pointee.arena.free(block) }
+    }
+  }
+}
