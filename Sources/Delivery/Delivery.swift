@@ -3,35 +3,76 @@ public import IOPort
 public import LocalBroker
 import Metrics
 public import Records
+public import Spool
 
 /// The delivery side of the gateway: where a sealed batch goes, and when its records are safe.
 ///
 /// A decider. Records go to a Danube broker elsewhere (`uplink`), or to the embedded one (`broker`)
-/// in this very loop. Safe means, for now: the broker has accepted the record.
+/// in this very loop. With a spool, what a broker elsewhere does not accept in time goes to the
+/// disk, and from there to the broker when it is back. Safe means: the broker has accepted the
+/// record, or it is durable in the spool, whichever comes first.
 ///
 /// The gateway's lanes grow while it runs: those that are new are made known when the first batch
-/// of one comes.
+/// of one comes. Topics that are only in the spool, because a configuration names them no more, are
+/// lanes too: their ids follow those that the table has room for.
 public struct Delivery: ~Copyable {
-  private let store: BatchStore
-  private let lanes: LaneTable
+  let store: BatchStore
+  let limits: DeliveryLimits
+  let table: LaneTable
+  private let orphanName: (([UInt8]) -> [UInt8])?
   /// Lanes that the uplink or the broker knows.
   private var knownLaneCount = 0
+  /// The spool on the way to a broker elsewhere; nil without one.
+  public var spool: Spool?
+  /// The lanes of the spool, in no order that matters.
+  var lanes: [DeliveryLane] = []
+  /// The place among `lanes` by the number of a lane's id.
+  var lanePlaces: [Int?] = []
+  /// Where each batch of ingest is, by its number.
+  var books: [BatchBook] = []
+  /// Batches in the order they came, less those whose turn to be looked at is over.
+  var arrivals = RingQueue<BatchTicket>()
+  /// Batches that came before the spool was ready.
+  var unplaced: [BatchTicket] = []
+  /// Batches whose records are being made durable, in the order of the log.
+  var awaited = RingQueue<AwaitedBatch>()
+  /// Lanes whose batches go to the spool without waiting.
+  var toSpill: [Int] = []
+  /// Lanes that have records in the spool.
+  var spooling: [Int] = []
+  /// Records in calls that were begun before they were spooled, with their sequences; `.max` for
+  /// one that is not written yet.
+  var callsBefore: [RecordRef: UInt64] = [:]
+  /// The lane of each request for spooled records.
+  var readers: [SpoolRead: Int] = [:]
+  var drainBytes = ByteBudget()
+  var nextDrain = Instant.distantFuture
+  var lastTurn = Instant(nanoseconds: 0)
+  var observer = SpoolObserver()
+  /// Lanes whose new records are refused.
+  var refusingCount = 0
+  var isLeaving = false
+  var isStopping = false
   /// The way to a broker elsewhere; nil with the embedded broker.
   public var uplink: DanubeUplink?
   /// The embedded broker; nil with a broker elsewhere.
   public var broker: LocalBroker?
-  private var progress = ProgressQueue()
-  private let metrics: DeliveryMetrics
+  var progress = ProgressQueue()
+  let metrics: DeliveryMetrics
 
   /// Delivers to a broker elsewhere.
   public init(
     store: BatchStore, lanes: LaneTable, uplink: consuming DanubeUplink,
-    metrics: DeliveryMetrics = DeliveryMetrics()
+    spool: consuming Spool? = nil, limits: DeliveryLimits = DeliveryLimits(),
+    metrics: DeliveryMetrics = DeliveryMetrics(), producerName: (([UInt8]) -> [UInt8])? = nil
   ) {
     self.metrics = metrics
+    self.limits = limits
     self.store = store
-    self.lanes = lanes
+    table = lanes
+    orphanName = producerName
     self.uplink = consume uplink
+    self.spool = consume spool
     broker = nil
     learnLanes()
   }
@@ -44,21 +85,78 @@ public struct Delivery: ~Copyable {
     metrics: DeliveryMetrics = DeliveryMetrics()
   ) {
     self.metrics = metrics
+    limits = DeliveryLimits()
     self.store = store
-    self.lanes = lanes
+    table = lanes
+    orphanName = nil
     uplink = nil
+    spool = nil
     self.broker = consume broker
     learnLanes()
   }
 
   /// Makes the lanes known that came since the last time.
   private mutating func learnLanes() {
-    let count = lanes.count
+    let count = table.count
     while knownLaneCount < count {
-      let lane = lanes[LaneID(rawValue: UInt32(knownLaneCount))]
+      let id = LaneID(rawValue: UInt32(knownLaneCount))
+      let lane = table[id]
       broker?.addLane(lane)
-      uplink?.addLane(lane)
+      uplink?.addLane(lane, id: id)
+      if isSpoolReady { learn(lane, id: id) }
       knownLaneCount += 1
+    }
+  }
+
+  /// The spool is ready: its lanes and those of the gateway are made one.
+  mutating func learnSpooledLanes(at now: Instant) {
+    for number in 0..<knownLaneCount {
+      let id = LaneID(rawValue: UInt32(number))
+      learn(table[id], id: id)
+    }
+    let spooled = spool?.laneCount ?? 0
+    var orphan = UInt32(table.capacity)
+    for number in 0..<UInt32(spooled) {
+      let spoolLane = SpoolLaneID(rawValue: number)
+      guard let topic = spool?.topic(of: spoolLane),
+        !lanes.contains(where: { $0.spoolLane == spoolLane })
+      else { continue }
+      let id = LaneID(rawValue: orphan)
+      let isReliable = spool?.isReliable(spoolLane) ?? true
+      let lane = LaneDescription(
+        topic: topic, producerName: orphanName?(topic) ?? topic, isReliable: isReliable)
+      uplink?.addLane(lane, id: id)
+      learn(lane, id: id)
+      orphan += 1
+    }
+    placeWaiting()
+  }
+
+  /// Gives the lane with this id its place; a topic has one, whatever ids it has.
+  private mutating func learn(_ lane: LaneDescription, id: LaneID) {
+    guard let spoolLane = spool?.lane(topic: lane.topic, isReliable: lane.isReliable) else {
+      return
+    }
+    while lanePlaces.count <= Int(id.rawValue) { lanePlaces.append(nil) }
+    if let place = lanes.firstIndex(where: { $0.spoolLane == spoolLane }) {
+      lanePlaces[Int(id.rawValue)] = place
+      return
+    }
+    spool?.setPolicy(
+      of: spoolLane, maximumBytes: UInt64(lane.policy.maximumSpoolBytes),
+      priority: SpoolPriority(lane.policy.priority))
+    let known = spool?.cursor(named: [], of: spoolLane)
+    let cursor =
+      known ?? spool?.addCursor(named: [], of: spoolLane, at: 0, now: lastTurn) ?? 0
+    lanes.append(
+      DeliveryLane(
+        id: id, spoolLane: spoolLane, cursor: cursor, policy: lane.policy))
+    let place = lanes.count - 1
+    lanePlaces[Int(id.rawValue)] = place
+    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0) ?? 0
+    if first < spool?.nextSequence(of: spoolLane) ?? 0 {
+      beginSpooling(place)
+      lanes[place].nextRead = first
     }
   }
 
@@ -72,8 +170,8 @@ public struct Delivery: ~Copyable {
 
   /// Takes the smaller block of a batch.
   private mutating func compact(_ batch: BatchID) {
-    if broker == nil {
-      uplink?.compact(batch)
+    if uplink != nil {
+      if spool != nil { compactBooked(batch) } else { uplink?.compact(batch) }
     } else {
       // The embedded broker has copied what it was given: nobody reads the batch any more.
       progress.compacted(batch)
@@ -85,7 +183,7 @@ public struct Delivery: ~Copyable {
     // A batch is sealed after its lane was added to the table.
     if store.lane(of: batch).rawValue >= knownLaneCount { learnLanes() }
     guard let isAppended = broker?.append(batch, from: store, at: now) else {
-      uplink?.submit(batch)
+      if spool != nil { accept(batch, at: now) } else { uplink?.submit(batch) }
       return
     }
     if isAppended {
@@ -109,8 +207,21 @@ public struct Delivery: ~Copyable {
     }
   }
 
+  /// Begins: the spool finds out what it has.
+  public mutating func start(operations: inout OperationQueue) {
+    spool?.start(operations: &operations)
+  }
+
+  /// Takes a completion whose token has the spool's owner.
+  public mutating func handleSpool(
+    _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
+  ) {
+    spool?.handle(completion, at: now, operations: &operations)
+  }
+
   /// Fires the timers that are due.
   public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    spool?.advance(to: now, operations: &operations)
     broker?.advance(to: now, operations: &operations)
     uplink?.advance(to: now, operations: &operations)
   }
@@ -126,26 +237,82 @@ public struct Delivery: ~Copyable {
     case .some(let uplink): deadline = min(deadline, uplink.nextDeadline)
     case .none: break
     }
+    switch spool {
+    case .some(let spool):
+      deadline = min(deadline, min(spool.nextDeadline, min(nextSpill, nextDrain)))
+    case .none: break
+    }
     return deadline
   }
 
-  /// Ends a turn: starts calls, sends frames, gathers progress.
-  public mutating func flush(at now: Instant, operations: inout OperationQueue) {
+  /// Ends a turn: starts calls, sends frames, writes and reads the spool, gathers progress.
+  /// `clock` is the time of day as the spool remembers it.
+  public mutating func flush(
+    at now: Instant, clock: SpoolClock = .unknown, operations: inout OperationQueue
+  ) {
+    lastTurn = now
     broker?.flush(at: now, operations: &operations)
+    if spool != nil {
+      takeSpoolEvents(at: now)
+      takeUplinkProgress(at: now)
+      spill(at: now)
+      drain(at: now, operations: &operations)
+      if isStopping { spool?.saveSoon(at: now) }
+      spool?.flush(at: now, clock: clock, operations: &operations)
+      takeSpoolEvents(at: now)
+      tellRefusals()
+    }
     uplink?.flush(operations: &operations)
+    takeUplinkProgress(at: now)
+    observeSpool(at: now)
+  }
+
+  private mutating func takeUplinkProgress(at now: Instant) {
     var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
+    var replayed: UInt64 = 0
     while let told = uplink?.nextProgress() {
       switch told {
+      case .accepted(let record) where store.isReplay(record.batch):
+        replayed += 1
+        settledInSpool(record, at: now)
       case .accepted(let record):
         latencies.add(startingAt: store.receivedNanoseconds(of: record))
+        if !callsBefore.isEmpty { callEnded(record, isSettled: true, at: now) }
         progress.safe(record)
-      case .refused(let record, let reason): progress.refused(record, reason)
-      case .released(let batch): progress.complete(batch)
+      case .refused(let record, let reason):
+        refused(record, reason, at: now)
+      case .returned(let record): callEnded(record, isSettled: false, at: now)
+      case .released(let batch):
+        if store.isReplay(batch) {
+          replayReleased(batch)
+        } else if spool != nil {
+          released(batch)
+        } else {
+          progress.complete(batch)
+        }
       case .compacted(let batch): progress.compacted(batch)
       }
     }
     latencies.finish()
-    metrics.delivered.add(latencies.count)
+    metrics.delivered.add(latencies.count + replayed)
+  }
+
+  /// The broker will never take a record. Its device is told, unless it was told already that the
+  /// record is safe: then it is only counted.
+  private mutating func refused(
+    _ record: RecordRef, _ reason: RefusalReason, at now: Instant
+  ) {
+    if store.isReplay(record.batch) {
+      metrics.refusedAfterAnswer.add()
+      settledInSpool(record, at: now)
+      return
+    }
+    if !callsBefore.isEmpty { callEnded(record, isSettled: true, at: now) }
+    if spool != nil, books[Int(record.batch.rawValue)].isDurable {
+      metrics.refusedAfterAnswer.add()
+    } else {
+      progress.refused(record, reason)
+    }
   }
 
   private mutating func countDelivered(_ batch: BatchID, at now: Instant) {
@@ -171,8 +338,13 @@ public struct Delivery: ~Copyable {
   /// Something for the log; nil when there is nothing.
   public mutating func nextNotice() -> LocalBrokerNotice? { broker?.nextNotice() ?? nil }
 
+  /// The gateway is to end: what the broker does not take soon goes to the disk, if there is one,
+  /// so that its senders are answered.
+  public mutating func beginLeaving() { isLeaving = true }
+
   /// Lets clients and connections go; records that are not accepted stay unanswered.
   public mutating func beginStop(at now: Instant, operations: inout OperationQueue) {
+    isStopping = true
     broker?.beginStop(at: now, operations: &operations)
     uplink?.beginShutdown()
   }
@@ -182,6 +354,10 @@ public struct Delivery: ~Copyable {
     switch broker {
     case .some(let broker): return broker.isStopped
     case .none: break
+    }
+    switch spool {
+    case .some(let spool) where !spool.isSettled: return false
+    default: break
     }
     switch uplink {
     case .some(let uplink): return uplink.isClosed

@@ -34,6 +34,17 @@ struct ProgressQueue: ~Copyable {
     }
   }
 
+  /// All records of a batch are safe that were not refused; its memory is still needed.
+  mutating func allSafe(_ batch: BatchID, count: Int) {
+    var first = 0
+    while first < count {
+      let group = min(64, count - first)
+      let bits = group == 64 ? UInt64.max : (1 << UInt64(group)) - 1
+      messages.append(Progress(batch: batch, kind: .safe, word: UInt16(first / 64), bits: bits))
+      first += 64
+    }
+  }
+
   /// The broker will never take a record.
   mutating func refused(_ record: RecordRef, _ reason: RefusalReason) {
     messages.append(

@@ -10,6 +10,7 @@ extension Delivery {
       result.isConnected = true
       return result
     }
+    result.spool = spoolStatus
     result.isConnected = status.isConnected
     result.brokers = status.brokers
     result.callsInFlight = status.callsInFlight

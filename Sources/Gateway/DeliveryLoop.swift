@@ -9,6 +9,7 @@ import Metrics
 import Records
 import Rings
 import Settings
+package import Spool
 import Synchronization
 
 /// The loop of the delivery thread: one port, the delivery side, and the other ends of the rings.
@@ -26,6 +27,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var wasConnected: Bool?
   private var askedHosts: [NamedHost] = []
   private var isStopping = false
+  private var isSpoolUnavailable = false
   private var stopDeadline = Instant.distantFuture
 
   /// How often `/status` learns how delivery is, milliseconds.
@@ -40,9 +42,24 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     batches = ends.batches
     progress = ends.progress
     logger = ends.logger
-    delivery = gateway.makeDelivery(owner: LoopOwner.delivery)
     self.port = port
     startedAt = self.port.now
+    switch Self.openSpool(gateway, port: &self.port) {
+    case .none: delivery = gateway.makeDelivery(owner: LoopOwner.delivery, spool: nil)
+    case .opened(let directory, let files):
+      delivery = gateway.makeDelivery(
+        owner: LoopOwner.delivery, spool: gateway.makeSpool(directory: directory, files: files))
+    case .failed(let error):
+      isSpoolUnavailable = true
+      delivery = gateway.makeDelivery(owner: LoopOwner.delivery, spool: nil)
+      logger.log(
+        .error, "spool.unavailable", at: self.port.unixMilliseconds,
+        message: "the folder of the spool can't be used: records wait in memory only"
+      ) { fields in
+        fields.add("folder", gateway.spoolDirectory)
+        fields.add("error", "\(error.kind) \(error.code)")
+      }
+    }
     gateway.control.setDoorbell(self.port.doorbell, of: .delivery)
     if delivery.broker != nil {
       let listener = try listen(
@@ -51,10 +68,39 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
         listener: listener.descriptor, bound: listener.bound, operations: &operations)
       gateway.control.addListening("broker", listener.bound)
     }
+    delivery.start(operations: &operations)
     delivery.uplink?.start(at: self.port.now, operations: &operations)
     gateway.control.set(.running, of: .delivery)
     if let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+    }
+  }
+
+  private enum OpenedSpool {
+    case none
+    case opened(Descriptor, [(name: FileName, bytes: UInt64)])
+    case failed(IOError)
+  }
+
+  /// Opens the folder of the spool, if records are to go there.
+  private static func openSpool(_ gateway: Gateway, port: inout Port) -> OpenedSpool {
+    guard gateway.usesSpool else { return .none }
+    do throws(IOError) {
+      let directory = try port.openDirectory(gateway.spoolDirectory)
+      return .opened(directory, try port.files(in: directory))
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  /// Plants a fault of the spool that the simulation has to catch. Before the first turn.
+  package mutating func plant(_ fault: PlantedSpoolFault) { delivery.spool?.plantedFault = fault }
+
+  /// What the spool's start found to be wrong; nil until it is over.
+  package var spoolRecovery: SpoolRecoveryReport? {
+    switch delivery.spool {
+    case .some(let spool): spool.isReady ? spool.recovered : nil
+    case .none: nil
     }
   }
 
@@ -71,6 +117,8 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       taken += 1
       if completion.token.owner == LoopOwner.delivery {
         delivery.handle(completion, at: now, operations: &operations)
+      } else if completion.token.owner == LoopOwner.spool {
+        delivery.handleSpool(completion, at: now, operations: &operations)
       }
     }
     taken = 0
@@ -79,7 +127,13 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       delivery.take(handover, at: now)
     }
     delivery.advance(to: now, operations: &operations)
-    delivery.flush(at: now, operations: &operations)
+    answerSpoolQuestions(at: now)
+    let boot = now.nanoseconds / 1_000_000
+    let clock = SpoolClock(
+      bootMilliseconds: boot,
+      wallOffsetMilliseconds: Int64(bitPattern: port.unixMilliseconds) - Int64(bitPattern: boot),
+      bootID: gateway.bootID)
+    delivery.flush(at: now, clock: clock, operations: &operations)
     tellIngest()
     resolve()
     if now >= nextStatus { tellStatus(at: now) }
@@ -90,6 +144,17 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     gateway.deliveryLoopMetrics.turned(
       at: now, since: startedAt, port: port.statistics, ringLength: batches.count)
     if !isStopped { waitForWork() }
+  }
+
+  private mutating func answerSpoolQuestions(at now: Instant) {
+    let questions = gateway.spoolDesk.takeQuestions()
+    if questions.isEmpty { return }
+    for asked in questions {
+      gateway.spoolDesk.answer(asked.number, delivery.answer(asked.question, at: now))
+    }
+    if let bell = gateway.control.doorbell(of: .main) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+    }
   }
 
   private mutating func waitForWork() {
@@ -134,8 +199,9 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
 
   private mutating func tellStatus(at now: Instant) {
     nextStatus = now.advanced(milliseconds: Self.statusIntervalMilliseconds)
-    let status = delivery.status
-    gateway.deliveryStatus.withLock { $0 = status }
+    var status = delivery.status
+    if isSpoolUnavailable { status.spool.state = .unavailable }
+    gateway.deliveryStatus.withLock { [status] in $0 = status }
     gateway.deliveryMetrics.isConnected.set(Int64(status.isConnected ? 1 : 0))
     guard !status.isEmbedded else { return }
     let time = port.unixMilliseconds
@@ -162,7 +228,9 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     } else {
       logger.log(
         .warning, "uplink.disconnected", at: time,
-        message: "records wait in memory, devices are not answered", repeats: .all
+        message: gateway.usesSpool
+          ? "records go to the disk" : "records wait in memory, devices are not answered",
+        repeats: .all
       ) { fields in
         fields.add("error", status.lastError)
       }
@@ -181,6 +249,14 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
         if notice.recordCount > 0 { fields.add("records", notice.recordCount) }
       }
     }
+    while let notice = delivery.nextSpoolNotice() {
+      logger.log(
+        notice.level, notice.event, at: port.unixMilliseconds,
+        message: notice.message(overflow: gateway.configuration.spool.overflow)
+      ) { fields in
+        notice.add(to: &fields, folder: gateway.spoolDirectory)
+      }
+    }
     logger.advance(to: port.unixMilliseconds)
     if logger.needsWakeUp(), let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
@@ -188,6 +264,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func followStage(at now: Instant) {
+    if gateway.control.stage == .draining { delivery.beginLeaving() }
     guard gateway.control.stage == .stopping, let plan = gateway.control.stopPlan,
       gateway.control.state(of: .delivery) == .running
     else { return }

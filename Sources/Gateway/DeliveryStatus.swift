@@ -1,3 +1,5 @@
+import Delivery
+
 /// How delivery is, told by its loop about once a second for `/status`.
 struct DeliveryStatus: Sendable {
   struct Lane: Sendable {
@@ -19,4 +21,5 @@ struct DeliveryStatus: Sendable {
   /// How many lanes are in each phase.
   var laneCounts: [(phase: String, count: Int)] = []
   var blockedCount = 0
+  var spool = SpoolStatus()
 }

@@ -7,6 +7,7 @@ public import Logs
 import Records
 import Rings
 import Settings
+import Spool
 
 // Making the loops' parts, each once.
 extension Gateway {
@@ -50,7 +51,37 @@ extension Gateway {
       metrics: ingestMetrics, unroutedTopics: unroutedTopics, seed: seed &+ 1)
   }
 
-  func makeDelivery(owner: UInt8) -> Delivery {
+  /// Whether records may go to the disk.
+  var usesSpool: Bool { Self.usesSpool(configuration) }
+
+  /// Whether records may go to the disk.
+  static func usesSpool(_ configuration: GatewayConfiguration) -> Bool {
+    if case .embedded = configuration.danube.target { return false }
+    return configuration.spool.mode != .memory
+  }
+
+  /// The folder of the spool.
+  var spoolDirectory: String { configuration.gateway.dataDirectory + "/spool" }
+
+  func makeSpool(
+    directory: Descriptor, files: [(name: FileName, bytes: UInt64)]
+  ) -> Spool {
+    let settings = configuration.spool
+    // Space comes back a segment at a time, and never that of the one at hand: with fewer than some
+    // a full spool would stay full.
+    let segmentBytes = min(settings.segmentBytes, settings.maxBytes / 4) / 512 * 512
+    return Spool(
+      owner: LoopOwner.spool,
+      limits: SpoolLimits(
+        log: LogLimits(segmentBytes: UInt32(segmentBytes)),
+        maximumBytes: UInt64(settings.maxBytes),
+        maximumAgeMilliseconds: UInt64(settings.maxAgeSeconds) * 1_000,
+        commitMilliseconds: settings.commitMilliseconds,
+        overflow: settings.overflow == .dropOldest ? .dropOldest : .reject),
+      directory: directory, files: files, seed: seed &+ 3)
+  }
+
+  func makeDelivery(owner: UInt8, spool: consuming Spool?) -> Delivery {
     switch configuration.danube.target {
     case .embedded:
       let broker = LocalBroker(
@@ -63,7 +94,16 @@ extension Gateway {
         owner: owner, limits: UplinkLimits(configuration),
         seeds: hosts.map(ResolvedHost.init(_:)), store: store, metrics: uplinkMetrics,
         seed: seed &+ 2)
-      return Delivery(store: store, lanes: lanes, uplink: uplink, metrics: deliveryMetrics)
+      let name = Array(configuration.gateway.name.utf8)
+      return Delivery(
+        store: store, lanes: lanes, uplink: uplink, spool: spool,
+        limits: DeliveryLimits(
+          spoolsAlways: configuration.spool.mode == .always,
+          spillAfterMilliseconds: configuration.spool.spillAfterMilliseconds,
+          drainRecordsPerSecond: configuration.spool.drainMaxRecordsPerSecond,
+          drainBytesPerSecond: configuration.spool.drainMaxBytesPerSecond),
+        metrics: deliveryMetrics,
+        producerName: { LaneDescription.producerName(of: $0, gatewayName: name) })
     }
   }
 }

@@ -34,6 +34,8 @@ public final class Gateway: Sendable {
   public let logThreshold: LogThreshold
   /// Names to resolve and their addresses, between delivery and whoever resolves.
   public let resolution = Resolution()
+  /// Questions about the spool.
+  let spoolDesk = SpoolDesk()
   /// How delivery is, for `/status`.
   let deliveryStatus = Mutex<DeliveryStatus>(DeliveryStatus())
   let ingestMetrics: IngestMetrics
@@ -45,6 +47,8 @@ public final class Gateway: Sendable {
   /// What the process takes from the system; whoever runs the gateway fills it in.
   public let processMetrics: ProcessMetrics
   let seed: UInt64
+  /// Names the start of the machine; 0 when that is not known.
+  let bootID: UInt64
   /// Device connections at most, whatever the configuration says.
   let connectionLimit: Int
   private let ends: Mutex<Ends>
@@ -81,13 +85,14 @@ public final class Gateway: Sendable {
   /// is the time by the clock of the ports it will run on.
   ///
   /// `connectionLimit` is how many devices the system has descriptors for, beside the reserved
-  /// ones.
+  /// ones. `bootID` names the start of the machine.
   public init(
     configuration: GatewayConfiguration, seed: UInt64, startingAt now: Instant,
-    connectionLimit: Int = .max
+    connectionLimit: Int = .max, bootID: UInt64 = 0
   ) {
     self.configuration = configuration
     self.seed = seed
+    self.bootID = bootID
     self.connectionLimit = connectionLimit
     startedAt = now
     let registry = MetricsRegistry()
@@ -97,7 +102,8 @@ public final class Gateway: Sendable {
     ingestMetrics = IngestMetrics(registry: registry, configuration: configuration)
     uplinkMetrics = UplinkMetrics(registry: registry)
     brokerMetrics = LocalBrokerMetrics(registry: registry)
-    deliveryMetrics = DeliveryMetrics(registry: registry)
+    lanes = LaneTable(configuration: configuration, capacity: configuration.limits.maxTopics)
+    deliveryMetrics = DeliveryMetrics(registry: registry, topics: Self.namedTopics(lanes))
     ingestLoopMetrics = LoopMetrics(loop: "ingest", ring: "progress_ring", registry: registry)
     deliveryLoopMetrics = LoopMetrics(loop: "delivery", ring: "batch_ring", registry: registry)
     processMetrics = ProcessMetrics(registry: registry)
@@ -107,8 +113,10 @@ public final class Gateway: Sendable {
       batchBytes: configuration.limits.maxBatchBytes)
     LimitMetrics.register(configuration, batches: limits, registry: registry)
     registry.freeze()
-    store = BatchStore(limits: limits)
-    lanes = LaneTable(configuration: configuration, capacity: configuration.limits.maxTopics)
+    store = BatchStore(
+      limits: limits,
+      replay: Self.usesSpool(configuration)
+        ? ReplayLimits(batches: 64, memoryBytes: 8 << 20) : .none)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchHandover.self, capacity: Self.handoverCapacity)
     let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)
@@ -120,6 +128,13 @@ public final class Gateway: Sendable {
         progressProducer: progress.producer, progressConsumer: progress.consumer,
         ingestLogger: ingestChannel.logger, deliveryLogger: deliveryChannel.logger,
         ingestLog: ingestChannel.source, deliveryLog: deliveryChannel.source))
+  }
+
+  /// The first topics that routes name outright, for metrics of their own.
+  private static func namedTopics(_ lanes: LaneTable) -> [String] {
+    (0..<min(lanes.count, SpoolMetrics.labelledCount)).map { number in
+      String(decoding: lanes[LaneID(rawValue: UInt32(number))].topic, as: UTF8.self)
+    }
   }
 
   func takeEnds<Result: ~Copyable>(_ body: (inout Ends) -> sending Result) -> sending Result {

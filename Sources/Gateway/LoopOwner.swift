@@ -8,6 +8,7 @@ enum LoopOwner {
   static let admin: UInt8 = 3
   static let consumer: UInt8 = 4
   static let main: UInt8 = 5
+  static let spool: UInt8 = 6
 
   /// Completions taken in one turn, so that no part waits for another for long.
   static let completionLimit = 256

@@ -52,7 +52,7 @@ enum RecordLine {
   }
 
   /// The attributes by name; where a name occurs twice the later one counts.
-  private static func sortedAttributes(
+  static func sortedAttributes(
     _ record: borrowing StreamMessageView
   ) -> [StreamMessage.Attribute] {
     var values: [[UInt8]: [UInt8]] = [:]
@@ -66,15 +66,20 @@ enum RecordLine {
 
   /// Text as it is, with escapes for line breaks, tabs and backslashes; anything else than
   /// printable text in hexadecimal.
-  private static func appendPayload(_ payload: [UInt8], to output: inout GrowableBytes) {
+  static func appendPayload(_ payload: [UInt8], to output: inout GrowableBytes) {
+    append(printable(payload), to: &output)
+  }
+
+  /// Bytes as ``appendPayload(_:to:)`` shows them.
+  static func printable(_ payload: [UInt8]) -> String {
     guard let text = String(validating: payload, as: UTF8.self),
       text.unicodeScalars.allSatisfy({ isPrintable($0) || "\n\r\t".unicodeScalars.contains($0) })
-    else { return append(hexadecimal(payload), to: &output) }
-    append(escaped(text), to: &output)
+    else { return hexadecimal(payload) }
+    return escaped(text)
   }
 
   /// A name or a value: quoted where it would not be one word otherwise.
-  private static func appendWord(_ bytes: [UInt8], to output: inout GrowableBytes) {
+  static func appendWord(_ bytes: [UInt8], to output: inout GrowableBytes) {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       return append(hexadecimal(bytes), to: &output)
     }
@@ -150,11 +155,11 @@ enum RecordLine {
     append("\n", to: &output)
   }
 
-  private static func text(_ bytes: RawSpan) -> String {
+  static func text(_ bytes: RawSpan) -> String {
     String(decoding: Array(copying: bytes), as: UTF8.self)
   }
 
-  private static func append(_ text: String, to output: inout GrowableBytes) {
+  static func append(_ text: String, to output: inout GrowableBytes) {
     output.append(contentsOf: Array(text.utf8))
   }
 }

@@ -1,4 +1,5 @@
 import Admin
+import Delivery
 import IOPort
 import Ingest
 import Metrics
@@ -26,6 +27,9 @@ struct StatusReason: Sendable {
     case topicsExhausted = "topics_exhausted"
     case recordMemoryLow = "record_memory_low"
     case recordMemoryExhausted = "record_memory_exhausted"
+    case spoolUnavailable = "spool_unavailable"
+    case spoolFailing = "spool_failing"
+    case spoolFull = "spool_full"
   }
 
   let severity: Severity
@@ -35,7 +39,7 @@ struct StatusReason: Sendable {
   /// Whether no device should come meanwhile.
   let keepsDevicesAway: Bool
 
-  private init(
+  init(
     _ severity: Severity, _ code: Code, _ message: String, keepsDevicesAway: Bool = false
   ) {
     self.severity = severity
@@ -52,7 +56,9 @@ struct StatusReason: Sendable {
         StatusReason(
           .degraded, .shuttingDown, "the gateway is about to end", keepsDevicesAway: true))
     }
-    reasons += danube(gateway.deliveryStatus.withLock { $0 })
+    let delivery = gateway.deliveryStatus.withLock { $0 }
+    reasons += danube(delivery)
+    reasons += spool(gateway, delivery)
     reasons += topics(gateway)
     reasons += memory(gateway)
     return reasons
@@ -84,10 +90,12 @@ struct StatusReason: Sendable {
     var reasons: [StatusReason] = []
     if !delivery.isConnected {
       let error = delivery.lastError.isEmpty ? "" : ": \(delivery.lastError)"
+      let what =
+        delivery.spool.hasDisk
+        ? "they go to the disk" : "they wait in memory and devices are not answered"
       reasons.append(
         StatusReason(
-          .degraded, .danubeDisconnected,
-          "no broker takes records; they wait in memory and devices are not answered\(error)"))
+          .degraded, .danubeDisconnected, "no broker takes records; \(what)\(error)"))
     }
     if delivery.blockedCount > 0 {
       let topic = delivery.lanes.first(where: \.isBlocked)?.topic ?? ""

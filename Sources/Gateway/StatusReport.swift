@@ -9,7 +9,7 @@ import Synchronization
 
 /// The answer to `/status` and `/health`. Its size is bounded whatever the configuration holds.
 struct StatusReport {
-  private let gateway: Gateway
+  let gateway: Gateway
   private let now: Instant
   private let reasons: [StatusReason]
 
@@ -39,7 +39,9 @@ struct StatusReport {
     writeLoops(to: &text)
     writeListening(to: &text)
     writeLimits(to: &text)
-    write(gateway.deliveryStatus.withLock { $0 }, to: &text)
+    let delivery = gateway.deliveryStatus.withLock { $0 }
+    write(delivery, to: &text)
+    write(delivery.spool, to: &text)
     writeRecords(to: &text)
     writeRoutes(to: &text)
     text.endObject()

@@ -51,6 +51,8 @@ struct Connection: ~Copyable {
   var waitsForMemory = false
   /// Whether the connection stands in the queue for memory for its incomplete packet.
   var waitsForInput = false
+  /// Whether it waits for space on the disk.
+  var waitsForSpace = false
   /// The size of the incomplete packet at the front of `input`; 0 when it is not known.
   var expectedBytes = 0
   /// What of `expectedBytes` is reserved: all or nothing.
@@ -89,7 +91,7 @@ struct Connection: ~Copyable {
   }
 
   var peerEnded: Bool { endedSince != nil }
-  var isWaiting: Bool { waitsForMemory || waitsForInput }
+  var isWaiting: Bool { waitsForMemory || waitsForInput || waitsForSpace }
 
   /// Lets the session write to the outbox.
   mutating func write(_ body: (inout ServerSession, inout GrowableBytes) -> Void) {

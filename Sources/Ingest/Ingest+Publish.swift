@@ -53,6 +53,13 @@ extension Ingest {
       return refuse(
         id, view, reason: .implementationSpecificError,
         text: "the record is larger than Danube takes", at: now, operations: &operations)
+    case .noSpace:
+      return noSpace(id, view, at: now, operations: &operations)
+    case .dropped:
+      if view.qos != .atMostOnce {
+        answer(id, view.packetID, reason: .success, at: now, operations: &operations)
+      }
+      return .goOn
     case .noMemory:
       connections[id].session.takeBackPublish(view.qos)
       pauseAll(at: now, operations: &operations)
@@ -78,6 +85,10 @@ extension Ingest {
     case refused(RouteRefusal)
     case tooManyProperties
     case tooLarge
+    /// The disk is full, or fails, and the broker does not take records.
+    case noSpace
+    /// The same, and the sender is told that all is well.
+    case dropped
     case noMemory
   }
 
@@ -103,6 +114,11 @@ extension Ingest {
     guard case .lane(let lane) = resolution else {
       guard case .refused(let refusal) = resolution else { return .refused(.missingValue) }
       return .refused(refusal)
+    }
+    if lanes.isRefusing(lane.lane) {
+      guard dropsNewest else { return .noSpace }
+      metrics.dropped(.noSpace).add(1)
+      return .dropped
     }
     let isAwaited = lane.acknowledgement != .received
     let pieces = RecordPieces(
@@ -148,6 +164,40 @@ extension Ingest {
         id, view, reason: .topicNameInvalid, text: "no route takes the topic", at: now,
         operations: &operations)
     }
+  }
+
+  /// There is no space on the disk for a message, and the broker does not take it.
+  ///
+  /// MQTT 3.1.1 has no way to say so: nothing is read from the device until there is space.
+  private mutating func noSpace(
+    _ id: SlotID, _ view: borrowing PublishView, at now: Instant,
+    operations: inout OperationQueue
+  ) -> Next {
+    if view.qos == .atMostOnce || connections[id].session.version == .v5 {
+      metrics.refused(.noSpace).add(1)
+      if view.qos != .atMostOnce {
+        answer(id, view.packetID, reason: .quotaExceeded, at: now, operations: &operations)
+      }
+      return .goOn
+    }
+    connections[id].session.takeBackPublish(view.qos)
+    connections[id].waitsForSpace = true
+    pause(id, at: now, operations: &operations)
+    timers.schedule(
+      token(Verb.spaceAgain, id), at: now.advanced(milliseconds: Self.spaceRetryMilliseconds))
+    return .stopBefore
+  }
+
+  /// How long a connection that waits for space waits until it looks again.
+  private static var spaceRetryMilliseconds: Int { 250 }
+
+  /// Lets a connection that waits for space try again.
+  mutating func trySpaceAgain(
+    _ id: SlotID, at now: Instant, operations: inout OperationQueue
+  ) {
+    guard connections.contains(id), connections[id].waitsForSpace else { return }
+    connections[id].waitsForSpace = false
+    resume(id, at: now, operations: &operations)
   }
 
   /// Says no to one message; on MQTT 3.1.1 that is only possible by ending the connection.

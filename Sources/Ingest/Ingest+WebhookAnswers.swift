@@ -84,7 +84,7 @@ extension Ingest {
       minorVersion: reply.minorVersion)
     head.date = webhooks.clock.date
     if outcome == .wrongMethod { head.fields = [("Allow", "POST")] }
-    if outcome.statusCode == 503 {
+    if outcome.statusCode == 503 || outcome == .noSpace {
       let seconds = listeners[connections[id].listener].configuration.retryAfterSeconds
       head.fields = [("Retry-After", "\(seconds)")]
     }

@@ -123,6 +123,11 @@ extension Ingest {
       count(refusal, peer: connections[id].peer, subject: head.path)
       return .refused(refusal == .tooManyTopics ? .tooManyTopics : .invalidTopic)
     }
+    if lanes.isRefusing(lane.lane) {
+      guard dropsNewest else { return .refused(.noSpace) }
+      metrics.dropped(.noSpace).add(1)
+      return .appended(lane.lane, isAwaited: false)
+    }
     let isAwaited = lane.acknowledgement != .received
     let pieces = RecordPieces(
       prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,

@@ -231,6 +231,7 @@ extension Ingest {
     case .refused(let refusal):
       count(refusal, peer: wills.table[will].peer, subject: view.topic)
       metrics.mqtt.willsDropped(.refused).add(1)
+    case .noSpace, .dropped: metrics.mqtt.willsDropped(.noSpace).add(1)
     case .tooLarge, .tooManyProperties: metrics.mqtt.willsDropped(.tooLarge).add(1)
     }
     wills.remove(will)

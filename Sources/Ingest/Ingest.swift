@@ -38,11 +38,15 @@ public struct Ingest: ~Copyable {
     static let acceptAgain: UInt8 = 6
     static let ignored: UInt8 = 7
     static let will: UInt8 = 8
+    static let spaceAgain: UInt8 = 9
   }
 
   let owner: UInt8
   let limits: IngestLimits
   let metrics: IngestMetrics
+  let lanes: LaneTable
+  /// Whether records for which there is no space are dropped instead of refused.
+  let dropsNewest: Bool
   let unroutedPolicy: ProcessConfiguration.Unrouted
   var listeners: [Listener] = []
   var connections: SlotTable<Connection>
@@ -95,6 +99,8 @@ public struct Ingest: ~Copyable {
     self.owner = owner
     self.limits = limits
     self.metrics = metrics
+    self.lanes = lanes
+    dropsNewest = configuration.spool.overflow == .dropNewest
     unroutedPolicy = configuration.gateway.unrouted
     connections = SlotTable(capacity: limits.connections)
     wills = WillParts(capacity: limits.wills)
@@ -166,6 +172,8 @@ public struct Ingest: ~Copyable {
         accept(Int(token.slot.index), operations: &operations)
       } else if token.verb == Verb.will {
         checkWill(token.slot, at: now, operations: &operations)
+      } else if token.verb == Verb.spaceAgain {
+        trySpaceAgain(token.slot, at: now, operations: &operations)
       } else if connections.contains(token.slot) {
         checkLimits(token.slot, at: now, operations: &operations)
       }

@@ -9,6 +9,8 @@ extension IngestMetrics {
     case tooLarge
     /// Memory is used up, and the protocol can say so.
     case noMemory
+    /// The disk is full, or fails, and the broker does not take records.
+    case noSpace
     /// It has too many properties, or too large ones.
     case properties
     /// Its payload is not UTF-8 as it says.
@@ -35,6 +37,7 @@ extension IngestMetrics {
       case .noRoute: "no_route"
       case .tooLarge: "too_large"
       case .noMemory: "no_memory"
+      case .noSpace: "no_space"
       case .properties: "too_many_properties"
       case .payloadFormat: "payload_format"
       case .topicCharacter: RouteRefusal.invalidCharacter.label
@@ -55,6 +58,8 @@ extension IngestMetrics {
     case noRoute
     /// Danube refused it, and its route had answered when it came.
     case refused
+    /// The disk is full, or fails, and `overflow` is `drop_newest`.
+    case noSpace
     /// The gateway stopped before it was safe, and its route had answered when it came.
     case shutdown
 
@@ -62,6 +67,7 @@ extension IngestMetrics {
       switch self {
       case .noRoute: "no_route"
       case .refused: "refused"
+      case .noSpace: "no_space"
       case .shutdown: "shutdown"
       }
     }

@@ -12,6 +12,7 @@ extension LaneTable {
       guard let topic = route.topic.constant, topics.insert(topic).inserted else { continue }
       lanes += LaneDescription.lanes(
         of: Array(topic.utf8), partitions: route.partitions, isReliable: route.isReliable,
+        policy: configuration.policy(ofTopic: topic),
         gatewayName: Array(configuration.gateway.name.utf8))
     }
     self.init(capacity: max(capacity, lanes.count))
@@ -25,19 +26,42 @@ extension LaneDescription {
   /// The producer is named after the gateway: its name, a hyphen, and the topic with `/` as `-`.
   /// Those of partitions have a hyphen and a number more, as Danube's clients name them.
   static func lanes(
-    of topic: [UInt8], partitions: Int, isReliable: Bool, gatewayName: [UInt8]
+    of topic: [UInt8], partitions: Int, isReliable: Bool, policy: LanePolicy,
+    gatewayName: [UInt8]
   ) -> [LaneDescription] {
     let hyphen = UInt8(ascii: "-")
-    let producer = gatewayName + [hyphen] + topic.map { $0 == UInt8(ascii: "/") ? hyphen : $0 }
+    let producer = producerName(of: topic, gatewayName: gatewayName)
     if partitions == 0 {
-      return [LaneDescription(topic: topic, producerName: producer, isReliable: isReliable)]
+      return [
+        LaneDescription(
+          topic: topic, producerName: producer, isReliable: isReliable, policy: policy)
+      ]
     }
     let mark = Array(RouteTopic.partitionMark.utf8)
     return (0..<partitions).map { number in
       let digits = Array("\(number)".utf8)
       return LaneDescription(
         topic: topic + mark + digits, producerName: producer + [hyphen] + digits,
-        isReliable: isReliable)
+        isReliable: isReliable, policy: policy)
     }
+  }
+
+  /// The name of the producer of a topic.
+  public static func producerName(of topic: [UInt8], gatewayName: [UInt8]) -> [UInt8] {
+    let hyphen = UInt8(ascii: "-")
+    return gatewayName + [hyphen] + topic.map { $0 == UInt8(ascii: "/") ? hyphen : $0 }
+  }
+}
+
+extension GatewayConfiguration {
+  /// What all routes to a topic ask for: of several the strictest.
+  func policy(ofTopic topic: String) -> LanePolicy {
+    var joined: LanePolicy?
+    for route in routes where route.topic.constant == topic {
+      let policy = LanePolicy(route)
+      joined?.join(policy)
+      joined = joined ?? policy
+    }
+    return joined ?? LanePolicy()
   }
 }

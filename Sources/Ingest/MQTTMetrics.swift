@@ -8,6 +8,8 @@ public final class MQTTMetrics: Sendable {
     case unrouted
     /// There was no memory for records for too long.
     case noMemory
+    /// The disk is full, or fails, and the broker does not take records.
+    case noSpace
     /// Its record would be larger than Danube takes, or its properties are too many or too large.
     case tooLarge
     /// Its route can make no topic of it.
@@ -17,6 +19,7 @@ public final class MQTTMetrics: Sendable {
 
     var label: String {
       switch self {
+      case .noSpace: "no_space"
       case .unrouted: "unrouted"
       case .noMemory: "no_memory"
       case .tooLarge: "too_large"

@@ -21,7 +21,7 @@ struct Router: ~Copyable {
     let partitions: UInt32
     let isReliable: Bool
     let mapsTopicValues: Bool
-    let order: RouteConfiguration.Order
+    let policy: LanePolicy
     let acknowledgement: RouteConfiguration.Acknowledgement
     let key: CompiledTemplates.ID
     /// Attributes that are the same for every message, encoded.
@@ -87,7 +87,7 @@ struct Router: ~Copyable {
       Route(
         source: source, topic: templates.add(route.topic, of: route), lane: staticLane(of: route),
         partitions: UInt32(route.partitions), isReliable: route.isReliable,
-        mapsTopicValues: route.topicValues == .map, order: route.order,
+        mapsTopicValues: route.topicValues == .map, policy: LanePolicy(route),
         acknowledgement: route.acknowledgement, key: templates.add(route.key, of: route),
         constants: templates.add(constants.rawBytes),
         attributes: firstAttribute..<attributes.count, places: firstPlace..<places.count))
@@ -107,7 +107,8 @@ struct Router: ~Copyable {
     topics.insert(
       bytes.rawBytes,
       TopicRegistry.Entry(
-        lane: first, partitions: UInt32(route.partitions), isReliable: route.isReliable))
+        lane: first, partitions: UInt32(route.partitions), isReliable: route.isReliable,
+        storage: lanes[first].policy.storage))
     return first
   }
 
@@ -191,16 +192,15 @@ struct Router: ~Copyable {
     fields.key.removeAll()
     if !templates.expand(route.key, subject, values, to: &fields.key) { fields.key.removeAll() }
     appendAttributes(route, subject, values, to: &fields.attributes)
-    var keyHash = FNV1a()
-    keyHash.combine(fields.key.bytes)
-    let lane = partition(of: match, route, first, key: fields.key.isEmpty ? nil : keyHash.value)
+    let keyHash = RecordOrder.hash(ofKey: fields.key.bytes)
+    let lane = partition(of: match, route, first, key: fields.key.isEmpty ? nil : keyHash)
     fields.prefix.removeAll()
     fields.prefix.append(prefix(of: lane))
     fields.prefix.append(templates.bytes(of: route.constants))
     let orderHash: UInt64
-    switch route.order {
-    case .key: orderHash = fields.key.isEmpty ? mixed(sender) : keyHash.value
-    case .topic: orderHash = 0
+    switch route.policy.order {
+    case .key: orderHash = fields.key.isEmpty ? mixed(sender) : keyHash
+    case .topic: orderHash = RecordOrder.topicHash
     case .none:
       unordered &+= 1
       orderHash = mixed(unordered)
@@ -255,7 +255,11 @@ struct Router: ~Copyable {
     isMapped = try templates.expandTopic(
       route.topic, subject, values, maps: route.mapsTopicValues, to: &topic)
     guard let known = topics.find(topic.bytes) else { return try addTopic(route) }
-    guard known.partitions == route.partitions, known.isReliable == route.isReliable else {
+    guard known.partitions == route.partitions, known.isReliable == route.isReliable,
+      // What goes to the disk always is there for those who ask for less.
+      known.storage == route.policy.storage
+        || known.storage == .always && route.policy.storage == .spill
+    else {
       throw .conflictingTopic
     }
     return known.lane
@@ -266,7 +270,8 @@ struct Router: ~Copyable {
     let name = [UInt8](copying: topic.bytes)
     let new = LaneDescription.lanes(
       of: name, partitions: Int(route.partitions),
-      isReliable: route.isReliable, gatewayName: gatewayName)
+      isReliable: route.isReliable,
+      policy: route.policy, gatewayName: gatewayName)
     // All of them or none: half the partitions are no topic.
     guard lanes.capacity - lanes.count >= new.count else { throw .tooManyTopics }
     var first: LaneID?
@@ -278,7 +283,9 @@ struct Router: ~Copyable {
     guard let first else { throw .tooManyTopics }
     topics.insert(
       name.rawBytes,
-      TopicRegistry.Entry(lane: first, partitions: route.partitions, isReliable: route.isReliable))
+      TopicRegistry.Entry(
+        lane: first, partitions: route.partitions, isReliable: route.isReliable,
+        storage: route.policy.storage))
     return first
   }
 }

@@ -11,10 +11,12 @@ struct TopicRegistry: ~Copyable {
     /// 0 for a topic without partitions.
     let partitions: UInt32
     let isReliable: Bool
+    let storage: LanePolicy.Storage
     fileprivate var start = 0
     fileprivate var length = 0
 
-    init(lane: LaneID, partitions: UInt32, isReliable: Bool) {
+    init(lane: LaneID, partitions: UInt32, isReliable: Bool, storage: LanePolicy.Storage) {
+      self.storage = storage
       self.lane = lane
       self.partitions = partitions
       self.isReliable = isReliable

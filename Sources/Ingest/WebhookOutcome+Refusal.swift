@@ -6,6 +6,7 @@ extension WebhookOutcome {
     case .noRoute: .noRoute
     case .bodyTooLarge, .recordTooLarge: .tooLarge
     case .noMemory: .noMemory
+    case .noSpace: .noSpace
     case .accepted, .malformed, .wrongMethod, .tooSlow, .targetTooLong, .unknownExpectation,
       .invalidTopic, .invalidPayload, .headTooLarge, .unknownTransferCoding, .recordRefused,
       .tooManyTopics, .shuttingDown, .notSafeInTime, .unsupportedVersion, .tooManyConnections:

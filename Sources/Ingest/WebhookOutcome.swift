@@ -32,6 +32,8 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
   case recordRefused
   /// Memory is used up; later there may be some.
   case noMemory
+  /// The disk is full, or fails, and the broker does not take records.
+  case noSpace
   /// The route would need more topics than the gateway may have.
   case tooManyTopics
   /// The gateway stops.
@@ -61,6 +63,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .noMemory, .tooManyTopics, .shuttingDown, .tooManyConnections: 503
     case .notSafeInTime: 504
     case .unsupportedVersion: 505
+    case .noSpace: 507
     }
   }
 
@@ -82,6 +85,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .unknownTransferCoding: "unknown_transfer_coding"
     case .recordRefused: "record_refused"
     case .noMemory: "no_memory"
+    case .noSpace: "no_space"
     case .tooManyTopics: "too_many_topics"
     case .shuttingDown: "shutting_down"
     case .notSafeInTime: "not_safe_in_time"
@@ -108,6 +112,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .unknownTransferCoding: "chunked is the only transfer coding"
     case .recordRefused: "the broker refuses the record"
     case .noMemory: "memory is used up for the moment"
+    case .noSpace: "the spool is full and the broker takes no records"
     case .tooManyTopics: "the gateway has as many topics as it may have"
     case .shuttingDown: "the gateway stops"
     case .notSafeInTime: "the record is not safe yet and may still be delivered"

@@ -32,6 +32,9 @@ public struct Secret: Sendable {
   /// Whether it was read.
   public var isLoaded: Bool { !bytes.isEmpty }
 
+  /// The text, to send it to whoever compares it; nil when it was not read.
+  public var revealed: [UInt8]? { isLoaded ? bytes : nil }
+
   /// Whether `candidate` is the secret. The time it takes tells nothing but the candidate's length.
   /// A secret that was not read matches nothing.
   public func matches(_ candidate: [UInt8]) -> Bool {

@@ -56,19 +56,22 @@ extension EndToEnd {
       #expect(broker.seen.complaints == [])
     }
 
-    @Test("A broker that is away does not hold up the end beyond its limit; nobody is answered")
-    func brokerAway() throws {
+    @Test(
+      "A broker that is away does not hold up the end; what the disk has is answered, else nothing",
+      arguments: ["memory", "spill"])
+    func brokerAway(spool: String) throws {
       let broker = try PlayedBroker()
       var configuration = GatewayProcess.Configuration()
       configuration.brokerURL = broker.url
       configuration.gateway = "shutdown_s = 2"
+      configuration.spool = "mode = \"\(spool)\"\nspill_after_ms = 60000"
       let gateway = try GatewayProcess(configuration)
       let devices = try MQTTPeer(port: gateway.mqttPort)
       try devices.connect(["device"])
       try devices.publish("device", "sensors/a/temperature", "first")
       #expect(try devices.peer.expect("published").payload == "first")
       broker.stop()
-      try devices.publish("device", "sensors/a/temperature", "never answered")
+      try devices.publish("device", "sensors/a/temperature", "second")
       usleep(200_000)
       let start = ContinuousClock.now
       gateway.process.signal(SIGTERM)
@@ -77,6 +80,9 @@ extension EndToEnd {
       #expect(end == .exited(0))
       // The simulation holds the limit to the millisecond; this machine may be busy.
       #expect(duration < .seconds(4), "\(duration)")
+      if spool == "spill" {
+        #expect(try devices.peer.expect("published").payload == "second")
+      }
       let event = try devices.peer.nextEvent()
       #expect(event.event == "disconnected")
       #expect(event.reason == 0x8b)

@@ -117,6 +117,19 @@ let keyCases: [KeyCase] = [
     bad: ["65535", "\"63KiB\"", "\"1025GiB\""]),
   integers("broker", "max_unacked", 10...10_000),
   integers("broker", "ack_timeout_ms", 100...86_400_000),
+  words("spool", "mode", ["spill", "always", "memory"]),
+  sizes(
+    "spool", "max_bytes", good: ["1048576", "\"1MiB\"", "\"16GiB\""],
+    bad: ["1048575", "\"1023KiB\"", "\"16385GiB\""]),
+  integers("spool", "max_age_s", 0...315_360_000),
+  words("spool", "overflow", ["reject", "drop_oldest", "drop_newest"]),
+  sizes(
+    "spool", "segment_bytes", good: ["65536", "\"64KiB\"", "\"1GiB\""],
+    bad: ["65535", "\"63KiB\"", "\"1025MiB\""]),
+  integers("spool", "commit_ms", 0...1_000),
+  integers("spool", "spill_after_ms", 1...3_600_000),
+  integers("spool", "drain_max_records_per_s", 1...100_000_000),
+  integers("spool", "drain_max_bytes_per_s", 0...(1 << 40)),
   addresses("admin"),
   KeyCase(
     "admin", "token_file", good: ["\"/etc/a b\"", "\"credential:a.b-c_d\""],
@@ -212,9 +225,11 @@ let keyCases: [KeyCase] = [
   integers("route", "partitions", 0...1024),
   KeyCase("route", "reliable", good: ["true", "false"], bad: ["0", "\"true\"", "[]", "{}"]),
   words("route", "order", ["key", "topic", "none"]),
+  words("route", "ack", ["durable", "disk", "delivered", "received"]),
+  words("route", "priority", ["low", "normal", "high"]),
   KeyCase(
-    "route", "ack", good: ["\"durable\"", "\"delivered\"", "\"received\""],
-    bad: notStrings + ["\"disk\"", "\"\"", "\"Durable\"", "\"safe\""]),
+    "route", "spool_max_bytes", good: ["0", "1", "\"64MiB\""],
+    bad: ["1.5", "true", "[]", "-1", "\"\"", "\"16385GiB\""]),
   sizes(
     "limits", "memory", good: ["1048576", "\"1MiB\"", "\"2GiB\""], bad: ["1048575", "\"1023KiB\""]),
   integers("limits", "batch_linger_ms", 0...1000),

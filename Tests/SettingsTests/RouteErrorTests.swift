@@ -48,10 +48,18 @@ struct RouteErrorTests {
       ]
     ),
     (
-      "[[route]]\nmqtt = \"a/+\"\nto = \"/d/t\"\nack = \"disk\"\n",
+      "[spool]\nmode = \"memory\"\n[[route]]\nmqtt = \"a/+\"\nto = \"/d/t\"\nack = \"disk\"\n",
       [
-        "edge.toml:4:7: route[0].ack: \"disk\" needs a spool, which this version does not have. "
-          + "Write \"durable\": what the broker has accepted."
+        "edge.toml:6:7: route[0].ack: \"disk\" needs the spool, and spool.mode is \"memory\". "
+          + "Write \"durable\", or another mode."
+      ]
+    ),
+    (
+      "[[route]]\nmqtt = \"a\"\nto = \"/d/t\"\nack = \"delivered\"\n"
+        + "[[route]]\nmqtt = \"b\"\nto = \"/d/t\"\nack = \"disk\"\n",
+      [
+        "edge.toml:8:7: route[1].ack: the topic has ack = \"disk\" here, and \"delivered\" in "
+          + "route[0]. Write the same for all routes to a topic."
       ]
     ),
     (

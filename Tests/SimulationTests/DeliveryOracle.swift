@@ -13,11 +13,17 @@ final class DeliveryOracle {
     var acceptedCount = 0
     var wasRefused = false
     var isPromised = false
+    /// The disk has lost it, which no software can help.
+    var isExcused = false
+
+    var isKept: Bool { !isPromised || isExcused || acceptedCount > 0 }
   }
 
   /// Whether it is told of acceptances when they happen; otherwise only consumers tell, later.
   var seesAcceptance = true
   private var fates: [[Fate]] = []
+  /// Whether the gateway may refuse records itself, for want of space.
+  var spaceIsShort = false
   private var newest: [Key: Int] = [:]
   private(set) var violations: [String] = []
   private(set) var acceptedCount = 0
@@ -64,7 +70,10 @@ final class DeliveryOracle {
     }
     // A QoS 0 message that a device has left behind on an old connection may come late, and so may
     // one that was refused before and that an MQTT 3.1.1 device sends again.
-    guard qos(device, number) == .atLeastOnce, !fates[device][number].wasRefused else { return }
+    // What was destroyed and had not been answered comes again from the device, later.
+    guard qos(device, number) == .atLeastOnce, !fates[device][number].wasRefused,
+      !fates[device][number].isExcused
+    else { return }
     let place = Key(topic: topic, key: key, device: device)
     if let last = newest[place], last > number {
       complain("record \(device):\(number) of \(topic) came after \(last)")
@@ -89,6 +98,7 @@ final class DeliveryOracle {
       }
     case (0x10, false): if !isV5 { complain("a reason in MQTT 3.1.1") }
     case (0, false): if isV5 { complain("unrouted \(device):\(number) without its reason") }
+    case (0x97, true) where spaceIsShort: refusedCount += 1
     case (0x80..., true):
       refusedCount += 1
       if !fates[device][number].wasRefused { complain("\(device):\(number) refused by nobody") }
@@ -106,6 +116,7 @@ final class DeliveryOracle {
         complain("record \(source):\(number) was answered before the broker had it")
       }
     case (404, false): break
+    case (507, true) where spaceIsShort: refusedCount += 1
     case (413, true), (422, true), (502, true):
       refusedCount += 1
       if !fates[source][number].wasRefused { complain("\(source):\(number) refused by nobody") }
@@ -116,8 +127,21 @@ final class DeliveryOracle {
 
   /// Whether every record that was answered as safe has arrived.
   var isEveryPromiseKept: Bool {
-    fates.allSatisfy { $0.allSatisfy { !$0.isPromised || $0.acceptedCount > 0 } }
+    fates.allSatisfy { $0.allSatisfy(\.isKept) }
   }
+
+  /// Records that were answered as safe and have not arrived.
+  var brokenPromises: [(device: Int, number: Int)] {
+    fates.indices.flatMap { device in
+      fates[device].indices.filter { !fates[device][$0].isKept }.map { (device, $0) }
+    }
+  }
+
+  /// How many records were answered as safe.
+  var promisedCount: Int { fates.reduce(0) { $0 + $1.count { $0.isPromised } } }
+
+  /// A record may be missing: what held it was destroyed.
+  func excuse(device: Int, number: Int) { fates[device][number].isExcused = true }
 
   /// How often a record was accepted.
   func acceptedCount(device: Int, number: Int) -> Int { fates[device][number].acceptedCount }

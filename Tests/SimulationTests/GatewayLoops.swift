@@ -1,6 +1,7 @@
 import Gateway
 import IOPort
 import Simulator
+import Spool
 
 /// The ingest loop of a gateway as a loop of the simulation.
 final class IngestNode: SimulatedLoop {
@@ -26,12 +27,17 @@ final class DeliveryNode: SimulatedLoop {
   private var loop: DeliveryLoop<SimulatedPort>
 
   init(
-    _ world: SimulatedWorld, host: UInt32, gateway: Gateway, limits: SimulatedPortLimits
+    _ world: SimulatedWorld, host: UInt32, gateway: Gateway, limits: SimulatedPortLimits,
+    fault: PlantedSpoolFault? = nil
   ) throws {
     let port = world.makePort(host: host, limits: limits)
     portID = port.id
     loop = try DeliveryLoop(gateway: gateway, port: port)
+    if let fault { loop.plant(fault) }
   }
+
+  /// What the start found in the spool; nil until it is over.
+  var spoolRecovery: SpoolRecoveryReport? { loop.spoolRecovery }
 
   func turn() { loop.turn() }
 }

@@ -5,6 +5,7 @@ import MQTT
 import Records
 import Settings
 import Simulator
+import Spool
 
 /// A whole gateway with its devices and a broker, on simulated hosts.
 final class GatewayScene {
@@ -18,10 +19,10 @@ final class GatewayScene {
 
   let world: SimulatedWorld
   let driver: SimulationDriver
-  let gateway: Gateway
-  let ingest: IngestNode
-  let delivery: DeliveryNode
-  let main: MainNode
+  private(set) var gateway: Gateway
+  private(set) var ingest: IngestNode
+  private(set) var delivery: DeliveryNode
+  private(set) var main: MainNode
   /// Nil with the embedded broker.
   let broker: ScriptedBroker?
   let oracle = DeliveryOracle()
@@ -34,12 +35,18 @@ final class GatewayScene {
   private(set) var peakInputBytes = 0
   /// Where the loops of the gateway ended.
   private(set) var stoppedLoops = 0
+  /// How often the gateway was started.
+  private(set) var starts = 1
+  private let portLimits: SimulatedPortLimits
+  private let spoolFault: PlantedSpoolFault?
 
   init(
     seed: UInt64, configuration: GatewayConfiguration = GatewayScene.configuration(),
-    isFaulty: Bool = false,
+    isFaulty: Bool = false, spoolFault: PlantedSpoolFault? = nil,
     limits: SimulatedPortLimits = .init(receiveBufferCount: 32, receiveBufferBytes: 2_048)
   ) throws {
+    portLimits = limits
+    self.spoolFault = spoolFault
     world = SimulatedWorld(seed: seed)
     driver = SimulationDriver(world)
     gateway = Gateway(configuration: configuration, seed: seed, startingAt: world.now)
@@ -53,13 +60,38 @@ final class GatewayScene {
     main = try MainNode(world, host: Self.gatewayHost, gateway: gateway)
     ingest = try IngestNode(
       world, host: Self.gatewayHost, gateway: gateway, limits: limits, isFaulty: isFaulty)
-    delivery = try DeliveryNode(world, host: Self.gatewayHost, gateway: gateway, limits: limits)
+    delivery = try DeliveryNode(
+      world, host: Self.gatewayHost, gateway: gateway, limits: limits, fault: spoolFault)
     driver.add(main)
     driver.add(ingest)
     driver.add(delivery)
   }
 
-  /// A small gateway in front of the broker.
+  /// Ends the process of the gateway, or its power, in the middle of whatever it does, and starts
+  /// it again.
+  func crash(losesPower: Bool) throws {
+    for id in [ingest.portID, delivery.portID, main.portID] { driver.remove(id) }
+    if losesPower {
+      world.losePower(host: Self.gatewayHost)
+    } else {
+      for id in [ingest.portID, delivery.portID, main.portID] { world.kill(id) }
+    }
+    let configuration = gateway.configuration
+    gateway = Gateway(
+      configuration: configuration, seed: world.seed &+ UInt64(starts) &* 1_000,
+      startingAt: world.now)
+    main = try MainNode(world, host: Self.gatewayHost, gateway: gateway)
+    ingest = try IngestNode(
+      world, host: Self.gatewayHost, gateway: gateway, limits: portLimits, isFaulty: false)
+    delivery = try DeliveryNode(
+      world, host: Self.gatewayHost, gateway: gateway, limits: portLimits, fault: spoolFault)
+    driver.add(main)
+    driver.add(ingest)
+    driver.add(delivery)
+    starts += 1
+  }
+
+  /// A small gateway in front of the broker, without a spool.
   static func configuration(isEmbedded: Bool = false) -> GatewayConfiguration {
     var configuration = GatewayConfiguration(
       routes: [
@@ -83,6 +115,7 @@ final class GatewayScene {
     configuration.listeners[0].receiveMaximum = 16
     configuration.listeners[0].maxPacketBytes = 400 << 10
     configuration.listeners[0].maxPauseSeconds = 20
+    configuration.spool.mode = .memory
     configuration.limits.memoryBytes = 1 << 20
     configuration.limits.maxBatchBytes = 64 << 10
     configuration.danube.callDeadlineMilliseconds = 1_000

@@ -16,7 +16,16 @@ enum Seeds {
   /// More seeds than usual take longer than usual.
   static let limitMinutes = max(1, count / 320)
 
+  /// How many for the spool: `SPOOL_SEEDS`.
+  static let spoolCount = number("SPOOL_SEEDS") ?? 1_000
+  /// How long a shard of them may take.
+  static let spoolLimitMinutes = max(1, spoolCount / 1_000)
+
   static func seeds(ofShard shard: Int) -> [UInt64] {
     stride(from: shard, to: count, by: shards).map { first + UInt64($0) }
+  }
+
+  static func spoolSeeds(ofShard shard: Int) -> [UInt64] {
+    stride(from: shard, to: spoolCount, by: shards).map { first + UInt64($0) }
   }
 }

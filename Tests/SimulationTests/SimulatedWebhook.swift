@@ -315,9 +315,10 @@ final class SimulatedWebhook: SimulatedLoop {
       heldBody = nil
       if !isLast { return complain("\(status) before the body, and the connection goes on") }
     }
-    if (status == 503) != hasRetry { complain("\(status) with Retry-After: \(hasRetry)") }
+    let mayRetry = status == 503 || status == 507
+    if mayRetry != hasRetry { complain("\(status) with Retry-After: \(hasRetry)") }
     // These say: try again.
-    if ![408, 503, 504].contains(status) { settledBy[number] = status }
+    if ![408, 503, 504, 507].contains(status) { settledBy[number] = status }
     onAnswer?(number, status)
     impatientAt = .distantFuture
     if isLast || isDone || settledBy[number] == nil { return leave() }

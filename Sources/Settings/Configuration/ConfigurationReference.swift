@@ -88,7 +88,8 @@ public enum ConfigurationReference {
   static var sections: [Section] {
     [
       Section(ProcessConfiguration.self), Section(DanubeConfiguration.self),
-      Section(BrokerConfiguration.self), Section(AdminConfiguration.self),
+      Section(BrokerConfiguration.self), Section(SpoolConfiguration.self),
+      Section(AdminConfiguration.self),
       Section(ListenerConfiguration.self), Section(RouteConfiguration.self),
       Section(LimitsConfiguration.self),
     ]

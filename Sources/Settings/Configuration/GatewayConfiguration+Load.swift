@@ -31,6 +31,7 @@ extension GatewayConfiguration {
     }
     configuration.danube = report.single(DanubeConfiguration.self, in: root)
     configuration.broker = report.single(BrokerConfiguration.self, in: root)
+    configuration.spool = report.single(SpoolConfiguration.self, in: root)
     configuration.admin = report.single(AdminConfiguration.self, in: root)
     configuration.limits = report.single(LimitsConfiguration.self, in: root)
     let listeners = report.repeated(ListenerConfiguration.self, in: root)
@@ -62,6 +63,7 @@ extension GatewayConfiguration {
     checkAddresses(root, report: &report)
     checkRoutes(root["route"]?.elements ?? [], report: &report)
     checkTopics(root, report: &report)
+    checkAcknowledgements(root["route"]?.elements ?? [], report: &report)
     checkKinds(root, report: &report)
     let largest = listeners.max { $0.largestInputBytes < $1.largestInputBytes }
     let largestPacketBytes = largest?.largestInputBytes ?? 0

@@ -47,6 +47,11 @@ extension GatewayConfiguration {
       }
       check("partitions", "\(route.partitions)", "\(routes[other].partitions)")
       check("reliable", "\(route.isReliable)", "\(routes[other].isReliable)")
+      let levels = (route.acknowledgement, routes[other].acknowledgement)
+      // Records of one topic go one way.
+      if (levels.0 == .delivered) != (levels.1 == .delivered) {
+        check("ack", quoted(levels.0.rawValue), quoted(levels.1.rawValue))
+      }
     }
     if count > limits.maxTopics {
       report.add(
@@ -55,6 +60,19 @@ extension GatewayConfiguration {
             + "is more than \(limits.maxTopics)",
           remedy: "Write at least max_topics = \(count)."),
         path: "limits.max_topics", at: root["limits"]?["max_topics"]?.position ?? .start)
+    }
+  }
+
+  /// What only a disk can promise.
+  func checkAcknowledgements(_ nodes: [SettingsNode], report: inout SettingsReport) {
+    guard spool.mode == .memory else { return }
+    for (index, route) in routes.enumerated() where index < nodes.count {
+      guard route.acknowledgement == .disk else { continue }
+      report.add(
+        SettingsProblem(
+          "\"disk\" needs the spool, and spool.mode is \"memory\"",
+          remedy: "Write \"durable\", or another mode."),
+        path: "route[\(index)].ack", at: nodes[index]["ack"]?.position ?? nodes[index].position)
     }
   }
 

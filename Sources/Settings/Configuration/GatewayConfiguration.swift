@@ -6,6 +6,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
   public var danube: DanubeConfiguration
   /// The broker inside the gateway: `[broker]`.
   public var broker: BrokerConfiguration
+  /// The buffer on the disk: `[spool]`.
+  public var spool: SpoolConfiguration
   /// Health and metrics: `[admin]`.
   public var admin: AdminConfiguration
   /// Where devices connect: `[[listen]]`; at least one.
@@ -20,6 +22,7 @@ public struct GatewayConfiguration: Sendable, Equatable {
     gateway = ProcessConfiguration()
     danube = DanubeConfiguration()
     broker = BrokerConfiguration()
+    spool = SpoolConfiguration()
     admin = AdminConfiguration()
     listeners = [ListenerConfiguration()]
     self.routes = routes

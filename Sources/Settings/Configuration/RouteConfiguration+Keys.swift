@@ -94,13 +94,27 @@ extension RouteConfiguration: ConfigurationSection {
       """
     ) { $0.order = $1 },
     .init(
-      "ack", .acknowledgement, default: "\"durable\"",
+      "ack", .choice, default: "\"durable\"",
       """
-      When the sender is answered. "durable": when the record is safe. "delivered": when the broker
-      has accepted it, which today is the same. "received": at once; what Danube then refuses is
-      counted, and so is what is still in memory when the gateway stops. A crash loses that.
+      When the sender is answered. "durable": when the record is safe, which is accepted by the
+      broker or durable in the spool, whichever comes first. "disk": when it is durable in the
+      spool; every record goes there first. "delivered": when the broker has accepted it; such
+      records never go to the spool, and while the broker is away their senders wait. "received":
+      at once; what is then refused is counted, and so is what is still in memory when the gateway
+      stops. A crash loses that.
       """
     ) { $0.acknowledgement = $1 },
+    .init(
+      "priority", .choice, default: "\"normal\"",
+      """
+      Who is refused, or loses the oldest records, first when the spool is full: "low" from half of
+      spool.max_bytes on, "normal" when it is full, but with a route of "high" from nine tenths on.
+      """
+    ) { $0.priority = $1 },
+    .init(
+      "spool_max_bytes", .byteSize(0...(1 << 44)), default: "0",
+      "How much of the spool each Danube topic of the route may take; 0 for all of it."
+    ) { $0.spoolMaxBytes = $1 },
   ]
 
   func check(_ node: SettingsNode, at path: String, report: inout SettingsReport) {

@@ -20,6 +20,10 @@ public struct RouteConfiguration: Sendable, Equatable {
   public var order = Order.key
   /// When the sender is answered.
   public var acknowledgement = Acknowledgement.durable
+  /// What is refused or dropped last when space on the disk is short.
+  public var priority = Priority.normal
+  /// Bytes of each topic of the route on the disk; 0 for no limit but that of all.
+  public var spoolMaxBytes = 0
 
   /// What becomes of bytes of a placeholder that a Danube topic cannot have.
   public enum TopicValues: String, CaseIterable, Sendable {
@@ -41,12 +45,21 @@ public struct RouteConfiguration: Sendable, Equatable {
 
   /// When the sender of a message is answered.
   public enum Acknowledgement: String, BitwiseCopyable, CaseIterable, Sendable {
-    /// When the record is safe.
+    /// When the record is safe: accepted by the broker, or durable on the disk.
     case durable
+    /// When the record is durable on the disk of this machine.
+    case disk
     /// When the broker has accepted the record.
     case delivered
     /// At once.
     case received
+  }
+
+  /// What is refused or dropped last when space on the disk is short.
+  public enum Priority: String, BitwiseCopyable, CaseIterable, Sendable {
+    case low
+    case normal
+    case high
   }
 
   /// The key of a record. Without one of its own a route has `{client_id}` for MQTT messages, and
@@ -101,21 +114,4 @@ public struct RouteConfiguration: Sendable, Equatable {
 
   /// The Danube topics that the route needs for each value of ``topic``.
   public var laneCount: Int { max(partitions, 1) }
-}
-
-extension SettingsType where Value == RouteConfiguration.Acknowledgement {
-  /// The words of the enum, and one more that gets an answer of its own.
-  static var acknowledgement: SettingsType {
-    let words = choice
-    return SettingsType(words.description) { node, problems in
-      if case .string("disk") = node.value {
-        problems.append(
-          SettingsProblem(
-            "\"disk\" needs a spool, which this version does not have",
-            remedy: "Write \"durable\": what the broker has accepted."))
-        return nil
-      }
-      return words.read(node, &problems)
-    }
-  }
 }

@@ -14,6 +14,9 @@ final class GatewayProcess {
     var admin = ""
     var listen = ""
     var limits = ""
+    /// Lines of `[spool]`; nil for no spool on the way to a broker elsewhere, so that an answer
+    /// says that the broker has the record.
+    var spool: String?
     /// Further lines of a listener for webhooks; nil for none.
     var webhook: String?
     var routes = """
@@ -75,6 +78,8 @@ final class GatewayProcess {
       [admin]
       address = "127.0.0.1:\(ports[2])"
       \(configuration.admin)
+      [spool]
+      \(configuration.spool ?? (configuration.brokerURL == nil ? "" : "mode = \"memory\""))
       [limits]
       \(configuration.limits)
       [[listen]]

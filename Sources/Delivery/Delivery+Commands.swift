@@ -1,0 +1,54 @@
+public import IOPort
+import Records
+public import Spool
+
+// What a person asks of the spool while it is in use.
+extension Delivery {
+  /// What the spool holds; nil without one, or before it is ready. Allocates.
+  public var spoolListing: SpoolListing? {
+    switch spool {
+    case .some(let spool): spool.isReady ? spool.listing : nil
+    case .none: nil
+    }
+  }
+
+  /// Sends the records of a topic again that are still in the spool, from `sequence` on. Those that
+  /// are on their way to the broker at this moment may arrive twice more.
+  public mutating func replay(
+    _ topic: [UInt8], from sequence: UInt64, at now: Instant
+  ) throws(SpoolChangeError) -> SpoolChange {
+    let told = try spool?.replay(topic, reader: [], from: sequence, now: now)
+    guard let change = told else { throw .unknownLane }
+    guard let lane = lanes.firstIndex(where: { spool?.topic(of: $0.spoolLane) == topic }) else {
+      return change
+    }
+    // A request under way was made for another place.
+    if let read = lanes[lane].read { end(read, of: lane) }
+    if !lanes[lane].isSpooling {
+      // What is in memory goes the long way now, behind what is sent again.
+      if hasSubmitted(lane) { takeBack(lane) } else { beginSpooling(lane) }
+      if !lanes[lane].batches.isEmpty, !toSpill.contains(lane) { toSpill.append(lane) }
+    }
+    lanes[lane].nextRead = sequence
+    nextDrain = now
+    return change
+  }
+
+  /// Gives up the records of a topic that are in the spool, those below `end` or all; with
+  /// `isTrial` only tells what that would come to.
+  public mutating func dropSpooled(
+    _ topic: [UInt8], before end: UInt64?, isTrial: Bool, at now: Instant
+  ) throws(SpoolChangeError) -> SpoolChange {
+    let told = try spool?.drop(topic, before: end, isTrial: isTrial, now: now)
+    guard let change = told else { throw .unknownLane }
+    return change
+  }
+
+  private func hasSubmitted(_ lane: Int) -> Bool {
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .submitted { return true }
+    }
+    return false
+  }
+}

@@ -1,0 +1,231 @@
+import DanubeUplink
+import IOPort
+import Metrics
+import Records
+import Spool
+
+// From the disk to the broker, when it is back.
+extension Delivery {
+  /// Batches of a lane that are replayed at a time: one is sent while the next is read.
+  private static var replaysPerLane: Int { 2 }
+  /// Records of a replayed batch at most.
+  private static var recordsPerReplay: Int { 1_024 }
+
+  /// What a replayed batch takes of memory: a block of the spool and the entries of its records, as
+  /// a power of two.
+  private static var usualReplayBytes: Int { 512 << 10 }
+
+  /// Lets every lane go on that has records in the spool.
+  mutating func drain(at now: Instant, operations: inout OperationQueue) {
+    guard isSpoolReady, !isStopping else { return }
+    nextDrain = .distantFuture
+    for lane in spooling {
+      drain(lane, at: now, operations: &operations)
+    }
+    spooling.removeAll { !lanes[$0].isSpooling }
+    // Another one is first the next time, when memory for replays may be short.
+    if let first = spooling.first {
+      spooling.removeFirst()
+      spooling.append(first)
+    }
+  }
+
+  private mutating func drain(
+    _ lane: Int, at now: Instant, operations: inout OperationQueue
+  ) {
+    // Two records of a key must not be under way at a time: first the calls from before end.
+    guard lanes[lane].callsBefore == 0, lanes[lane].read == nil else { return }
+    let spoolLane = lanes[lane].spoolLane
+    let next = spool?.firstMissing(lanes[lane].cursor, of: spoolLane, from: lanes[lane].nextRead)
+    guard let next, let end = spool?.nextSequence(of: spoolLane) else { return }
+    lanes[lane].nextRead = next
+    if next >= end {
+      if lanes[lane].replays == 0 { endSpooling(lane, end: end, at: now) }
+      return
+    }
+    guard lanes[lane].replays < Self.replaysPerLane, hasReplayRoom,
+      uplink?.isReady(lanes[lane].id) == true, next < spool?.durableEnd(of: spoolLane) ?? 0
+    else { return }
+    guard lanes[lane].pace.available(rate: limits.drainRecordsPerSecond, at: now) > 0 else {
+      nextDrain = min(
+        nextDrain, lanes[lane].pace.nextAvailable(rate: limits.drainRecordsPerSecond))
+      return
+    }
+    if drainBytes.isExhausted(rate: limits.drainBytesPerSecond, at: now) {
+      nextDrain = min(nextDrain, now.advanced(milliseconds: 50))
+      return
+    }
+    guard let read = spool?.read(spoolLane, from: next) else { return }
+    lanes[lane].read = read
+    readers[read] = lane
+  }
+
+  /// Whether there is memory for one more batch of the usual size, or for one of any size.
+  private var hasReplayRoom: Bool {
+    return store.replayBatchesInUse == 0
+      || store.replayBatchesInUse < store.replayLimits.batches
+        && store.replayBytesInUse + Self.usualReplayBytes <= store.replayLimits.memoryBytes
+  }
+
+  /// Everything in the spool is delivered: the lane goes the short way again.
+  private mutating func endSpooling(_ lane: Int, end: UInt64, at now: Instant) {
+    // What was returned by a call from before is read again.
+    let first = spool?.firstMissing(lanes[lane].cursor, of: lanes[lane].spoolLane, from: 0) ?? end
+    guard first >= end else {
+      lanes[lane].nextRead = first
+      return
+    }
+    guard !goesToDisk(lane), !hasWithdrawn(lane) else { return }
+    lanes[lane].isSpooling = false
+    toSpill.removeAll { $0 == lane }
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .waiting {
+        // It has as much time as if it had come now.
+        books[Int(ticket.batch.rawValue)].since = now
+        arrivals.append(ticket)
+        submit(ticket, of: lane)
+      }
+    }
+  }
+
+  /// Whether the uplink had records of a batch that waits for room on the disk: some of them are
+  /// settled, so it goes to the spool.
+  private func hasWithdrawn(_ lane: Int) -> Bool {
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].wasWithdrawn { return true }
+    }
+    return false
+  }
+
+  /// Takes what the spool tells.
+  mutating func takeSpoolEvents(at now: Instant) {
+    while let event = spool?.nextEvent() ?? nil {
+      switch event {
+      case .ready: learnSpooledLanes(at: now)
+      case .durable(let ticket): durable(upTo: ticket)
+      case .failed(let error):
+        metrics.spoolFailures.add()
+        observer.noteFailure(error)
+      case .readable(let read):
+        guard let lane = readers[read] else { continue }
+        replay(read, of: lane, at: now)
+        end(read, of: lane)
+        nextDrain = now
+      case .missing(let read, let next):
+        guard let lane = readers[read] else { continue }
+        skip(lane, to: next, at: now)
+        end(read, of: lane)
+        nextDrain = now
+      case .unreadable(let read, let error):
+        observer.noteFailure(error)
+        guard let lane = readers[read] else { continue }
+        metrics.spoolFailures.add()
+        // The disk may be better soon; a busy loop would not make it so.
+        lanes[lane].pace.take(limits.drainRecordsPerSecond)
+        end(read, of: lane)
+      }
+    }
+  }
+
+  mutating func end(_ read: SpoolRead, of lane: Int) {
+    spool?.release(read)
+    readers[read] = nil
+    lanes[lane].read = nil
+  }
+
+  /// There are no records where some should be: they were dropped, or are damaged.
+  private mutating func skip(_ lane: Int, to next: UInt64?, at now: Instant) {
+    let spoolLane = lanes[lane].spoolLane
+    let first = lanes[lane].nextRead
+    let end = next ?? spool?.durableEnd(of: spoolLane) ?? first
+    guard end > first else { return }
+    metrics.spoolSkipped.add(end - first)
+    spool?.deliver(first..<end, to: lanes[lane].cursor, of: spoolLane, now: now)
+    lanes[lane].nextRead = end
+  }
+
+  /// Gives the uplink a batch of the records that were read.
+  private mutating func replay(_ read: SpoolRead, of lane: Int, at now: Instant) {
+    let quota = min(
+      Self.recordsPerReplay,
+      lanes[lane].pace.available(rate: limits.drainRecordsPerSecond, at: now))
+    let cursor = lanes[lane].cursor
+    if let age = spool?.ageMilliseconds(of: read) ?? nil {
+      observer.learn(
+        lanes[lane].nextRead, of: Int(lanes[lane].spoolLane.rawValue), ageMilliseconds: age,
+        at: now)
+    }
+    guard quota > 0, let bytes = spool?.bytes(of: read),
+      let batch = store.openReplay(
+        lane: lanes[lane].id, byteCount: bytes, records: quota)
+    else { return }
+    var next = lanes[lane].nextRead
+    var count = 0
+    var isFull = false
+    let store = store
+    let order = lanes[lane].policy.order
+    spool?.forEachRecord(of: read) { sequence, element, isDelivered in
+      guard sequence >= next, !isFull else { return }
+      if isDelivered(cursor) {
+        next = sequence + 1
+        return
+      }
+      // What was appended was an element, and what was read is what was appended.
+      guard let element = RecordElement(element), count < quota,
+        store.appendReplay(
+          element, keyHash: element.orderHash(order, sequence: sequence), sequence: sequence,
+          to: batch) != nil
+      else {
+        isFull = true
+        return
+      }
+      count += 1
+      next = sequence + 1
+    }
+    lanes[lane].nextRead = next
+    lanes[lane].pace.take(count)
+    drainBytes.take(store.byteCount(of: batch))
+    if count == 0 {
+      store.releaseReplay(batch)
+      return
+    }
+    lanes[lane].replays += 1
+    metrics.replayedRecords.add(UInt64(count))
+    uplink?.submit(batch)
+  }
+
+  // MARK: What the uplink tells of replayed records, and of those in calls from before
+
+  /// The broker has a record, or will never take it: the cursor moves.
+  mutating func settledInSpool(_ record: RecordRef, at now: Instant) {
+    guard let lane = lanePlaceOfReplay(record.batch) else { return }
+    spool?.deliver(
+      store.sequence(of: record), to: lanes[lane].cursor, of: lanes[lane].spoolLane, now: now)
+  }
+
+  /// A call from before a lane began to spool ended, with or without success.
+  mutating func callEnded(_ record: RecordRef, isSettled: Bool, at now: Instant) {
+    guard let sequence = callsBefore.removeValue(forKey: record),
+      let lane = lanePlaces[Int(store.lane(of: record.batch).rawValue)]
+    else { return }
+    lanes[lane].callsBefore -= 1
+    if isSettled, sequence != .max {
+      spool?.deliver(
+        sequence, to: lanes[lane].cursor, of: lanes[lane].spoolLane, now: now)
+    }
+  }
+
+  /// A replayed batch is done with.
+  mutating func replayReleased(_ batch: BatchID) {
+    guard let lane = lanePlaceOfReplay(batch) else { return }
+    store.releaseReplay(batch)
+    lanes[lane].replays -= 1
+  }
+
+  private func lanePlaceOfReplay(_ batch: BatchID) -> Int? {
+    let number = Int(store.lane(of: batch).rawValue)
+    return number < lanePlaces.count ? lanePlaces[number] : nil
+  }
+}

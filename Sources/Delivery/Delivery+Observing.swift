@@ -1,0 +1,80 @@
+import DanubeUplink
+import IOPort
+import Metrics
+import Records
+import Spool
+
+// What people see of the spool.
+extension Delivery {
+  /// How the spool is, as of the last look: some times a second while there is work.
+  public var spoolStatus: SpoolStatus { observer.status }
+
+  /// Something about the spool for the log; nil when there is nothing.
+  public mutating func nextSpoolNotice() -> SpoolNotice? { observer.nextNotice() }
+
+  /// Looks at the spool, when it is time.
+  mutating func observeSpool(at now: Instant) {
+    guard spool != nil, observer.isDue(at: now) else { return }
+    let isMoving = lanes.contains { $0.replays > 0 && uplink?.isReady($0.id) == true }
+    spool?.observe(
+      by: &observer, now: now, isMoving: isMoving, metrics: metrics.spool)
+    let age = oldestUnsafe.map { now.nanoseconds(since: $0) } ?? 0
+    metrics.spool.oldestUnsafe.set(Int64(clamping: age))
+    observer.note(unsafeMilliseconds: Int(age / 1_000_000), refusingLanes: refusingCount)
+    guard isSpoolReady else { return }
+    for lane in lanes.indices { followSpooling(of: lane, at: now) }
+  }
+
+  private mutating func followSpooling(of lane: Int, at now: Instant) {
+    let since = lanes[lane].spoolsSince
+    guard lanes[lane].isSpooling != (since != nil) else { return }
+    lanes[lane].spoolsSince = lanes[lane].isSpooling ? now : nil
+    // A lane that always goes by the disk does so from the first record on, as it was told to.
+    guard !goesToDisk(lane), let topic = spool?.topic(of: lanes[lane].spoolLane) else { return }
+    if let since {
+      observer.tell(.laneDrained(topic: topic, milliseconds: now.milliseconds(since: since)))
+    } else {
+      observer.tell(.laneSpools(topic: topic))
+    }
+  }
+
+  /// When the oldest record was received that is in memory and neither accepted nor durable.
+  private var oldestUnsafe: Instant? {
+    var oldest: UInt64?
+    func look(_ ticket: BatchTicket) {
+      guard let received = firstUnsettled(of: ticket.batch) else { return }
+      oldest = min(oldest ?? .max, received)
+    }
+    for lane in lanes.indices {
+      for index in 0..<lanes[lane].batches.count where isCurrent(lanes[lane].batches[index]) {
+        look(lanes[lane].batches[index])
+        break
+      }
+    }
+    if let first = awaited.first,
+      books[Int(first.batch.batch.rawValue)].epoch == first.batch.epoch
+    {
+      look(first.batch)
+    }
+    if let first = unplaced.first { look(first) }
+    return oldest.map { Instant(nanoseconds: $0) }
+  }
+
+  private func firstUnsettled(of batch: BatchID) -> UInt64? {
+    for index in 0..<UInt32(store.recordCount(of: batch)) {
+      let record = RecordRef(batch: batch, index: index)
+      if !store.isSettled(record) { return store.receivedNanoseconds(of: record) }
+    }
+    return nil
+  }
+}
+
+extension Spool {
+  /// A look at this spool.
+  fileprivate mutating func observe(
+    by observer: inout SpoolObserver, now: Instant, isMoving: Bool,
+    metrics: SpoolMetrics
+  ) {
+    observer.look(at: &self, now: now, isMoving: isMoving, metrics: metrics)
+  }
+}

@@ -1,0 +1,332 @@
+import Bytes
+import DanubeUplink
+import IOPort
+import Metrics
+import Records
+import Spool
+
+// From memory to the disk, when the broker does not take records in time.
+extension Delivery {
+  /// Takes a sealed batch when there is a spool.
+  mutating func accept(_ batch: BatchID, at now: Instant) {
+    let place = Int(batch.rawValue)
+    while books.count <= place { books.append(BatchBook()) }
+    let ticket = BatchTicket(batch: batch, epoch: books[place].epoch &+ 1)
+    books[place] = BatchBook(epoch: ticket.epoch, stage: .waiting, since: now)
+    arrivals.append(ticket)
+    guard let lane = lanePlace(of: batch) else {
+      // The spool is not ready yet: what is in it decides where the batch goes.
+      unplaced.append(ticket)
+      return
+    }
+    enter(ticket, lane)
+  }
+
+  private mutating func enter(_ ticket: BatchTicket, _ lane: Int) {
+    // Those before that the uplink is done with.
+    while let first = lanes[lane].batches.first, !isCurrent(first) {
+      lanes[lane].batches.popFirst()
+    }
+    lanes[lane].batches.append(ticket)
+    lanes[lane].pace.noteIncoming(store.recordCount(of: ticket.batch))
+    if !lanes[lane].isSpooling, !goesToDisk(lane) {
+      submit(ticket, of: lane)
+    } else {
+      if goesToDisk(lane) { beginSpooling(lane) }
+      spillSoon(lane)
+    }
+  }
+
+  /// Whether records of a lane go to the disk even while the broker takes them.
+  func goesToDisk(_ lane: Int) -> Bool {
+    switch lanes[lane].policy.storage {
+    case .spill: limits.spoolsAlways
+    case .always: true
+    case .never: false
+    }
+  }
+
+  private mutating func spillSoon(_ lane: Int) {
+    if lanes[lane].policy.storage == .never || toSpill.contains(lane) { return }
+    toSpill.append(lane)
+  }
+
+  mutating func submit(_ ticket: BatchTicket, of lane: Int) {
+    books[Int(ticket.batch.rawValue)].stage = .submitted
+    books[Int(ticket.batch.rawValue)].isReleased = false
+    uplink?.submit(ticket.batch)
+  }
+
+  /// Takes the smaller block of a batch, wherever it is on its way.
+  mutating func compactBooked(_ batch: BatchID) {
+    let book = books[Int(batch.rawValue)]
+    // Sends may name the old block, or will.
+    guard book.isReleased else {
+      uplink?.compact(batch)
+      return
+    }
+    if book.stage != .done { store.takeCompaction(of: batch) }
+    progress.compacted(batch)
+  }
+
+  /// The lane of a batch; nil before lanes are known.
+  private func lanePlace(of batch: BatchID) -> Int? {
+    let id = Int(store.lane(of: batch).rawValue)
+    return id < lanePlaces.count && isSpoolReady ? lanePlaces[id] : nil
+  }
+
+  var isSpoolReady: Bool {
+    switch spool {
+    case .some(let spool): return spool.isReady
+    case .none: return false
+    }
+  }
+
+  /// Places what came before the spool was ready.
+  mutating func placeWaiting() {
+    let tickets = unplaced
+    unplaced = []
+    for ticket in tickets {
+      guard let lane = lanePlace(of: ticket.batch) else {
+        preconditionFailure("a batch of a lane that nobody knows")
+      }
+      enter(ticket, lane)
+    }
+  }
+
+  func isCurrent(_ ticket: BatchTicket) -> Bool {
+    let book = books[Int(ticket.batch.rawValue)]
+    return book.epoch == ticket.epoch && (book.stage == .waiting || book.stage == .submitted)
+  }
+
+  /// How long a batch may wait for the broker when the gateway is to end.
+  private static var leavingMilliseconds: Int { 250 }
+
+  /// How long a batch may wait for the broker.
+  private var spillAfterMilliseconds: Int {
+    if isStopping { return 0 }
+    var milliseconds = limits.spillAfterMilliseconds
+    switch uplink {
+    case .some(let uplink):
+      milliseconds = max(milliseconds, 4 * uplink.smoothedRoundTripMilliseconds)
+    case .none: break
+    }
+    return isLeaving ? min(milliseconds, Self.leavingMilliseconds) : milliseconds
+  }
+
+  /// Spools the lanes whose oldest batch has waited too long, and those that spool anyway.
+  mutating func spill(at now: Instant) {
+    guard isSpoolReady else { return }
+    let patience = spillAfterMilliseconds
+    while let ticket = arrivals.first {
+      if isCurrent(ticket) {
+        let book = books[Int(ticket.batch.rawValue)]
+        guard now >= book.since.advanced(milliseconds: patience),
+          let lane = lanePlace(of: ticket.batch)
+        else { break }
+        spillSoon(lane)
+      }
+      arrivals.popFirst()
+    }
+    if toSpill.isEmpty { return }
+    var left: [Int] = []
+    let lanes = toSpill
+    for lane in lanes {
+      if isNearlyDrained(lane), !isOverdue(lane, at: now, patience) {
+        left.append(lane)
+      } else if !spill(lane, at: now) {
+        // A full disk, or a slow one: all waits where it is.
+        left.append(lane)
+      }
+    }
+    toSpill = left
+  }
+
+  /// Whether the oldest batch of a lane in memory has waited long enough.
+  private func isOverdue(_ lane: Int, at now: Instant, _ patience: Int) -> Bool {
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      guard isCurrent(ticket) else { continue }
+      return now >= books[Int(ticket.batch.rawValue)].since.advanced(milliseconds: patience)
+    }
+    return true
+  }
+
+  /// Tells ingest which lanes take no records for want of space.
+  mutating func tellRefusals() {
+    if refusingCount == 0 {
+      guard !spooling.isEmpty || !toSpill.isEmpty, mayBeFull else { return }
+    }
+    for lane in lanes.indices {
+      let isRefusing =
+        (lanes[lane].isSpooling || lanes[lane].isBlocked)
+        && lanes[lane].policy.storage != .never && isSpaceShort(lane)
+      guard isRefusing != lanes[lane].isRefusing else { continue }
+      lanes[lane].isRefusing = isRefusing
+      refusingCount += isRefusing ? 1 : -1
+      if lanes[lane].id.rawValue < UInt32(table.count) {
+        table.setRefusing(isRefusing, lanes[lane].id)
+      }
+    }
+  }
+
+  private var mayBeFull: Bool {
+    switch spool {
+    case .some(let spool): return spool.mayBeFull
+    case .none: return false
+    }
+  }
+
+  /// Whether the spool is full for a lane, or its disk fails.
+  private func isSpaceShort(_ lane: Int) -> Bool {
+    switch spool {
+    case .some(let spool): return spool.isStuck || spool.isFull(lanes[lane].spoolLane)
+    case .none: return false
+    }
+  }
+
+  /// When a batch has waited long enough.
+  var nextSpill: Instant {
+    guard isSpoolReady, let ticket = arrivals.first else { return .distantFuture }
+    let since = books[Int(ticket.batch.rawValue)].since
+    return since.advanced(milliseconds: spillAfterMilliseconds)
+  }
+
+  private func hasSpoolRoom(_ lane: Int) -> Bool {
+    switch spool {
+    case .some(let spool): return spool.hasRoom(for: lanes[lane].spoolLane)
+    case .none: return false
+    }
+  }
+
+  /// Whether all that a lane has in the spool is with the uplink: new batches then wait in memory
+  /// for a while, since they may not have to go to the disk at all.
+  private func isNearlyDrained(_ lane: Int) -> Bool {
+    guard !goesToDisk(lane), lanes[lane].callsBefore == 0 else { return false }
+    switch spool {
+    case .some(let spool):
+      return lanes[lane].nextRead >= spool.nextSequence(of: lanes[lane].spoolLane)
+    case .none: return false
+    }
+  }
+
+  mutating func beginSpooling(_ lane: Int) {
+    guard !lanes[lane].isSpooling else { return }
+    lanes[lane].isSpooling = true
+    spooling.append(lane)
+    let end = spool?.nextSequence(of: lanes[lane].spoolLane) ?? 0
+    lanes[lane].nextRead = end
+  }
+
+  /// Writes everything of a lane that is in memory and not accepted to the spool, in order. False
+  /// when the spool has no room for all of it: the rest waits.
+  private mutating func spill(_ lane: Int, at now: Instant) -> Bool {
+    var wasSubmitted = false
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .submitted {
+        wasSubmitted = true
+      }
+    }
+    if wasSubmitted, hasSpoolRoom(lane) { takeBack(lane) }
+    while let ticket = lanes[lane].batches.first {
+      if isCurrent(ticket) {
+        guard hasSpoolRoom(lane) else {
+          lanes[lane].isBlocked = true
+          return false
+        }
+        beginSpooling(lane)
+        write(ticket, of: lane, at: now)
+      }
+      lanes[lane].batches.popFirst()
+    }
+    lanes[lane].isBlocked = false
+    return true
+  }
+
+  /// Takes the lane's records back from the uplink, all but those in calls.
+  mutating func takeBack(_ lane: Int) {
+    beginSpooling(lane)
+    var inCall: [RecordRef] = []
+    uplink?.withdraw(lanes[lane].id) { record in inCall.append(record) }
+    lanes[lane].callsBefore += inCall.count
+    for record in inCall { callsBefore[record] = .max }
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .submitted {
+        books[Int(ticket.batch.rawValue)].stage = .waiting
+        books[Int(ticket.batch.rawValue)].wasWithdrawn = true
+      }
+    }
+  }
+
+  /// Writes what is not settled of a batch.
+  private mutating func write(_ ticket: BatchTicket, of lane: Int, at now: Instant) {
+    let place = Int(ticket.batch.rawValue)
+    var last: UInt64 = 0
+    for index in 0..<UInt32(store.recordCount(of: ticket.batch)) {
+      let record = RecordRef(batch: ticket.batch, index: index)
+      if store.isSettled(record) { continue }
+      let receipt = store.withElement(of: record) { element in
+        spool?.append(element, to: lanes[lane].spoolLane, at: now)
+      }
+      guard let receipt else { continue }
+      last = receipt.ticket
+      if callsBefore[record] != nil { callsBefore[record] = receipt.sequence }
+    }
+    books[place].stage = .spooled
+    metrics.spooledBatches.add()
+    if last == 0 {
+      books[place].isDurable = true
+      finishIfDone(ticket.batch)
+    } else {
+      awaited.append(AwaitedBatch(ticket: last, batch: ticket))
+    }
+  }
+
+  /// The spool made everything up to a ticket durable: those records are safe.
+  mutating func durable(upTo ticket: UInt64) {
+    while let first = awaited.first, first.ticket <= ticket {
+      awaited.popFirst()
+      let place = Int(first.batch.batch.rawValue)
+      guard books[place].epoch == first.batch.epoch, books[place].stage == .spooled else {
+        continue
+      }
+      books[place].isDurable = true
+      if !finishIfDone(first.batch.batch) {
+        progress.allSafe(first.batch.batch, count: store.recordCount(of: first.batch.batch))
+      }
+    }
+  }
+
+  /// The uplink needs the memory of a batch no more.
+  mutating func released(_ batch: BatchID) {
+    let place = Int(batch.rawValue)
+    books[place].isReleased = true
+    if books[place].stage == .submitted {
+      books[place].stage = .done
+      progress.complete(batch)
+    } else {
+      finishIfDone(batch)
+    }
+  }
+
+  /// Ends a spooled batch that is durable and whose memory nobody needs.
+  @discardableResult
+  mutating func finishIfDone(_ batch: BatchID) -> Bool {
+    let place = Int(batch.rawValue)
+    guard books[place].stage == .spooled, books[place].isDurable, books[place].isReleased else {
+      return false
+    }
+    books[place].stage = .done
+    store.settleAll(of: batch)
+    progress.complete(batch)
+    return true
+  }
+}
+
+/// A batch whose records are safe when a ticket of the spool is durable.
+struct AwaitedBatch: BitwiseCopyable {
+  let ticket: UInt64
+  let batch: BatchTicket
+}

@@ -1,0 +1,134 @@
+public import Metrics
+
+/// What the spool shows of itself. Copied from its own counters some times a second, so that it
+/// costs a record nothing.
+public struct SpoolMetrics: Sendable {
+  /// What waits in the spool for some topic, or for all that have no series of their own.
+  struct Depth: Sendable {
+    let records: Gauge
+    let bytes: Gauge
+    let age: Gauge
+
+    init(topic: String, registry: MetricsRegistry) {
+      let labels = [(name: "topic", value: topic)]
+      records = registry.gauge(
+        "danube_gateway_spool_depth_records",
+        help: "Records in the spool that a broker has not accepted.", labels: labels)
+      bytes = registry.gauge(
+        "danube_gateway_spool_depth_bytes",
+        help: "Bytes of these records before compression, by the mean of those in the log.",
+        unit: .bytes, labels: labels)
+      age = registry.gauge(
+        "danube_gateway_spool_oldest_record_age_seconds",
+        help: "Age of the oldest of these records; 0 when there is none.", unit: .seconds,
+        labels: labels)
+    }
+  }
+
+  /// Topics with series of their own: those that routes name outright, as far as this goes. Those
+  /// made of values of messages are counted with the rest: there may be any number of them.
+  public static let labelledCount = 100
+  /// The label of the rest. No topic is called so: theirs begin with a slash.
+  static let otherLabel = "other"
+
+  /// By place: those with a topic, then the rest.
+  let depths: [Depth]
+  private let places: [[UInt8]: Int]
+  let usedBytes: Gauge
+  let limitBytes: Gauge
+  let segments: Gauge
+  let isFailing: Gauge
+  let isFull: Gauge
+  let drainRate: Gauge
+  let timeToEmpty: Gauge
+  let oldestUnsafe: Gauge
+  let records: Counter
+  let recordBytes: Counter
+  let storedBytes: Counter
+  let blockBytes: Counter
+  let segmentBytes: Counter
+  let cursorBytes: Counter
+  let reservedBytes: Counter
+  let commits: Counter
+  let cursorSaves: Counter
+  let syncTime: Histogram
+  let droppedForBytes: Counter
+  let droppedForAge: Counter
+  let copiedRecords: Counter
+  let damagedBlocks: Counter
+  let damagedRecords: Counter
+  let damagedBytes: Counter
+
+  /// Registers the metrics; `topics` are those that routes name outright, each once.
+  public init(registry: MetricsRegistry, topics: [String]) {
+    let named = topics.prefix(Self.labelledCount)
+    depths = (named + [Self.otherLabel]).map { Depth(topic: $0, registry: registry) }
+    var places: [[UInt8]: Int] = [:]
+    for (place, topic) in named.enumerated() { places[Array(topic.utf8)] = place }
+    self.places = places
+    func gauge(_ name: String, _ help: String, unit: MetricUnit = .one) -> Gauge {
+      registry.gauge("danube_gateway_\(name)", help: help, unit: unit)
+    }
+    func counter(
+      _ name: String, _ help: String, unit: MetricUnit = .one,
+      labels: MetricsRegistry.Labels = []
+    ) -> Counter {
+      registry.counter("danube_gateway_\(name)", help: help, unit: unit, labels: labels)
+    }
+    func flash(_ kind: String) -> Counter {
+      counter(
+        "spool_flash_bytes_total", "Bytes given to the disk, whatever became of them.",
+        unit: .bytes, labels: [("kind", kind)])
+    }
+    usedBytes = gauge("spool_used_bytes", "Bytes of the log's files.", unit: .bytes)
+    limitBytes = gauge("spool_limit_bytes", "Bytes that they may have.", unit: .bytes)
+    segments = gauge("spool_segments", "Files of the log.")
+    isFailing = gauge("spool_failing", "1 while something about the spool's disk fails.")
+    isFull = gauge("spool_full", "1 while the spool takes no records for want of space.")
+    drainRate = gauge(
+      "spool_drain_records_per_second", "Records a second that leave the spool, smoothed.")
+    timeToEmpty = gauge(
+      "spool_time_to_empty_seconds",
+      "When the spool is empty at the smoothed rates; -1 while it does not get emptier.",
+      unit: .seconds)
+    oldestUnsafe = gauge(
+      "oldest_unsafe_record_age_seconds",
+      "Age of the oldest record in memory that is not safe; 0 when there is none.",
+      unit: .seconds)
+    records = counter("spool_stored_records_total", "Records made durable in the spool.")
+    recordBytes = counter(
+      "spool_stored_records_bytes_total", "Bytes of these records before compression.",
+      unit: .bytes)
+    storedBytes = counter(
+      "spool_stored_blocks_bytes_total", "Bytes of the durable blocks that hold them.",
+      unit: .bytes)
+    blockBytes = flash("blocks")
+    segmentBytes = flash("segments")
+    cursorBytes = flash("cursors")
+    reservedBytes = counter(
+      "spool_reserved_bytes_total", "Bytes of space reserved ahead, which writes nothing.",
+      unit: .bytes)
+    commits = counter("spool_commits_total", "Syncs that made records durable.")
+    cursorSaves = counter("spool_cursor_saves_total", "Saves of how far readers are.")
+    syncTime = registry.durations(
+      "danube_gateway_spool_sync_seconds", help: "How long a commit's sync took.")
+    func dropped(_ reason: String) -> Counter {
+      counter(
+        "spool_dropped_records_total", "Records dropped by a limit before a broker had them.",
+        labels: [("reason", reason)])
+    }
+    droppedForBytes = dropped("max_bytes")
+    droppedForAge = dropped("max_age")
+    copiedRecords = counter(
+      "spool_copied_records_total", "Records written again to free the segment they were in.")
+    damagedBlocks = counter(
+      "spool_damaged_blocks_total", "Blocks found damaged when they were read; they stay, unread.")
+    damagedRecords = counter("spool_damaged_records_total", "Records in these blocks.")
+    damagedBytes = counter(
+      "spool_damaged_bytes_total", "Bytes that a start found damaged though they were durable.",
+      unit: .bytes)
+  }
+
+  /// The place among `depths` of a topic.
+  func place(of topic: [UInt8]) -> Int { places[topic] ?? depths.count - 1 }
+}

@@ -1,0 +1,26 @@
+public import IOPort
+public import Spool
+
+/// Something about the spool that belongs in the log.
+public enum SpoolNotice: Sendable {
+  /// What the start found, how long it took, and how many records wait.
+  case opened(SpoolRecoveryReport, milliseconds: Int, records: UInt64)
+  /// The disk fails.
+  case failing(IOError)
+  /// It works again, after so many milliseconds.
+  case works(milliseconds: Int)
+  /// There is no space for records within the limit.
+  case full(usedBytes: UInt64, limitBytes: UInt64)
+  /// There is space again.
+  case hasRoom(usedBytes: UInt64, limitBytes: UInt64)
+  /// Records of a topic go to the disk.
+  case laneSpools(topic: [UInt8])
+  /// The broker has everything of a topic that was on the disk, after so many milliseconds.
+  case laneDrained(topic: [UInt8], milliseconds: Int)
+  /// So many records were dropped by a limit.
+  case dropped(records: UInt64)
+  /// So many records were dropped because they were too old.
+  case expired(records: UInt64)
+  /// So many records can't be read.
+  case damaged(records: UInt64)
+}

@@ -1,0 +1,81 @@
+public import IOPort
+public import Spool
+
+/// How the spool is, for people.
+public struct SpoolStatus: Sendable {
+  /// What it does, what is gravest first.
+  public enum State: String, Sendable {
+    /// There is none: all waits in memory.
+    case none
+    /// Its folder can't be used: all waits in memory.
+    case unavailable
+    /// It finds out what it holds.
+    case starting
+    /// Its disk fails.
+    case failing
+    /// It takes nothing for want of space.
+    case full
+    /// Records wait in it and the broker takes none.
+    case holding
+    /// Records go from it to the broker.
+    case draining
+    /// It holds nothing that the broker does not have.
+    case empty
+  }
+
+  /// A topic of which records wait.
+  public struct Lane: Sendable, Equatable {
+    /// The topic.
+    public var topic: [UInt8]
+    /// Records that wait.
+    public var records: UInt64
+    /// Their bytes before compression, about.
+    public var bytes: UInt64
+    /// The age of the oldest, milliseconds.
+    public var ageMilliseconds: Int
+  }
+
+  /// What it does.
+  public var state = State.none
+  /// What fails.
+  public var faults = SpoolFaults()
+  /// The last failure of any kind, also one that has passed; nil when there was none.
+  public var lastError: IOError?
+  /// Bytes of the log's files.
+  public var usedBytes: UInt64 = 0
+  /// Bytes that they may have.
+  public var limitBytes: UInt64 = 0
+  /// Files of the log.
+  public var segments = 0
+  /// Records that wait, over all topics.
+  public var records: UInt64 = 0
+  /// Their bytes before compression, about.
+  public var bytes: UInt64 = 0
+  /// The age of the oldest record that waits, milliseconds.
+  public var ageMilliseconds = 0
+  /// The age of the oldest record in memory that is not safe, milliseconds.
+  public var oldestUnsafeMilliseconds = 0
+  /// Records a second that leave it, smoothed.
+  public var drainRate = 0
+  /// When it is empty at the rates of now, seconds; nil while it does not get emptier.
+  public var secondsToEmpty: Int?
+  /// Topics of which records wait.
+  public var waitingLanes = 0
+  /// The topics with the most records, ``laneLimit`` of them.
+  public var lanes: [Lane] = []
+  /// Topics whose new records are refused for want of space.
+  public var refusingLanes = 0
+  /// What the start found.
+  public var recovered = SpoolRecoveryReport()
+  /// How long that took, milliseconds.
+  public var recoveryMilliseconds = 0
+
+  /// Topics that are told one by one.
+  public static let laneLimit = 64
+
+  /// No spool.
+  public init() {}
+
+  /// Whether records go to a disk at all.
+  public var hasDisk: Bool { state != .none && state != .unavailable }
+}

@@ -1,0 +1,133 @@
+import Bytes
+import Delivery
+import IOPort
+import Logs
+import Settings
+import Spool
+
+extension SpoolNotice {
+  /// How grave it is.
+  var level: LogLevel {
+    switch self {
+    case .opened(let report, _, _): report.isDamaged ? .warning : .info
+    case .failing, .damaged: .error
+    case .full, .dropped, .expired: .warning
+    case .works, .hasRoom, .laneSpools, .laneDrained: .info
+    }
+  }
+
+  /// The event's name in the log.
+  var event: StaticString {
+    switch self {
+    case .opened: "spool.opened"
+    case .failing: "spool.failing"
+    case .works: "spool.works"
+    case .full: "spool.full"
+    case .hasRoom: "spool.has_room"
+    case .laneSpools: "spool.lane_spools"
+    case .laneDrained: "spool.lane_drained"
+    case .dropped: "spool.records_dropped"
+    case .expired: "spool.records_expired"
+    case .damaged: "spool.records_damaged"
+    }
+  }
+
+  /// What happened, and what can be done about it.
+  func message(overflow: SpoolConfiguration.Overflow) -> StaticString {
+    switch self {
+    case .opened(let report, _, _):
+      report.isDamaged
+        ? "parts of the spool can't be read any more: they are left out and stay where they are"
+        : ""
+    case .failing(let error): Self.message(error)
+    case .works: "the spool's disk works again"
+    case .full:
+      switch overflow {
+      case .reject:
+        """
+        the spool holds max_bytes: new records are refused while the broker does not take them; \
+        give it more, or bring the broker back
+        """
+      case .dropOldest: "the spool holds max_bytes: its oldest records are dropped"
+      case .dropNewest: "the spool holds max_bytes: new records are dropped"
+      }
+    case .hasRoom: "the spool takes records again"
+    case .laneSpools: "the broker does not take the topic's records in time: they go to the disk"
+    case .laneDrained: "the broker has all of the topic's records that were on the disk"
+    case .dropped: "records were dropped that no broker had: the spool was full"
+    case .expired: "records were dropped that no broker had: they were older than max_age_s"
+    case .damaged: "records on the disk are damaged: they are left out; look at the disk's health"
+    }
+  }
+
+  private static func message(_ error: IOError) -> StaticString {
+    switch error.kind {
+    case .noSpace where error.code == 122:
+      """
+      the quota of the spool's file system is used up: what is not on the disk waits in memory; \
+      raise the quota, or set a lower spool.max_bytes
+      """
+    case .noSpace:
+      """
+      the spool's file system is full: what is not on the disk waits in memory; free space there, \
+      or set a lower spool.max_bytes
+      """
+    case .readOnly:
+      """
+      the spool's file system can only be read: what is not on the disk waits in memory; check the \
+      disk, mount it for writing
+      """
+    case .deviceFailed:
+      """
+      the spool's disk fails: what is not on the disk waits in memory; look at the kernel's log \
+      and the disk's health
+      """
+    case .notPermitted:
+      """
+      the gateway may not use the spool's folder: what is not on the disk waits in memory; give \
+      its user the folder
+      """
+    case .resourcesExhausted:
+      """
+      there are no descriptors or no memory for the spool's files: what is not on the disk waits \
+      in memory; raise LimitNOFILE
+      """
+    default: "the spool's disk fails: what is not on the disk waits in memory"
+    }
+  }
+
+  /// The numbers of it.
+  func add(to fields: inout LogFields, folder: String) {
+    switch self {
+    case .opened(let report, let milliseconds, let records):
+      fields.add("segments", report.segments)
+      fields.add("records", Int(clamping: records))
+      fields.add("ms", milliseconds)
+      if report.damagedBytes > 0 { fields.add("damaged_bytes", Int(clamping: report.damagedBytes)) }
+      if report.damagedPlaces > 0 { fields.add("damaged_places", report.damagedPlaces) }
+      if report.cutSegments > 0 { fields.add("cut_segments", report.cutSegments) }
+      if report.foreignFiles > 0 { fields.add("foreign_files", report.foreignFiles) }
+      if report.damagedCursorCopies > 0 {
+        fields.add("damaged_cursor_copies", report.damagedCursorCopies)
+      }
+    case .failing(let error):
+      fields.add("error", error.text)
+      fields.add("folder", folder)
+    case .works(let milliseconds): fields.add("ms", milliseconds)
+    case .full(let used, let limit), .hasRoom(let used, let limit):
+      fields.add("used_bytes", Int(clamping: used))
+      fields.add("max_bytes", Int(clamping: limit))
+    case .laneSpools(let topic): fields.add("topic", topic.rawBytes)
+    case .laneDrained(let topic, let milliseconds):
+      fields.add("topic", topic.rawBytes)
+      fields.add("ms", milliseconds)
+    case .dropped(let records), .expired(let records), .damaged(let records):
+      fields.add("records", Int(clamping: records))
+    }
+  }
+}
+
+extension SpoolRecoveryReport {
+  /// Whether something was lost that was safe once. What was cut or is not ours was never.
+  var isDamaged: Bool { damagedBytes > 0 || damagedPlaces > 0 || damagedCursorCopies > 0 }
+}

@@ -1,0 +1,55 @@
+import Records
+import Settings
+
+extension LanePolicy {
+  /// As a route has it.
+  init(_ route: RouteConfiguration) {
+    self.init(
+      order: RecordOrder(route.order), storage: Storage(route.acknowledgement),
+      priority: Priority(route.priority), maximumSpoolBytes: route.spoolMaxBytes)
+  }
+
+  /// What several routes to one topic ask for: the strictest of each.
+  mutating func join(_ other: LanePolicy) {
+    if other.order == .topic || order == .none { order = other.order }
+    if other.storage != .spill { storage = other.storage }
+    if other.priority.rawValue > priority.rawValue { priority = other.priority }
+    if other.maximumSpoolBytes == 0 || maximumSpoolBytes == 0 {
+      maximumSpoolBytes = 0
+    } else {
+      maximumSpoolBytes = max(maximumSpoolBytes, other.maximumSpoolBytes)
+    }
+  }
+}
+
+extension LanePolicy.Storage {
+  /// What keeps the promise of an answer.
+  init(_ acknowledgement: RouteConfiguration.Acknowledgement) {
+    switch acknowledgement {
+    case .durable, .received: self = .spill
+    case .disk: self = .always
+    case .delivered: self = .never
+    }
+  }
+}
+
+extension LanePolicy.Priority {
+  init(_ priority: RouteConfiguration.Priority) {
+    switch priority {
+    case .low: self = .low
+    case .normal: self = .normal
+    case .high: self = .high
+    }
+  }
+}
+
+extension RecordOrder {
+  /// As a route has it.
+  init(_ order: RouteConfiguration.Order) {
+    switch order {
+    case .key: self = .key
+    case .topic: self = .topic
+    case .none: self = .none
+    }
+  }
+}
