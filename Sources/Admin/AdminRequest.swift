@@ -17,6 +17,12 @@ public enum AdminEndpoint: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case health
   /// `/log-level`: the least level that is logged; it can be set.
   case logLevel
+  /// `/spool`: what the buffer on the disk holds.
+  case spool
+  /// `/spool/replay`: records of the spool are sent again.
+  case spoolReplay
+  /// `/spool/drop`: records of the spool are given up.
+  case spoolDrop
 
   /// The path, exactly.
   public var path: StaticString {
@@ -28,6 +34,9 @@ public enum AdminEndpoint: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .status: "/status"
     case .health: "/health"
     case .logLevel: "/log-level"
+    case .spool: "/spool"
+    case .spoolReplay: "/spool/replay"
+    case .spoolDrop: "/spool/drop"
     }
   }
 
@@ -41,14 +50,25 @@ public enum AdminEndpoint: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .status: "healthy, degraded or unhealthy, with reasons and details, as JSON"
     case .health: "the same, with status code 503 when unhealthy"
     case .logLevel: "the least level that is logged; PUT debug, info, warn or error sets it"
+    case .spool: "what the buffer on the disk holds, as JSON, or as tables for Accept: text/plain"
+    case .spoolReplay: "POST lane=TOPIC&from=N: what is still in the spool is sent again"
+    case .spoolDrop: "POST lane=TOPIC, with before=N or without: its records are given up"
     }
   }
 
   /// The methods it takes, as `Allow` lists them (RFC 9110 §10.2.1).
-  public var allowedMethods: StaticString { isSettable ? "GET, HEAD, PUT" : "GET, HEAD" }
+  public var allowedMethods: StaticString {
+    isAction ? "POST" : isSettable ? "GET, HEAD, PUT" : "GET, HEAD"
+  }
 
   /// Whether it takes PUT.
   public var isSettable: Bool { self == .logLevel }
+
+  /// Whether it takes POST, and nothing else.
+  public var isAction: Bool { self == .spoolReplay || self == .spoolDrop }
+
+  /// The most bytes of a body that matters.
+  var bodyLimitBytes: Int { isAction ? 1_024 : 256 }
 }
 
 /// Names who asked, until it is answered.
@@ -65,6 +85,8 @@ public struct AdminRequest: BitwiseCopyable, Sendable {
   public let endpoint: AdminEndpoint
   /// Whether it is a PUT, whose body is ``AdminServer/body(of:)``; else GET or HEAD.
   public let isPut: Bool
+  /// Whether the client takes text for people rather than JSON: `Accept: text/plain`.
+  public let wantsText: Bool
 }
 
 /// Media types of the answers.

@@ -62,7 +62,7 @@ extension AdminServer {
       requests.append(
         AdminRequest(
           connection: AdminConnection(slot: id), endpoint: endpoint,
-          isPut: connections[id].facts.isPut))
+          isPut: connections[id].facts.isPut, wantsText: connections[id].facts.wantsText))
     case .wrongMethod: sendError(id, statusCode: 405)
     case .refused(let verdict): sendError(id, statusCode: verdict.statusCode)
     case .unknown: sendError(id, statusCode: 404)

@@ -105,7 +105,8 @@ public struct AdminServer: ~Copyable {
   }
 
   /// What was sent with a request that is not answered yet; empty when nothing was, or when its
-  /// connection has gone. At most 256 bytes: more is refused before the owner sees it.
+  /// connection has gone. At most 256 bytes, or 1,024 of an action: more is refused before the
+  /// owner sees it.
   public func body(of connection: AdminConnection) -> [UInt8] {
     connections.contains(connection.slot) ? connections[connection.slot].body : []
   }

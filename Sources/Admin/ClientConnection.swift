@@ -32,6 +32,7 @@ struct ClientConnection: ~Copyable {
     var target = Target.unknown
     var isHead = false
     var isPut = false
+    var wantsText = false
     var keepsAlive = false
     var minorVersion: UInt8 = 1
 
@@ -43,25 +44,32 @@ struct ClientConnection: ~Copyable {
       keepsAlive = head.keepsAlive
       minorVersion = head.minorVersion
       isPut = head.method == .put
+      if let accepted = head.value(of: "accept") {
+        wantsText = String(decoding: [UInt8](copying: accepted), as: UTF8.self) == "text/plain"
+      }
       for endpoint in AdminEndpoint.allCases where head.hasPath(endpoint.path) {
         let isRead = head.method == .get || isHead
-        guard isRead || isPut && endpoint.isSettable else {
+        guard
+          endpoint.isAction ? head.method == .post : isRead || isPut && endpoint.isSettable
+        else {
           target = .wrongMethod(endpoint)
           continue
         }
-        let verdict = isRead ? .allowed : authorization.verdict(for: head)
+        let verdict = isRead && !endpoint.isAction ? .allowed : authorization.verdict(for: head)
         target = verdict == .allowed ? .endpoint(endpoint) : .refused(verdict)
       }
     }
 
+    /// The most bytes of a body that matters.
+    var bodyLimitBytes: Int {
+      if case .endpoint(let endpoint) = target { endpoint.bodyLimitBytes } else { 0 }
+    }
+
     /// Whether the body matters.
     var wantsBody: Bool {
-      if case .endpoint = target { isPut } else { false }
+      if case .endpoint(let endpoint) = target { isPut || endpoint.isAction } else { false }
     }
   }
-
-  /// The most bytes of a body that matters.
-  static let bodyLimitBytes = 256
 
   let descriptor: Descriptor
   var reader: RequestReader
@@ -99,7 +107,7 @@ struct ClientConnection: ~Copyable {
   mutating func noteBody() {
     guard facts.wantsBody else { return }
     let piece = Array(copying: reader.body)
-    if body.count + piece.count > Self.bodyLimitBytes {
+    if body.count + piece.count > facts.bodyLimitBytes {
       bodyIsTooLarge = true
     } else {
       body += piece

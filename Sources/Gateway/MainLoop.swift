@@ -9,9 +9,11 @@ import Settings
 /// It holds nothing that the other loops wait for, so that it answers when they are stuck.
 public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var port: Port
-  private var admin: AdminServer
+  var admin: AdminServer
   private var operations = OperationQueue()
-  private let gateway: Gateway
+  let gateway: Gateway
+  /// Requests that wait for the delivery loop, by the number of the question.
+  var spoolRequests: [UInt64: AdminRequest] = [:]
   private static var failedLimitMilliseconds: Int { 2_000 }
 
   private var plan: StopPlan?
@@ -67,6 +69,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
         beginStop(at: now)
       }
     }
+    answerSpoolRequests()
     while let request = admin.nextRequest() { answer(request, at: now, sampling: sample) }
     admin.advance(to: now, operations: &operations)
     admin.flush(operations: &operations)
@@ -145,6 +148,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
       respond(
         request, statusCode: isFailure ? 503 : 200, type: AdminContentType.json, report.body)
     case .logLevel: answerLogLevel(request)
+    case .spool, .spoolReplay, .spoolDrop: askSpool(request)
     }
   }
 
@@ -168,7 +172,7 @@ public struct MainLoop<Port: IOPort & ~Copyable>: ~Copyable {
     respond(request, statusCode: statusCode, type: AdminContentType.json, text.bytes)
   }
 
-  private mutating func respond(
+  mutating func respond(
     _ request: AdminRequest, statusCode: UInt16, type: StaticString, _ body: [UInt8]
   ) {
     unsafe admin.respond(

@@ -9,6 +9,7 @@ enum Command: Equatable {
   case version
   case help
   case tail(TailOptions)
+  case spool(SpoolOptions)
 }
 
 /// The options of `danube-gateway tail`.
@@ -39,6 +40,17 @@ enum Arguments {
         --subscription NAME   subscription to use (default: one of this run's own)
         --json                print JSON lines
         --count N             end after N records
+      spool COMMAND [OPTIONS] look into the buffer on the disk, or change it
+        ls                    lanes, segments and damage (--json for machines)
+        verify                read everything; exit code 1 when something is damaged
+        dump                  print records (--lane TOPIC, --from N, --limit N, --undelivered)
+        export --ndjson       the same, all of each, as JSON lines
+        replay                send what is still there again (--lane TOPIC, --from N)
+        drop                  give records up (--lane TOPIC, --before N, --yes)
+        --dir DIR             the folder: data_dir, or the spool's own, or a copy of it
+        --config FILE         where data_dir stands (default: edge.toml)
+        --admin HOST:PORT     ls, replay, drop: ask the gateway that runs there
+        --token-file FILE     the token of its admin address
       version                 print the version
 
       -h, --help              print this text
@@ -47,8 +59,15 @@ enum Arguments {
 
   private static let options: [(name: StaticString, takesValue: Bool, letter: Character)] = [
     ("config", true, "c"), ("url", true, "u"), ("subscription", true, "s"), ("json", false, "j"),
-    ("count", true, "n"), ("show", false, "w"), ("help", false, "h"),
+    ("count", true, "n"), ("show", false, "w"), ("help", false, "h"), ("dir", true, "d"),
+    ("admin", true, "a"), ("token-file", true, "k"), ("lane", true, "l"), ("from", true, "f"),
+    ("limit", true, "m"), ("before", true, "b"), ("ndjson", false, "N"),
+    ("undelivered", false, "U"), ("yes", false, "y"),
   ]
+
+  /// The letters as `getopt` takes them.
+  private static let letters =
+    ":" + options.map { "\($0.letter)" + ($0.takesValue ? ":" : "") }.joined()
 
   static func parse() throws(ArgumentError) -> Command {
     var values: [Character: String] = [:]
@@ -63,7 +82,7 @@ enum Arguments {
     clinux_getopt_quiet()
     while true {
       let result = unsafe getopt_long(
-        CommandLine.argc, CommandLine.unsafeArgv, ":c:u:s:jn:wh", &table, nil)
+        CommandLine.argc, CommandLine.unsafeArgv, letters, &table, nil)
       if result == -1 { break }
       let letter = Character(UnicodeScalar(UInt8(truncatingIfNeeded: result)))
       let culprit = argument(Int(clinux_optind()) - 1)
@@ -85,6 +104,7 @@ enum Arguments {
   ) throws(ArgumentError) -> Command {
     if values["h"] != nil || words.first == "help" { return .help }
     guard let name = words.first else { throw ArgumentError(message: "a command is missing") }
+    if name == "spool" { return .spool(try spool(words: words, values: values)) }
     let allowed: Set<Character>
     switch name {
     case "run": allowed = ["c"]
@@ -93,11 +113,7 @@ enum Arguments {
     case "version": allowed = []
     default: throw ArgumentError(message: "unknown command \(name)")
     }
-    if let extra = values.keys.first(where: { !allowed.contains($0) }),
-      let option = options.first(where: { $0.letter == extra })
-    {
-      throw ArgumentError(message: "\(name) does not take --\(option.name)")
-    }
+    try check(values, allowed: allowed, of: name)
     let expected = name == "tail" ? 2 : 1
     guard words.count <= expected else {
       throw ArgumentError(message: "\(name) does not take \(words[expected])")
@@ -108,6 +124,25 @@ enum Arguments {
     case "version": return .version
     default: return .tail(try tail(words: words, values: values))
     }
+  }
+
+  private static func check(
+    _ values: [Character: String], allowed: Set<Character>, of name: String
+  ) throws(ArgumentError) {
+    if let option = options.first(where: { option in
+      values[option.letter] != nil && !allowed.contains(option.letter)
+    }) {
+      throw ArgumentError(message: "\(name) does not take --\(option.name)")
+    }
+  }
+
+  private static func spool(
+    words: [String], values: [Character: String]
+  ) throws(ArgumentError) -> SpoolOptions {
+    let options = try SpoolOptions(words: words, values: values)
+    let action = options.action
+    try check(values, allowed: action.options, of: "spool \(action.rawValue)")
+    return options
   }
 
   private static func tail(

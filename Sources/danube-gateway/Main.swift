@@ -5,6 +5,8 @@ import Uring
 
 /// Exit codes, after sysexits(3).
 enum ExitCode {
+  /// What was asked for was done, and something is wrong; or there was nothing to do.
+  static let negative: Int32 = 1
   static let usage: Int32 = 64
   static let unavailable: Int32 = 69
   static let failure: Int32 = 70
@@ -28,6 +30,7 @@ struct Main {
     case .run(let path):
       exit(RunCommand.run(ConfigurationFile.load(ConfigurationFile.path(path), isCheck: false)))
     case .tail(let options): exit(TailCommand.run(options))
+    case .spool(let options): exit(SpoolCommand.run(options))
     }
   }
 

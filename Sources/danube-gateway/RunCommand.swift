@@ -53,7 +53,7 @@ enum RunCommand {
     let descriptors = DescriptorLimit.raise()
     let gateway = Gateway(
       configuration: configuration, seed: UInt64.random(in: 0 ... .max), startingAt: port.now,
-      connectionLimit: descriptors - Gateway.reservedDescriptors)
+      connectionLimit: descriptors - Gateway.reservedDescriptors, bootID: MachineIdentity.bootID)
     var log = LogWriter(gateway: gateway)
     var manager = ServiceManager(gateway: gateway)
     do throws(StartError) {

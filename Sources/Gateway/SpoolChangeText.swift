@@ -1,0 +1,33 @@
+import IOPort
+public import Spool
+
+/// What a change of cursors comes to, in words.
+public enum SpoolChangeText {
+  /// What is asked before records are given up.
+  public static func question(_ change: SpoolChange, lane: String) -> String {
+    "Give up \(change.records) records of \(lane), of which \(change.undelivered) were not "
+      + "delivered?"
+  }
+
+  /// What was done.
+  public static func done(_ change: SpoolChange, isReplay: Bool, lane: String) -> String {
+    if isReplay {
+      return "\(change.records) records of \(lane), from \(change.first) on, will be sent; "
+        + "\(change.records - min(change.records, change.undelivered)) of them again\n"
+    }
+    return "gave up \(change.records) records of \(lane), of which \(change.undelivered) were not "
+      + "delivered; the next one is \(change.first)\n"
+  }
+
+  /// Why it was not done.
+  public static func problem(_ error: SpoolChangeError, lane: String) -> String {
+    switch error {
+    case .unknownLane: "the spool has no lane \(lane); `spool ls` lists them"
+    case .unknownReader: "\(lane) has no cursor of that name; `spool ls` lists them"
+    case .unknownSequence(let next):
+      "\(lane) has not got so far: its next record is \(next)"
+    case .nothingStored: "\(lane) has no such records in the spool: nothing was changed"
+    case .failed(let error): "the cursors can't be written: \(error.text)"
+    }
+  }
+}

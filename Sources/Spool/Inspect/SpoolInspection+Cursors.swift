@@ -1,0 +1,127 @@
+public import IOPort
+
+/// Why the cursors of a lane can't be changed.
+public enum SpoolChangeError: Error, Equatable, Sendable {
+  /// There is no lane of that topic.
+  case unknownLane
+  /// The lane has no reader of that name.
+  case unknownReader
+  /// The sequence is not of a record that there was.
+  case unknownSequence(next: UInt64)
+  /// Nothing of what was asked for is in the log.
+  case nothingStored
+  /// It could not be written.
+  case failed(IOError)
+}
+
+/// What a change of cursors comes to.
+public struct SpoolChange: Sendable, Equatable {
+  /// Records in the log that it is about: that are sent again, or given up.
+  public var records: UInt64
+  /// Those of them that somebody had not got.
+  public var undelivered: UInt64
+  /// The lowest sequence in the log that is left to be read.
+  public var first: UInt64
+
+  /// A change.
+  public init(records: UInt64, undelivered: UInt64, first: UInt64) {
+    self.records = records
+    self.undelivered = undelivered
+    self.first = first
+  }
+}
+
+// Setting readers back, and giving records up. Nothing is on the disk before `save`.
+extension SpoolInspection where Port: ~Copyable {
+  /// Sets a reader of a lane back: what is still in the log from `sequence` on is sent again.
+  public mutating func replay(
+    _ topic: [UInt8], reader: [UInt8], from sequence: UInt64
+  ) throws(SpoolChangeError) -> SpoolChange {
+    guard let lane = lane(topic: topic) else { throw .unknownLane }
+    guard sequence <= state.lanes[lane].nextSequence else {
+      throw .unknownSequence(next: state.lanes[lane].nextSequence)
+    }
+    let stored = storedRanges(of: topic)
+    let change = try state.lanes[lane].replay(reader: reader, from: sequence, stored: stored)
+    return change
+  }
+
+  /// Gives up the records of a lane below `end`, or all of them.
+  public mutating func drop(
+    _ topic: [UInt8], before end: UInt64?
+  ) throws(SpoolChangeError) -> SpoolChange {
+    guard let lane = lane(topic: topic) else { throw .unknownLane }
+    return try state.lanes[lane].drop(before: end, stored: storedRanges(of: topic))
+  }
+
+  /// Makes the changed cursors durable, in the copy that is not the newest.
+  public mutating func save() throws(SpoolChangeError) {
+    cursorFile.save(state, operations: &operations)
+    while true {
+      while let event = cursorFile.nextEvent() {
+        switch event {
+        case .saved: return
+        case .failed(let error): throw .failed(error)
+        case .loaded: break
+        }
+      }
+      runCursorFile()
+    }
+  }
+
+  /// The sequences of a lane's records in the log.
+  private func storedRanges(of topic: [UInt8]) -> [Range<UInt64>] {
+    var stored = DeliveredSet()
+    for segment in log.segments {
+      let footer = segment.footer
+      guard let lane = footer.lanes.firstIndex(where: { $0.topic == topic }) else { continue }
+      for run in footer.runs where Int(run.lane) == lane {
+        stored.insert(run.firstSequence..<run.firstSequence &+ UInt64(run.recordCount))
+      }
+    }
+    return stored.allRanges
+  }
+}
+
+extension LaneCursors {
+  /// Sets a reader back to `sequence`; `stored` are the sequences in the log.
+  mutating func replay(
+    reader: [UInt8], from sequence: UInt64, stored: [Range<UInt64>]
+  ) throws(SpoolChangeError) -> SpoolChange {
+    guard let place = cursors.firstIndex(where: { $0.name == reader }) else {
+      throw .unknownReader
+    }
+    let none = DeliveredSet()
+    let records = none.missingCount(in: stored, from: sequence)
+    guard records > 0 else { throw .nothingStored }
+    let undelivered = cursors[place].delivered.missingCount(
+      in: stored, from: max(sequence, firstSequence))
+    // What was dropped and is still there is for this reader only.
+    for other in cursors.indices where other != place && sequence < firstSequence {
+      cursors[other].delivered.advance(to: firstSequence)
+    }
+    firstSequence = min(firstSequence, sequence)
+    cursors[place].delivered = DeliveredSet(next: sequence)
+    let first = stored.first { $0.upperBound > sequence }.map { max($0.lowerBound, sequence) }
+    return SpoolChange(records: records, undelivered: undelivered, first: first ?? sequence)
+  }
+
+  /// Gives up all records below `end`, or all.
+  mutating func drop(
+    before end: UInt64?, stored: [Range<UInt64>]
+  ) throws(SpoolChangeError) -> SpoolChange {
+    let end = end ?? nextSequence
+    guard end <= nextSequence else { throw .unknownSequence(next: nextSequence) }
+    let dropped = stored.map { $0.lowerBound..<max($0.lowerBound, min($0.upperBound, end)) }
+    let none = DeliveredSet()
+    let records = none.missingCount(in: dropped, from: firstSequence)
+    guard records > 0 else { throw .nothingStored }
+    // Whoever has least of them loses most.
+    let undelivered =
+      cursors.map { $0.delivered.missingCount(in: dropped, from: firstSequence) }.max() ?? records
+    firstSequence = max(firstSequence, end)
+    for place in cursors.indices { cursors[place].delivered.advance(to: end) }
+    let first = stored.first { $0.upperBound > end }.map { max($0.lowerBound, end) }
+    return SpoolChange(records: records, undelivered: undelivered, first: first ?? end)
+  }
+}

@@ -1,0 +1,242 @@
+import Bytes
+public import IOPort
+
+/// What a look at every byte of a spool found.
+public struct SpoolVerification: Sendable, Equatable {
+  /// Segments that were read.
+  public var segments = 0
+  /// Blocks that are as they were written.
+  public var blocks = 0
+  /// Records in them.
+  public var records: UInt64 = 0
+  /// Bytes before compression.
+  public var rawBytes: UInt64 = 0
+  /// Segments that end with an interrupted write, of which nobody was told that it is safe. That is
+  /// no damage.
+  public var interruptedWrites = 0
+  /// Copies of the cursor file that are whole.
+  public var cursorCopies = 0
+  /// What is wrong.
+  public var damage: [SpoolDamage] = []
+}
+
+// Reading everything.
+extension SpoolInspection where Port: ~Copyable {
+  /// Reads every block of every segment and both copies of the cursor file, and changes nothing.
+  ///
+  /// A place counts as damaged when it was durable once. With `isLive` somebody writes meanwhile:
+  /// then only what looks damaged twice is.
+  public mutating func verify(isLive: Bool) throws(IOError) -> SpoolVerification {
+    var result = try verifyOnce()
+    guard isLive, !result.damage.isEmpty else { return result }
+    try load()
+    let again = try verifyOnce()
+    result.damage.removeAll { found in !again.damage.contains(found) }
+    return result
+  }
+
+  private mutating func verifyOnce() throws(IOError) -> SpoolVerification {
+    var result = SpoolVerification()
+    result.interruptedWrites = log.cutSegments
+    verifyCursors(&result)
+    for number in log.unreadableSegments { verifyForeign(number, &result) }
+    for place in log.segments.indices { verify(log.segments[place], &result) }
+    return result
+  }
+
+  // MARK: Segments
+
+  private mutating func verify(
+    _ segment: RecoveredLog.Segment, _ result: inout SpoolVerification
+  ) {
+    let footer = segment.footer
+    let name = SegmentHeader.fileName(footer.number)
+    let file: OpenFile
+    do throws(IOError) {
+      file = try open(name)
+    } catch {
+      if error.kind != .notFound {
+        result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
+      }
+      return
+    }
+    defer { close(file) }
+    result.segments += 1
+    var rest = footer.runs[...]
+    var end = UInt32(SegmentHeader.encodedBytes)
+    var damagedBytes: UInt64 = 0
+    for number in footer.blocks.indices {
+      let block = footer.blocks[number]
+      let runs = takeRuns(of: number, from: &rest)
+      if block.offset > end {
+        damagedBytes += UInt64(block.offset - end)
+        result.damage.append(hole(in: footer, from: end, to: block.offset, file: file))
+      }
+      end = max(end, block.offset &+ block.totalBytes)
+      do throws(SpoolFormatError) {
+        let content = try content(of: block, in: footer, file: file)
+        result.blocks += 1
+        result.records += UInt64(content.header.recordCount)
+        result.rawBytes += UInt64(content.header.rawBytes)
+      } catch {
+        result.damage.append(lostBlock(number, of: footer, runs: runs))
+      }
+    }
+    if footer.damagedBytes > damagedBytes {
+      // What is damaged at the end of a segment has no block behind it that would tell where.
+      let bytes = footer.damagedBytes - damagedBytes
+      let to = UInt32(clamping: UInt64(end) + bytes)
+      result.damage.append(hole(in: footer, from: end, to: to, file: file))
+    }
+    if !segment.isSealed { verifyMissingFooter(of: segment, name, file, &result) }
+  }
+
+  /// A place in which there is no good block. The header of one may still tell what was in it.
+  private mutating func hole(
+    in footer: SegmentFooter, from: UInt32, to: UInt32, file: OpenFile
+  ) -> SpoolDamage {
+    var damage = SpoolDamage(
+      file: SegmentHeader.fileName(footer.number), kind: .block, offset: UInt64(from),
+      bytes: UInt64(to - from))
+    var offset = from
+    while offset < to {
+      var next = offset + UInt32(BlockHeader.alignment)
+      let count = min(SegmentScan.mostHeaderBytes, Int(to - offset))
+      do throws(IOError) {
+        try read(file, at: UInt64(offset), count: count)
+      } catch {
+        damage.kind = .unreadableFile(error)
+        return damage
+      }
+      do throws(SpoolFormatError) {
+        let header = try BlockHeader(decoding: buffer.bytes)
+        if header.position == SpoolPosition(segment: footer.number, offset: offset),
+          header.identity == footer.identity
+        {
+          next = offset + UInt32(header.totalBytes)
+          damage.lost += header.runs.map { run in
+            SpoolDamage.Lost(
+              topic: topic(of: run.lane),
+              sequences: run.firstSequence..<run.firstSequence + UInt64(run.recordCount))
+          }
+        }
+      } catch {
+        // Nothing here that tells; perhaps further on.
+      }
+      offset = next
+    }
+    return damage
+  }
+
+  private func topic(of hash: LaneHash) -> [UInt8] {
+    for segment in log.segments {
+      if let lane = segment.footer.lanes.first(where: { $0.hash == hash }) { return lane.topic }
+    }
+    return []
+  }
+
+  /// A segment without a footer is one that was written last, or its footer is damaged: then the
+  /// trailer at the end of the file still shows that there was one.
+  private mutating func verifyMissingFooter(
+    of segment: RecoveredLog.Segment, _ name: FileName, _ file: OpenFile,
+    _ result: inout SpoolVerification
+  ) {
+    let trailerBytes = UInt64(SegmentFooter.trailerBytes)
+    guard file.bytes >= UInt64(SegmentHeader.encodedBytes) + trailerBytes else { return }
+    do throws(IOError) {
+      try read(file, at: file.bytes - trailerBytes, count: Int(trailerBytes))
+    } catch {
+      result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
+      return
+    }
+    guard SegmentFooter.looksLikeTrailer(buffer.bytes) else { return }
+    let offset = UInt64(segment.end)
+    result.damage.append(
+      SpoolDamage(file: name, kind: .footer, offset: offset, bytes: file.bytes - offset))
+  }
+
+  /// A file with a segment's name that a start leaves alone.
+  private mutating func verifyForeign(_ number: UInt32, _ result: inout SpoolVerification) {
+    let name = SegmentHeader.fileName(number)
+    do throws(IOError) {
+      let file = try open(name)
+      defer { close(file) }
+      try read(file, at: 0, count: SegmentHeader.encodedBytes)
+      // The end of power can leave a file that was being made.
+      if buffer.bytes.byteCount < SegmentHeader.encodedBytes || isBlank(buffer.bytes) { return }
+      result.damage.append(
+        SpoolDamage(
+          file: name, kind: foreignKind(buffer.bytes), bytes: file.bytes))
+    } catch {
+      if error.kind != .notFound {
+        result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
+      }
+    }
+  }
+
+  private func foreignKind(_ bytes: RawSpan) -> SpoolDamage.Kind {
+    do throws(SpoolFormatError) {
+      _ = try SegmentHeader(decoding: bytes)
+      return .segmentHeader
+    } catch .unknownVersion(let version) {
+      return .laterVersion(version)
+    } catch {
+      return .segmentHeader
+    }
+  }
+
+  private func isBlank(_ bytes: RawSpan) -> Bool {
+    var reader = ByteReader(bytes)
+    while let byte = reader.readUInt8() {
+      if byte != 0 { return false }
+    }
+    return true
+  }
+
+  // MARK: Cursors
+
+  private mutating func verifyCursors(_ result: inout SpoolVerification) {
+    for copy in [CursorCopy("cursors-a"), CursorCopy("cursors-b")] {
+      do throws(IOError) {
+        let file = try open(copy.name)
+        defer { close(file) }
+        try read(file, at: 0, count: CursorState.headerBytes)
+        // One that was made and never written is no damage.
+        if isBlank(buffer.bytes) { continue }
+        do throws(SpoolFormatError) {
+          let count = try CursorState.encodedBytes(header: buffer.bytes)
+          try readWhole(file, count)
+          _ = try CursorState.decode(buffer.bytes)
+          result.cursorCopies += 1
+        } catch .unknownVersion(let version) {
+          result.damage.append(SpoolDamage(file: copy.name, kind: .laterVersion(version)))
+        } catch {
+          result.damage.append(
+            SpoolDamage(file: copy.name, kind: .cursors, bytes: file.bytes))
+        }
+      } catch {
+        // One copy alone is enough, and at first there is none.
+        if error.kind != .notFound {
+          result.damage.append(SpoolDamage(file: copy.name, kind: .unreadableFile(error)))
+        }
+      }
+    }
+  }
+
+  private mutating func readWhole(_ file: OpenFile, _ count: Int) throws(SpoolFormatError) {
+    guard UInt64(count) <= file.bytes else { throw .missing }
+    do throws(IOError) {
+      try read(file, at: 0, count: count)
+    } catch {
+      throw .missing
+    }
+  }
+}
+
+extension SegmentFooter {
+  /// Whether the last bytes of a file begin as a trailer does.
+  static func looksLikeTrailer(_ bytes: RawSpan) -> Bool {
+    var reader = ByteReader(bytes)
+    return bytes.byteCount == trailerBytes && reader.readUInt64LittleEndian() == magic
+  }
+}

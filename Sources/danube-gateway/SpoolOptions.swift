@@ -1,0 +1,100 @@
+/// What `danube-gateway spool` is asked for.
+struct SpoolOptions: Equatable {
+  /// The second word of the command.
+  enum Action: String, CaseIterable {
+    /// Lanes, segments and damage.
+    case ls
+    /// Read everything.
+    case verify
+    /// Records for people.
+    case dump
+    /// Records for machines.
+    case export
+    /// Send records again.
+    case replay
+    /// Give records up.
+    case drop
+
+    /// Whether it writes.
+    var isChange: Bool { self == .replay || self == .drop }
+    /// Whether it can ask a gateway that runs.
+    var canAsk: Bool { self == .ls || isChange }
+
+    /// The letters of the options it takes.
+    var options: Set<Character> {
+      switch self {
+      case .ls: ["d", "c", "a", "k", "j"]
+      case .verify: ["d", "c", "j"]
+      case .dump: ["d", "c", "l", "f", "m", "U"]
+      case .export: ["d", "c", "l", "f", "m", "U", "N"]
+      case .replay: ["d", "c", "a", "k", "l", "f", "s"]
+      case .drop: ["d", "c", "a", "k", "l", "b", "y"]
+      }
+    }
+  }
+
+  var action: Action
+  /// The folder, where one is named.
+  var directory: String?
+  var config: String?
+  /// Where a gateway that runs is asked.
+  var admin: String?
+  var tokenFile: String?
+  var lane: String?
+  var from: UInt64?
+  var before: UInt64?
+  var limit: Int?
+  var subscription = ""
+  var printsJSON = false
+  var isUndeliveredOnly = false
+  /// Whether no question is to be asked.
+  var isSure = false
+
+  /// Options of the action that `words` names.
+  init(words: [String], values: [Character: String]) throws(ArgumentError) {
+    let names = Action.allCases.map(\.rawValue).joined(separator: ", ")
+    guard words.count > 1, let action = Action(rawValue: words[1]) else {
+      throw ArgumentError(
+        message: words.count > 1
+          ? "spool has no command \(words[1]), only \(names)" : "spool needs one of \(names)")
+    }
+    guard words.count == 2 else {
+      throw ArgumentError(message: "spool \(words[1]) does not take \(words[2])")
+    }
+    self.action = action
+    directory = values["d"]
+    config = values["c"]
+    admin = values["a"]
+    tokenFile = values["k"]
+    lane = values["l"]
+    subscription = values["s"] ?? ""
+    printsJSON = values["j"] != nil
+    isUndeliveredOnly = values["U"] != nil
+    isSure = values["y"] != nil
+    from = try Self.number(values["f"], of: "--from")
+    before = try Self.number(values["b"], of: "--before")
+    limit = try Self.number(values["m"], of: "--limit").map { Int(clamping: $0) }
+    if directory != nil, config != nil {
+      throw ArgumentError(message: "--dir and --config both say where the spool is: give one")
+    }
+    if directory != nil, admin != nil {
+      throw ArgumentError(message: "--dir and --admin both say where the spool is: give one")
+    }
+    if action.isChange, lane == nil {
+      throw ArgumentError(message: "spool \(action.rawValue) needs --lane TOPIC")
+    }
+    if action == .replay, from == nil {
+      throw ArgumentError(message: "spool replay needs --from N; --from 0 is everything")
+    }
+  }
+
+  private static func number(
+    _ text: String?, of option: String
+  ) throws(ArgumentError) -> UInt64? {
+    guard let text else { return nil }
+    guard let number = UInt64(text) else {
+      throw ArgumentError(message: "\(option) needs a number, not \(text)")
+    }
+    return number
+  }
+}

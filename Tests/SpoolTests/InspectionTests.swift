@@ -1,0 +1,211 @@
+import Bytes
+import IOPort
+import Testing
+import Uring
+
+@testable import Spool
+
+@Suite("A spool's directory is looked at and mended", .timeLimit(.minutes(1)))
+struct InspectionTests {
+  private func records(
+    _ inspection: inout SpoolInspection<BlockingFiles>, _ selection: SpoolSelection
+  ) -> (records: [[UInt8]: [UInt64: [UInt8]]], damage: [SpoolDamage]) {
+    var found: [[UInt8]: [UInt64: [UInt8]]] = [:]
+    let damage = inspection.forEachRecord(selection) { topic, sequence, element in
+      #expect(found[topic]?[sequence] == nil, "told twice")
+      found[topic, default: [:]][sequence] = Array(copying: element)
+      return true
+    }
+    return (found, damage)
+  }
+
+  @Test("What was written is listed, told and found whole, and nothing is changed")
+  func whole() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 2_000, delivered: [1: 0..<10])
+    let before = try bench.snapshot()
+    var inspection = try bench.inspect()
+    let listing = inspection.listing()
+    #expect(listing.lanes.map(\.topic) == [LogLoop.topic(0), LogLoop.topic(1)])
+    #expect(listing.lanes.map(\.records) == [1_000, 1_000])
+    #expect(listing.lanes.map(\.nextSequence) == [1_000, 1_000])
+    #expect(listing.lanes.map { $0.readers.map(\.waitingRecords) } == [[1_000], [990]])
+    #expect(listing.lanes.allSatisfy { $0.oldestWaiting == 1_790_000_001_000 })
+    #expect(listing.lanes.allSatisfy { $0.storedBytes > 0 && $0.storedBytes < $0.rawBytes })
+    #expect(listing.segments.count > 1)
+    #expect(listing.segments.reduce(0) { $0 + $1.records } == 2_000)
+    #expect(listing.report.damagedBytes == 0 && listing.hasCursors)
+    let all = records(&inspection, SpoolSelection())
+    #expect(all.damage == [])
+    for lane in UInt64(0)...1 {
+      let told = all.records[LogLoop.topic(lane)] ?? [:]
+      #expect(told.keys.sorted() == Array(0..<1_000))
+      #expect(told.allSatisfy { $0.value == bench.written[lane]?[Int($0.key)] })
+    }
+    let verification = try inspection.verify(isLive: false)
+    #expect(verification.damage == [] && verification.records == 2_000)
+    #expect(verification.cursorCopies == 2)
+    #expect(try bench.snapshot() == before)
+  }
+
+  @Test("Only the lane, the sequences and the undelivered records that are wanted are told")
+  func selection() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 400, delivered: [1: 50..<60])
+    var inspection = try bench.inspect()
+    let some = records(
+      &inspection,
+      SpoolSelection(topic: LogLoop.topic(1), from: 45, isUndeliveredOnly: true))
+    #expect(some.records.count == 1)
+    #expect(
+      some.records[LogLoop.topic(1)]?.keys.sorted() == Array(45..<50) + Array(60..<200))
+    let none = records(&inspection, SpoolSelection(topic: Array("/default/none".utf8)))
+    #expect(none.records.isEmpty && none.damage.isEmpty)
+  }
+
+  @Test("A damaged block is named with what is lost, and the rest is told")
+  func damagedBlock() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 2_000)
+    var inspection = try bench.inspect()
+    let footer = inspection.log.segments[0].footer
+    let block = footer.blocks[2]
+    try bench.damage("00000001.seg", at: Int(block.offset) + Int(block.totalBytes) / 2)
+    try inspection.load()
+    let before = try bench.snapshot()
+    let verification = try inspection.verify(isLive: false)
+    #expect(verification.damage.count == 1)
+    let damage = try #require(verification.damage.first)
+    #expect(damage.file.description == "00000001.seg" && damage.kind == .block)
+    #expect(damage.offset == UInt64(block.offset) && damage.bytes == UInt64(block.totalBytes))
+    let runs = footer.runs.filter { $0.block == 2 }
+    #expect(damage.lost.map(\.topic) == runs.map { footer.lanes[Int($0.lane)].topic })
+    let lost = runs.reduce(0) { $0 + Int($1.recordCount) }
+    #expect(damage.lost.reduce(0) { $0 + $1.sequences.count } == lost && lost > 0)
+    #expect(verification.records == 2_000 - UInt64(lost))
+    let all = records(&inspection, SpoolSelection())
+    #expect(all.damage == [damage])
+    #expect(all.records.values.reduce(0) { $0 + $1.count } == 2_000 - lost)
+    #expect(try bench.snapshot() == before)
+  }
+
+  @Test("A block that is damaged where there is no footer is found as a start finds it")
+  func damagedWithoutFooter() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 300)
+    var inspection = try bench.inspect()
+    let segment = try #require(inspection.log.segments.last)
+    #expect(!segment.isSealed && segment.footer.blocks.count > 3)
+    let block = segment.footer.blocks[1]
+    let name = SegmentHeader.fileName(segment.footer.number).description
+    try bench.damage(name, at: Int(block.offset) + Int(block.totalBytes) - 513)
+    try inspection.load()
+    let verification = try inspection.verify(isLive: false)
+    let damage = try #require(verification.damage.first)
+    #expect(verification.damage.count == 1 && damage.offset == UInt64(block.offset))
+    // Its header is whole and tells what was in it.
+    let runs = segment.footer.runs.filter { $0.block == 1 }
+    #expect(damage.lost.map(\.sequences.count) == runs.map { Int($0.recordCount) })
+    #expect(damage.lost.allSatisfy { !$0.topic.isEmpty })
+    #expect(inspection.listing().report.damagedPlaces == 1)
+  }
+
+  @Test("A damaged header, footer and cursor file are each named", arguments: 0..<3)
+  func damagedParts(which: Int) throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 2_000)
+    let size = try bench.content("00000001.seg").count
+    let place = [("00000001.seg", 20), ("00000001.seg", size - 20), ("cursors-a", 70)][which]
+    try bench.damage(place.0, at: place.1)
+    var inspection = try bench.inspect()
+    let verification = try inspection.verify(isLive: false)
+    let kinds: [SpoolDamage.Kind] = [.segmentHeader, .footer, .cursors]
+    #expect(verification.damage.map(\.kind) == [kinds[which]])
+    #expect(verification.damage.map(\.file.description) == [place.0])
+    let listing = inspection.listing()
+    #expect(listing.lanes.count == 2 && listing.hasCursors)
+    // Only a header keeps records away.
+    #expect((verification.records == 2_000) == (which != 0))
+  }
+
+  @Test("Without any cursor file everything is waiting, and the lanes come from the log")
+  func noCursors() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 100)
+    for name in ["cursors-a", "cursors-b"] { try bench.damage(name, at: 70) }
+    var inspection = try bench.inspect()
+    #expect(!inspection.listing().hasCursors)
+    #expect(inspection.damagedCursorCopies == 2)
+    let waiting = records(&inspection, SpoolSelection(isUndeliveredOnly: true))
+    #expect(waiting.records.values.reduce(0) { $0 + $1.count } == 100)
+  }
+
+  @Test("A reader that is set back gets what is still there, after the next start too")
+  func replay() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 400, delivered: [1: 0..<150])
+    var inspection = try bench.inspect(isReadOnly: false)
+    let topic = LogLoop.topic(1)
+    let change = try inspection.replay(topic, reader: [], from: 100)
+    #expect(change == SpoolChange(records: 100, undelivered: 50, first: 100))
+    try inspection.save()
+    var again = try bench.inspect()
+    let waiting = records(&again, SpoolSelection(topic: topic, isUndeliveredOnly: true))
+    #expect(waiting.records[topic]?.keys.sorted() == Array(100..<200))
+    // And the spool itself starts with it.
+    try bench.run(records: 0)
+    var third = try bench.inspect()
+    #expect(third.listing().lanes.map { $0.readers.map(\.waitingRecords) } == [[200], [100]])
+  }
+
+  @Test("Records that are given up are gone, and how many were undelivered is told")
+  func drop() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 400, delivered: [1: 10..<20])
+    var inspection = try bench.inspect(isReadOnly: false)
+    let topic = LogLoop.topic(1)
+    #expect(
+      try inspection.drop(topic, before: 50)
+        == SpoolChange(records: 50, undelivered: 40, first: 50))
+    #expect(throws: SpoolChangeError.nothingStored) { try inspection.drop(topic, before: 50) }
+    try inspection.save()
+    var again = try bench.inspect(isReadOnly: false)
+    let left = records(&again, SpoolSelection(topic: topic, isUndeliveredOnly: true))
+    #expect(left.records[topic]?.keys.sorted() == Array(50..<200))
+    // What was dropped and is still on the disk can be had back.
+    #expect(
+      try again.replay(topic, reader: [], from: 30)
+        == SpoolChange(records: 170, undelivered: 150, first: 30))
+    #expect(
+      try again.drop(topic, before: nil)
+        == SpoolChange(records: 170, undelivered: 170, first: 200))
+  }
+
+  @Test("What can't be changed says why, and nothing is written")
+  func wrongChanges() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 100)
+    let before = try bench.snapshot()
+    var inspection = try bench.inspect()
+    let topic = LogLoop.topic(1)
+    #expect(throws: SpoolChangeError.unknownLane) {
+      try inspection.replay(Array("/default/none".utf8), reader: [], from: 0)
+    }
+    #expect(throws: SpoolChangeError.unknownReader) {
+      try inspection.replay(topic, reader: Array("nobody".utf8), from: 0)
+    }
+    #expect(throws: SpoolChangeError.unknownSequence(next: 50)) {
+      try inspection.replay(topic, reader: [], from: 51)
+    }
+    #expect(throws: SpoolChangeError.nothingStored) {
+      try inspection.replay(topic, reader: [], from: 50)
+    }
+    #expect(throws: SpoolChangeError.unknownSequence(next: 50)) {
+      try inspection.drop(topic, before: 51)
+    }
+    // A port that only reads keeps its word.
+    _ = try inspection.replay(topic, reader: [], from: 0)
+    #expect(throws: SpoolChangeError.failed(IOError(.readOnly))) { try inspection.save() }
+    #expect(try bench.snapshot() == before)
+  }
+}
