@@ -6,13 +6,14 @@ extension LaneTable {
   /// A table that begins with the lanes that the configuration names: those of each Danube topic
   /// without a placeholder, in the order of the routes. It has room for these at least.
   public convenience init(configuration: GatewayConfiguration, capacity: Int) {
+    let policies = configuration.policies
     var topics: Set<String> = []
     var lanes: [LaneDescription] = []
     for route in configuration.routes {
       guard let topic = route.topic.constant, topics.insert(topic).inserted else { continue }
       lanes += LaneDescription.lanes(
         of: Array(topic.utf8), partitions: route.partitions, isReliable: route.isReliable,
-        policy: configuration.policy(ofTopic: topic),
+        policy: policies[topic] ?? LanePolicy(),
         gatewayName: Array(configuration.gateway.name.utf8))
     }
     self.init(capacity: max(capacity, lanes.count))
@@ -54,14 +55,15 @@ extension LaneDescription {
 }
 
 extension GatewayConfiguration {
-  /// What all routes to a topic ask for: of several the strictest.
-  func policy(ofTopic topic: String) -> LanePolicy {
-    var joined: LanePolicy?
-    for route in routes where route.topic.constant == topic {
+  /// What all routes to each topic without placeholders ask for: of several the strictest.
+  fileprivate var policies: [String: LanePolicy] {
+    var policies: [String: LanePolicy] = [:]
+    for route in routes {
+      guard let topic = route.topic.constant else { continue }
       let policy = LanePolicy(route)
-      joined?.join(policy)
-      joined = joined ?? policy
+      policies[topic]?.join(policy)
+      if policies[topic] == nil { policies[topic] = policy }
     }
-    return joined ?? LanePolicy()
+    return policies
   }
 }

@@ -19,7 +19,7 @@ enum Seeds {
   /// How many for the spool: `SPOOL_SEEDS`.
   static let spoolCount = number("SPOOL_SEEDS") ?? 1_000
   /// How long a shard of them may take.
-  static let spoolLimitMinutes = max(1, spoolCount / 1_000)
+  static let spoolLimitMinutes = max(3, spoolCount / 300)
 
   static func seeds(ofShard shard: Int) -> [UInt64] {
     stride(from: shard, to: count, by: shards).map { first + UInt64($0) }
