@@ -6,8 +6,9 @@ public struct ConsumerLimits: Sendable, Equatable {
   /// Bytes of messages that wait to be taken, before receiving pauses. What is under way in the
   /// port's buffers comes on top.
   public var maximumQueuedBytes = 8 * 1024 * 1024
-  /// Acknowledgements and rejections that wait or are under way; more are left to redelivery.
-  public var maximumSettlements = 4_096
+  /// Acknowledgements and rejections that wait or are under way; more are left to redelivery. Not
+  /// less than the broker's `max_unacked_messages`, which is 10,000 at most.
+  public var maximumSettlements = 16_384
   /// Of these, how many calls are under way at a time.
   public var maximumSettlementCalls = 128
   /// How often an acknowledgement is sent before it is left to redelivery.

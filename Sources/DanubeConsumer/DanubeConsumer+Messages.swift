@@ -46,8 +46,16 @@ extension DanubeConsumer {
 
   private mutating func settle(_ id: PlaceID, as state: HeldMessage.State) {
     guard messages.settle(id, as: state) else { return }
-    // Only a broker that does not answer lets it come to this.
-    if messages.settlingCount > limits.maximumSettlements { abandon(id) }
+    guard messages.settlingCount > limits.maximumSettlements else { return }
+    // One of this session would be missed: a broker that delivers no more than it has
+    // acknowledgements to wait for would stop until their time is over.
+    abandon(messages.settlements.first { isStale($0) } ?? id)
+  }
+
+  /// Whether a settlement waits whose session is over.
+  private func isStale(_ id: PlaceID) -> Bool {
+    guard let message = messages[id] else { return false }
+    return partitions[message.partition].session != message.session
   }
 
   private mutating func abandon(_ id: PlaceID) {
@@ -67,7 +75,7 @@ extension DanubeConsumer {
     case .queued: break
     case .repeated:
       metrics.repeated.add()
-      partitions[partition].mayRepeat = messages.hasOthers(than: session, of: partition)
+      partitions[partition].mayRepeat = messages.expectsRepeats(of: partition)
     case .malformed:
       metrics.malformed.add()
       notices.append(.problem("\(partitions[partition].name): a message could not be read"))
@@ -121,7 +129,12 @@ extension DanubeConsumer {
   mutating func sendSettlements() {
     guard !messages.settlements.isEmpty else { return }
     var waiting: [PlaceID] = []
-    for id in messages.takeSettlements() where !sendSettlement(id) { waiting.append(id) }
+    for id in messages.takeSettlements() {
+      // With thousands that wait most of them have to until others are answered.
+      if messages.underWayCount >= limits.maximumSettlementCalls || !sendSettlement(id) {
+        waiting.append(id)
+      }
+    }
     messages.putBack(waiting)
   }
 

@@ -19,7 +19,18 @@ struct HeldMessages: ~Copyable {
     var isUsed: Bool
   }
 
+  /// What names a message again in another session.
+  private struct RepeatKey: Hashable {
+    let partition: Int
+    let topicOffset: UInt64
+  }
+
   private var places: [Place] = []
+  /// Places of messages of earlier sessions, to recognise them by when they come again.
+  private var repeatIndex: [RepeatKey: UInt32] = [:]
+  /// The session of each partition that `repeatIndex` was made for, and how many messages of
+  /// earlier ones are held still.
+  private var indexed: [Int: (session: UInt32, count: Int)] = [:]
   private var freePlaces: [UInt32] = []
   private var queue: [PlaceID] = []
   private var queueHead = 0
@@ -83,19 +94,43 @@ struct HeldMessages: ~Copyable {
   private mutating func adopt(
     _ view: borrowing StreamMessageView, partition: Int, session: UInt32
   ) -> Bool {
+    indexHeld(partition, session)
+    let key = RepeatKey(partition: partition, topicOffset: view.topicOffset)
+    guard let index = repeatIndex[key].map(Int.init), places[index].isUsed else { return false }
+    let message = places[index].message
+    guard message.partition == partition, message.session != session,
+      message.topicOffset == view.topicOffset, message.producerID == view.producerID,
+      message.publishTimeMilliseconds == view.publishTimeMilliseconds,
+      message.byteCount == view.bytes.byteCount
+    else { return false }
+    // What is being rejected is to come again.
+    if case .rejecting = message.state { return false }
+    places[index].message.session = session
+    indexed[partition]?.count -= 1
+    return true
+  }
+
+  /// Notes where the messages of a partition are that earlier sessions than `session` delivered.
+  /// Once a session: there may be thousands, and as many come again.
+  private mutating func indexHeld(_ partition: Int, _ session: UInt32) {
+    if indexed[partition]?.session == session { return }
+    var count = 0
+    repeatIndex = repeatIndex.filter { $0.key.partition != partition }
     for index in places.indices where places[index].isUsed {
       let message = places[index].message
-      guard message.partition == partition, message.session != session,
-        message.topicOffset == view.topicOffset, message.producerID == view.producerID,
-        message.publishTimeMilliseconds == view.publishTimeMilliseconds,
-        message.byteCount == view.bytes.byteCount
-      else { continue }
-      // What is being rejected is to come again.
-      if case .rejecting = message.state { continue }
-      places[index].message.session = session
-      return true
+      guard message.partition == partition, message.session != session else { continue }
+      count += 1
+      let key = RepeatKey(partition: partition, topicOffset: message.topicOffset)
+      // After a restart of the broker without its log two messages may have one offset; the broker
+      // that is there now has the one of the later session.
+      if let other = repeatIndex[key],
+        places[Int(other)].message.session &- message.session < .max / 2
+      {
+        continue
+      }
+      repeatIndex[key] = UInt32(index)
     }
-    return false
+    indexed[partition] = (session, count)
   }
 
   // MARK: Taking and settling
@@ -163,6 +198,9 @@ struct HeldMessages: ~Copyable {
   mutating func release(_ id: PlaceID) {
     guard let message = self[id], message.isSettling else { return }
     if message.isUnderWay { underWayCount -= 1 }
+    if let known = indexed[message.partition], known.session != message.session {
+      indexed[message.partition]?.count -= 1
+    }
     settlingCount -= 1
     names.release(message.topicName)
     names.release(message.brokerAddress)
@@ -170,7 +208,12 @@ struct HeldMessages: ~Copyable {
     freePlaces.append(id.index)
   }
 
-  /// Whether messages of a partition are held that another session than `session` delivered.
+  /// Whether messages that earlier sessions of a partition delivered are held, after one of them
+  /// came again.
+  func expectsRepeats(of partition: Int) -> Bool { (indexed[partition]?.count ?? 0) > 0 }
+
+  /// Whether messages of a partition are held that another session than `session` delivered. O(all
+  /// that are held).
   func hasOthers(than session: UInt32, of partition: Int) -> Bool {
     places.contains {
       $0.isUsed && $0.message.partition == partition && $0.message.session != session

@@ -57,6 +57,24 @@ struct TroubleTests {
     #expect(scene.run(5_000) { Set(scene.acknowledgedOffsets) == Set(0..<8) })
   }
 
+  @Test(
+    "A broker that lets ten thousand records wait gets every acknowledgement",
+    .timeLimit(.minutes(1)))
+  func largestWindow() throws {
+    let scene = try Scene()
+    scene.broker.window = 10_000
+    scene.loop.acknowledges = false
+    for number in 0..<10_000 { scene.broker.publish("/default/t", "\(number)") }
+    // All are acknowledged before the broker answers for the first.
+    scene.broker.silent = [.ack]
+    scene.loop.acknowledges = true
+    #expect(scene.run(8_000) { scene.loop.received.count == 10_000 })
+    scene.broker.silent = []
+    #expect(scene.run(40_000) { Set(scene.acknowledgedOffsets).count == 10_000 })
+    #expect(scene.run(20_000) { scene.loop.consumer.status.settlementCount == 0 })
+    #expect(scene.loop.problems == [])
+  }
+
   @Test("Acknowledged while no session was there: sent when the record comes again")
   func acknowledgesLater() throws {
     let scene = try Scene()
