@@ -32,11 +32,22 @@ public struct HeadScanner: BitwiseCopyable, Sendable {
   public mutating func scan(
     _ bytes: RawSpan, from first: Int = 0, limits: RequestLimits
   ) -> Outcome {
-    for position in first..<bytes.byteCount {
+    var position = first
+    while position < bytes.byteCount {
       guard scannedBytes - headStart < limits.headBytes else {
         return .failed(lineStart == headStart ? .targetTooLong : .headTooLarge)
       }
+      if !isAfterCarriageReturn {
+        // Most bytes are part of a line, and nothing is to be said of them.
+        let room = limits.headBytes - (scannedBytes - headStart)
+        let plain = bytes.plainCount(
+          from: position, to: position + min(room, bytes.byteCount - position))
+        position += plain
+        scannedBytes += plain
+        if plain > 0 { continue }
+      }
       let byte = bytes.byte(at: position)
+      position += 1
       scannedBytes += 1
       if isAfterCarriageReturn {
         guard byte == ASCII.lineFeed else { return .failed(.bareCarriageReturn) }

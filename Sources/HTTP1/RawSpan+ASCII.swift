@@ -34,11 +34,34 @@ extension RawSpan {
   /// The offset of the first `wanted` at or after `start`.
   func firstOffset(of wanted: UInt8, from start: Int = 0) -> Int? {
     var offset = start
+    let pattern = UInt64(wanted) &* ByteLanes.ones
+    while offset + 8 <= byteCount {
+      let matches = ByteLanes.zeros(word(at: offset) ^ pattern)
+      if matches != 0 { return offset + matches.trailingZeroBitCount / 8 }
+      offset += 8
+    }
     while offset < byteCount {
       if byte(at: offset) == wanted { return offset }
       offset += 1
     }
     return nil
+  }
+
+  /// How many bytes from `start` on, before `end`, are no control characters, DEL included. Looks
+  /// at whole words only: what is left of less than eight bytes does not count.
+  func plainCount(from start: Int, to end: Int) -> Int {
+    var offset = start
+    while offset + 8 <= end {
+      let controls = ByteLanes.controls(word(at: offset))
+      if controls != 0 { return offset - start + controls.trailingZeroBitCount / 8 }
+      offset += 8
+    }
+    return offset - start
+  }
+
+  /// Eight bytes from `offset` on, the first one in the lowest bits; traps outside the span.
+  private func word(at offset: Int) -> UInt64 {
+    unsafe UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
   /// The bytes without spaces and tabs at both ends.
@@ -49,6 +72,21 @@ extension RawSpan {
     while start < end, ASCII.isBlank(byte(at: start)) { start += 1 }
     while end > start, ASCII.isBlank(byte(at: end - 1)) { end -= 1 }
     return extracting(start..<end)
+  }
+}
+
+/// Eight bytes looked at in one word. Of what comes back the lowest bit that is set stands in the
+/// first byte that is meant; bits above it may be wrong, since a borrow runs upwards.
+private enum ByteLanes {
+  static let ones: UInt64 = 0x0101_0101_0101_0101
+  static let highs: UInt64 = 0x8080_8080_8080_8080
+
+  /// The bytes that are 0.
+  static func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
+
+  /// The bytes below 0x20, and those that are 0x7f.
+  static func controls(_ word: UInt64) -> UInt64 {
+    (word &- ones &* 0x20) & ~word & highs | zeros(word ^ (ones &* 0x7f))
   }
 }
 
