@@ -160,8 +160,9 @@ extension DanubeUplink {
     return .more
   }
 
-  /// The request is head, body and no tail: protobuf merges the head's `msg_id` with the one in the
-  /// body, so that stored bytes never change.
+  /// The request is head, body and, where the clock had to be corrected, a tail: protobuf merges
+  /// the head's `msg_id` with the one in the body, and takes the last publish time, so that stored
+  /// bytes never change.
   private mutating func startSend(_ record: RecordRef, _ lane: Int, _ id: SlotID) -> Bool {
     scratch.removeAll()
     scratch.appendField(1, varint: takeRequestID(lane))
@@ -170,7 +171,8 @@ extension DanubeUplink {
     let isReferenced = body.count >= ClientSession.referenceThresholdBytes
     let attempts = lanes[lane].keys.attempts(hash: store.keyHash(of: record))
     let patience = min(attempts, CallTable.maximumPatience)
-    let requestBytes = UInt64(scratch.count + body.count)
+    writeTail(of: record, body)
+    let requestBytes = UInt64(scratch.count + body.count + tail.count)
     let tag = calls.insert(
       Call(
         .send, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
@@ -179,13 +181,26 @@ extension DanubeUplink {
         isQueued: connections[id].isBackedUp, startedAt: now))
     let isStarted = connections[id].startSend(
       tag: tag, timeoutMilliseconds: deadlineMilliseconds(patience: patience), head: scratch,
-      body: body, bodyTag: isReferenced ? record.batch.rawValue : nil, at: now)
+      body: body, bodyTag: isReferenced ? record.batch.rawValue : nil, tail: tail, at: now)
     if !isStarted {
       calls.remove(tag)
     } else if isReferenced {
       pins[Int(record.batch.rawValue)].count += 1
     }
     return isStarted
+  }
+
+  /// Records that are sent again from the disk were corrected when they were read.
+  private mutating func writeTail(of record: RecordRef, _ body: MemorySlice) {
+    tail.removeAll()
+    guard clockCorrection.publishTimes != nil, !store.isReplay(record.batch),
+      let times = clockCorrection.publishTimes(
+        receivedNanoseconds: store.receivedNanoseconds(of: record)),
+      let time = store.withElement(
+        of: record,
+        { times.corrected(in: $0.extracting(droppingFirst: $0.byteCount - body.count)) })
+    else { return }
+    PublishTimes.field(time, into: &tail)
   }
 
   // MARK: Answers

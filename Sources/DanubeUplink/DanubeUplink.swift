@@ -58,6 +58,9 @@ public struct DanubeUplink: ~Copyable {
   var pins: [Pins] = []
   var random: SplitMix64
   var scratch = GrowableBytes()
+  var tail = GrowableBytes()
+  /// Whether the clock of the machine was set since the start.
+  public var clockCorrection = ClockCorrection()
 
   /// The time, as of the last call that told it.
   var now = Instant(nanoseconds: 0)

@@ -12,7 +12,8 @@ struct UplinkConnection: ~Copyable {
   let address: SocketAddress
   var phase: ConnectionPhase
   var session: ClientSession
-  var outbox = Outbox()
+  /// A session writes up to 256 KiB a turn, and what a buffer holds doubles when it grows.
+  var outbox = Outbox(keptBytes: 512 << 10)
   /// It takes no new calls and is closed when its last one is over.
   var isRetired = false
   /// The peer has answered a call.
@@ -98,20 +99,20 @@ struct UplinkConnection: ~Copyable {
       message: message.bytes)
   }
 
-  /// Starts a SendMessage call whose message is `head` and then `body`. With a tag a large body is
-  /// sent from where it lies. False when the session takes no call now.
+  /// Starts a SendMessage call whose message is `head`, `body` and `tail`. With a tag a large body
+  /// is sent from where it lies. False when the session takes no call now.
   mutating func startSend(
     tag: UInt64, timeoutMilliseconds: Int, head: borrowing GrowableBytes, body: MemorySlice,
-    bodyTag: UInt32?, at now: Instant
+    bodyTag: UInt32?, tail: borrowing GrowableBytes, at now: Instant
   ) -> Bool {
     if session.callsInFlight == 0 {
       keepalive.callsBegin(at: now)
       departedBytes = submittedBytes
     }
-    submittedBytes &+= UInt64(head.count + body.count)
+    submittedBytes &+= UInt64(head.count + body.count + tail.count)
     return session.startCall(
       MethodID(.sendMessage), tag: tag, timeoutMilliseconds: timeoutMilliseconds,
-      head: head.bytes, body: body, bodyTag: bodyTag, tail: RawSpan())
+      head: head.bytes, body: body, bodyTag: bodyTag, tail: tail.bytes)
   }
 
   /// Frames what is ready and asks for a send.

@@ -57,23 +57,37 @@ extension BatchStore {
   }
 
   /// Appends a stored record to a replay batch that was not submitted yet; nil when it has no room.
-  /// `keyHash` is what the record is ordered by, `sequence` its number in the lane.
+  /// `keyHash` is what the record is ordered by, `sequence` its number in the lane. With
+  /// `publishTimeMilliseconds` that stands behind the stored one, and takes
+  /// `PublishTimes.fieldBytes` and two bytes more at most.
   public func appendReplay(
-    _ element: borrowing RecordElement, keyHash: UInt64, sequence: UInt64, to batch: BatchID
+    _ element: borrowing RecordElement, keyHash: UInt64, sequence: UInt64,
+    publishTimeMilliseconds: UInt64? = nil, to batch: BatchID
   ) -> RecordRef? {
     let slot = unsafe slots + Int(batch.rawValue)
     guard isReplay(batch), let view = unsafe slot.pointee.view else {
       preconditionFailure("no replay batch")
     }
-    guard hasRoom(batch, bodyBytes: element.body.byteCount) else { return nil }
+    var bodyBytes = element.body.byteCount
+    if let time = publishTimeMilliseconds { bodyBytes += 1 + BlockCursor.varintBytes(time) }
+    guard hasRoom(batch, bodyBytes: bodyBytes) else { return nil }
     let start = Int(unsafe slot.pointee.byteCount)
     var cursor = unsafe BlockCursor(block: view.block, offset: start)
-    cursor.put(element.bytes)
+    if let time = publishTimeMilliseconds {
+      cursor.put(0x12)
+      cursor.putVarint(UInt64(bodyBytes))
+      cursor.put(element.body)
+      // Field 4, a varint: protobuf takes the last one.
+      cursor.put(0x20)
+      cursor.putVarint(time)
+    } else {
+      cursor.put(element.bytes)
+    }
     let index = unsafe slot.pointee.recordCount
     unsafe view.denseEntry(of: index).initialize(
       to: Entry(
-        offset: UInt32(cursor.offset - element.body.byteCount),
-        length: UInt32(element.body.byteCount), keyHash: keyHash, next: .max,
+        offset: UInt32(cursor.offset - bodyBytes), length: UInt32(bodyBytes), keyHash: keyHash,
+        next: .max,
         sourceIndex: UInt32(truncatingIfNeeded: sequence),
         sourceGeneration: UInt32(truncatingIfNeeded: sequence >> 32), sourceSequence: 0,
         deliveryMark: 0, ageMicroseconds: 0))
