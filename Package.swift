@@ -63,7 +63,8 @@ let package = Package(
     module("DanubeUplink", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
     module("DanubeConsumer", ["GRPC", "DanubeProtocol", "IOPort", "Metrics", "Bytes"]),
     module(
-      "LocalBroker", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
+      "LocalBroker",
+      ["GRPC", "DanubeProtocol", "Records", "Spool", "IOPort", "Metrics", "Bytes"]),
     module(
       "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
@@ -110,7 +111,7 @@ let package = Package(
       "SpoolTests",
       [
         "Spool", "Records", "DanubeProtocol", "IOPort", "Bytes", "Metrics", "Simulator", "Uring",
-      ]),
+      ], exclude: ["Fixtures"]),
     tests("MQTTTests", ["MQTT", "Bytes"]),
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
@@ -132,8 +133,8 @@ let package = Package(
     tests(
       "LocalBrokerTests",
       [
-        "LocalBroker", "DanubeConsumer", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes",
-        "Metrics", "Simulator",
+        "LocalBroker", "DanubeConsumer", "GRPC", "DanubeProtocol", "Records", "Spool", "IOPort",
+        "Bytes", "Metrics", "Simulator",
       ]),
     tests(
       "IngestTests",

@@ -1,4 +1,5 @@
 public import IOPort
+import LocalBroker
 import Records
 public import Spool
 
@@ -6,22 +7,45 @@ public import Spool
 extension Delivery {
   /// What the spool holds; nil without one, or before it is ready. Allocates.
   public var spoolListing: SpoolListing? {
+    switch broker {
+    case .some(let broker): return broker.spoolListing
+    case .none: break
+    }
     switch spool {
-    case .some(let spool): spool.isReady ? spool.listing : nil
-    case .none: nil
+    case .some(let spool): return spool.isReady ? spool.listing : nil
+    case .none: return nil
     }
   }
 
-  /// Sends the records of a topic again that are still in the spool, from `sequence` on. Those that
-  /// are on their way to the broker at this moment may arrive twice more.
+  /// What a later version of the program wrote to the spool; nil when there is nothing of the kind,
+  /// or it is not known yet. Then nothing is ever delivered.
+  public var spoolLaterVersion: SpoolLaterVersion? {
+    switch broker {
+    case .some(let broker): return broker.spoolLaterVersion
+    case .none: break
+    }
+    switch spool {
+    case .some(let spool): return spool.laterVersion
+    case .none: return nil
+    }
+  }
+
+  /// Sends the records of a topic again that are still in the spool, from `sequence` on: to the
+  /// broker elsewhere, with the embedded one to a subscription, `reader`. Those that are on their
+  /// way at this moment may arrive twice more.
   public mutating func replay(
-    _ topic: [UInt8], from sequence: UInt64, at now: Instant
+    _ topic: [UInt8], to reader: [UInt8] = [], from sequence: UInt64, at now: Instant
   ) throws(SpoolChangeError) -> SpoolChange {
-    let told = try spool?.replay(topic, reader: [], from: sequence, now: now)
-    guard let change = told else { throw .unknownLane }
-    guard let lane = lanes.firstIndex(where: { spool?.topic(of: $0.spoolLane) == topic }) else {
+    if broker != nil {
+      let told = try broker?.replay(topic, subscription: reader, from: sequence, at: now)
+      guard let change = told else { throw .unknownLane }
       return change
     }
+    let told = try spool?.replay(topic, reader: reader, from: sequence, now: now)
+    guard let change = told else { throw .unknownLane }
+    guard reader.isEmpty,
+      let lane = lanes.firstIndex(where: { spool?.topic(of: $0.spoolLane) == topic })
+    else { return change }
     // A request under way was made for another place.
     if let read = lanes[lane].read { end(read, of: lane) }
     if !lanes[lane].isSpooling {
@@ -39,6 +63,11 @@ extension Delivery {
   public mutating func dropSpooled(
     _ topic: [UInt8], before end: UInt64?, isTrial: Bool, at now: Instant
   ) throws(SpoolChangeError) -> SpoolChange {
+    if broker != nil {
+      guard let change = try broker?.spool?.drop(topic, before: end, isTrial: isTrial, now: now)
+      else { throw .unknownLane }
+      return change
+    }
     let told = try spool?.drop(topic, before: end, isTrial: isTrial, now: now)
     guard let change = told else { throw .unknownLane }
     return change

@@ -157,9 +157,12 @@ extension Delivery {
         lanes[lane].nextRead, of: Int(lanes[lane].spoolLane.rawValue), ageMilliseconds: age,
         at: now)
     }
+    let times = spool?.publishTimes(of: read) ?? nil
+    let records = min(quota, spool?.recordCount(of: read) ?? 0)
+    let extra = times == nil ? 0 : records * (PublishTimes.fieldBytes + 2)
     guard quota > 0, let bytes = spool?.bytes(of: read),
       let batch = store.openReplay(
-        lane: lanes[lane].id, byteCount: bytes, records: quota)
+        lane: lanes[lane].id, byteCount: bytes + extra, records: quota)
     else { return }
     var next = lanes[lane].nextRead
     var count = 0
@@ -176,7 +179,7 @@ extension Delivery {
       guard let element = RecordElement(element), count < quota,
         store.appendReplay(
           element, keyHash: element.orderHash(order, sequence: sequence), sequence: sequence,
-          to: batch) != nil
+          publishTimeMilliseconds: times?.corrected(in: element.body), to: batch) != nil
       else {
         isFull = true
         return

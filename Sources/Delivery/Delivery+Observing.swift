@@ -1,5 +1,6 @@
 import DanubeUplink
 import IOPort
+import LocalBroker
 import Metrics
 import Records
 import Spool
@@ -14,7 +15,10 @@ extension Delivery {
 
   /// Looks at the spool, when it is time.
   mutating func observeSpool(at now: Instant) {
-    guard spool != nil, observer.isDue(at: now) else { return }
+    guard observer.isDue(at: now) else { return }
+    // With the embedded broker nothing moves on from the disk.
+    broker?.spool?.observe(by: &observer, now: now, isMoving: false, metrics: metrics.spool)
+    guard spool != nil else { return }
     let isMoving = lanes.contains { $0.replays > 0 && uplink?.isReady($0.id) == true }
     spool?.observe(
       by: &observer, now: now, isMoving: isMoving, metrics: metrics.spool)

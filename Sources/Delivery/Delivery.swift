@@ -10,7 +10,8 @@ public import Spool
 /// A decider. Records go to a Danube broker elsewhere (`uplink`), or to the embedded one (`broker`)
 /// in this very loop. With a spool, what a broker elsewhere does not accept in time goes to the
 /// disk, and from there to the broker when it is back. Safe means: the broker has accepted the
-/// record, or it is durable in the spool, whichever comes first.
+/// record, or it is durable in the spool, whichever comes first. The embedded broker has a spool of
+/// its own, and accepts a record when it is durable there.
 ///
 /// The gateway's lanes grow while it runs: those that are new are made known when the first batch
 /// of one comes. Topics that are only in the spool, because a configuration names them no more, are
@@ -21,11 +22,13 @@ public struct Delivery: ~Copyable {
   let table: LaneTable
   private let orphanName: (([UInt8]) -> [UInt8])?
   /// Lanes that the uplink or the broker knows.
-  private var knownLaneCount = 0
+  private(set) var knownLaneCount = 0
   /// The spool on the way to a broker elsewhere; nil without one.
   public var spool: Spool?
   /// The lanes of the spool, in no order that matters.
   var lanes: [DeliveryLane] = []
+  /// The place among `lanes` by the number of a lane of the spool.
+  private var placesOfSpooled: [Int?] = []
   /// The place among `lanes` by the number of a lane's id.
   var lanePlaces: [Int?] = []
   /// Where each batch of ingest is, by its number.
@@ -53,6 +56,10 @@ public struct Delivery: ~Copyable {
   var refusingCount = 0
   var isLeaving = false
   var isStopping = false
+  /// Since when the embedded broker's disk takes nothing.
+  var stuckSince: Instant?
+  /// Failures of the embedded broker's disk that were counted.
+  var knownDiskFailures: UInt64 = 0
   /// The way to a broker elsewhere; nil with the embedded broker.
   public var uplink: DanubeUplink?
   /// The embedded broker; nil with a broker elsewhere.
@@ -110,6 +117,7 @@ public struct Delivery: ~Copyable {
 
   /// The spool is ready: its lanes and those of the gateway are made one.
   mutating func learnSpooledLanes(at now: Instant) {
+    spool?.serve(.uplink, now: now)
     for number in 0..<knownLaneCount {
       let id = LaneID(rawValue: UInt32(number))
       learn(table[id], id: id)
@@ -119,7 +127,7 @@ public struct Delivery: ~Copyable {
     for number in 0..<UInt32(spooled) {
       let spoolLane = SpoolLaneID(rawValue: number)
       guard let topic = spool?.topic(of: spoolLane),
-        !lanes.contains(where: { $0.spoolLane == spoolLane })
+        placeOfSpooled(spoolLane) == nil
       else { continue }
       let id = LaneID(rawValue: orphan)
       let isReliable = spool?.isReliable(spoolLane) ?? true
@@ -132,13 +140,18 @@ public struct Delivery: ~Copyable {
     placeWaiting()
   }
 
+  private func placeOfSpooled(_ lane: SpoolLaneID) -> Int? {
+    let number = Int(lane.rawValue)
+    return number < placesOfSpooled.count ? placesOfSpooled[number] : nil
+  }
+
   /// Gives the lane with this id its place; a topic has one, whatever ids it has.
   private mutating func learn(_ lane: LaneDescription, id: LaneID) {
     guard let spoolLane = spool?.lane(topic: lane.topic, isReliable: lane.isReliable) else {
       return
     }
     while lanePlaces.count <= Int(id.rawValue) { lanePlaces.append(nil) }
-    if let place = lanes.firstIndex(where: { $0.spoolLane == spoolLane }) {
+    if let place = placeOfSpooled(spoolLane) {
       lanePlaces[Int(id.rawValue)] = place
       return
     }
@@ -147,12 +160,14 @@ public struct Delivery: ~Copyable {
       priority: SpoolPriority(lane.policy.priority))
     let known = spool?.cursor(named: [], of: spoolLane)
     let cursor =
-      known ?? spool?.addCursor(named: [], of: spoolLane, at: 0, now: lastTurn) ?? 0
+      known ?? spool?.addCursorOfMode(named: [], of: spoolLane, now: lastTurn) ?? 0
     lanes.append(
       DeliveryLane(
         id: id, spoolLane: spoolLane, cursor: cursor, policy: lane.policy))
     let place = lanes.count - 1
     lanePlaces[Int(id.rawValue)] = place
+    while placesOfSpooled.count <= Int(spoolLane.rawValue) { placesOfSpooled.append(nil) }
+    placesOfSpooled[Int(spoolLane.rawValue)] = place
     let first = spool?.firstMissing(cursor, of: spoolLane, from: 0) ?? 0
     if first < spool?.nextSequence(of: spoolLane) ?? 0 {
       beginSpooling(place)
@@ -173,7 +188,8 @@ public struct Delivery: ~Copyable {
     if uplink != nil {
       if spool != nil { compactBooked(batch) } else { uplink?.compact(batch) }
     } else {
-      // The embedded broker has copied what it was given: nobody reads the batch any more.
+      // A batch that waits for the disk is still to be read.
+      if books[Int(batch.rawValue)].stage != .done { store.takeCompaction(of: batch) }
       progress.compacted(batch)
     }
   }
@@ -182,18 +198,13 @@ public struct Delivery: ~Copyable {
   public mutating func submit(_ batch: BatchID, at now: Instant) {
     // A batch is sealed after its lane was added to the table.
     if store.lane(of: batch).rawValue >= knownLaneCount { learnLanes() }
-    guard let isAppended = broker?.append(batch, from: store, at: now) else {
-      if spool != nil { accept(batch, at: now) } else { uplink?.submit(batch) }
-      return
-    }
-    if isAppended {
-      countDelivered(batch, at: now)
+    if broker != nil {
+      append(batch, at: now)
+    } else if spool != nil {
+      accept(batch, at: now)
     } else {
-      for index in 0..<UInt32(store.recordCount(of: batch)) {
-        progress.refused(RecordRef(batch: batch, index: index), .invalidRequest)
-      }
+      uplink?.submit(batch)
     }
-    progress.complete(batch)
   }
 
   /// Takes a completion whose token has this part's owner.
@@ -216,7 +227,11 @@ public struct Delivery: ~Copyable {
   public mutating func handleSpool(
     _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
   ) {
-    spool?.handle(completion, at: now, operations: &operations)
+    if broker != nil {
+      broker?.handleSpool(completion, at: now, operations: &operations)
+    } else {
+      spool?.handle(completion, at: now, operations: &operations)
+    }
   }
 
   /// Fires the timers that are due.
@@ -251,7 +266,13 @@ public struct Delivery: ~Copyable {
     at now: Instant, clock: SpoolClock = .unknown, operations: inout OperationQueue
   ) {
     lastTurn = now
-    broker?.flush(at: now, operations: &operations)
+    if clock != .unknown {
+      uplink?.clockCorrection.observe(
+        bootMilliseconds: clock.bootMilliseconds,
+        offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
+    }
+    broker?.flush(at: now, clock: clock, operations: &operations)
+    takeSettled(at: now)
     if spool != nil {
       takeSpoolEvents(at: now)
       takeUplinkProgress(at: now)
@@ -313,16 +334,6 @@ public struct Delivery: ~Copyable {
     } else {
       progress.refused(record, reason)
     }
-  }
-
-  private mutating func countDelivered(_ batch: BatchID, at now: Instant) {
-    var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
-    for index in 0..<store.recordCount(of: batch) {
-      let record = RecordRef(batch: batch, index: UInt32(index))
-      latencies.add(startingAt: store.receivedNanoseconds(of: record))
-    }
-    latencies.finish()
-    metrics.delivered.add(latencies.count)
   }
 
   /// Tells how much progress ingest has not got yet. Once a turn, after it was told what the ring

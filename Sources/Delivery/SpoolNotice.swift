@@ -5,6 +5,8 @@ public import Spool
 public enum SpoolNotice: Sendable {
   /// What the start found, how long it took, and how many records wait.
   case opened(SpoolRecoveryReport, milliseconds: Int, records: UInt64)
+  /// Records wait for readers that this mode does not serve.
+  case leftovers(SpoolLeftovers, isEmbedded: Bool)
   /// The disk fails.
   case failing(IOError)
   /// It works again, after so many milliseconds.

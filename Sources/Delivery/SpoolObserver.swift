@@ -170,6 +170,9 @@ struct SpoolObserver {
     status.recovered = spool.recovered
     status.recoveryMilliseconds = milliseconds
     tell(.opened(spool.recovered, milliseconds: milliseconds, records: status.records))
+    if spool.leftovers.records > 0 {
+      tell(.leftovers(spool.leftovers, isEmbedded: spool.keepsDelivered))
+    }
   }
 
   private mutating func followFaults(_ faults: SpoolFaults, at now: Instant) {

@@ -9,8 +9,8 @@ extension Delivery {
     do throws(SpoolChangeError) {
       switch question {
       case .listing: return .listing(listing)
-      case .replay(let topic, let from):
-        return .changed(try replay(topic, from: from, at: now))
+      case .replay(let topic, let reader, let from):
+        return .changed(try replay(topic, to: reader, from: from, at: now))
       case .drop(let topic, let end, let isTrial):
         return .changed(try dropSpooled(topic, before: end, isTrial: isTrial, at: now))
       }

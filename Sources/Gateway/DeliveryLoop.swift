@@ -44,7 +44,8 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     logger = ends.logger
     self.port = port
     startedAt = self.port.now
-    switch Self.openSpool(gateway, port: &self.port) {
+    let opened = Self.openSpool(gateway, port: &self.port)
+    switch opened {
     case .none: delivery = gateway.makeDelivery(owner: LoopOwner.delivery, spool: nil)
     case .opened(let directory, let files):
       delivery = gateway.makeDelivery(
@@ -62,6 +63,13 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     }
     gateway.control.setDoorbell(self.port.doorbell, of: .delivery)
     if delivery.broker != nil {
+      if case .failed(let error) = opened {
+        // It would answer for what it can't keep.
+        throw StartError(
+          message: "the folder \(gateway.spoolDirectory) can't be used (\(error.kind), error"
+            + " \(error.code)): the embedded broker keeps its records there. Make it writable, or"
+            + " write mode = \"memory\" in [spool] to go without.")
+      }
       let listener = try listen(
         on: gateway.configuration.broker.address, purpose: "broker", port: &self.port)
       delivery.broker?.start(
@@ -105,7 +113,10 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   /// Whether the loop has ended.
-  public var isStopped: Bool { gateway.control.state(of: .delivery) == .stopped }
+  public var isStopped: Bool {
+    let state = gateway.control.state(of: .delivery)
+    return state == .stopped || state == .failed
+  }
 
   /// One turn: take what completed, deliver, tell ingest, and wait until there is more. The wait
   /// comes last so that whoever rings between two turns finds the loop asleep.
@@ -134,6 +145,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       wallOffsetMilliseconds: Int64(bitPattern: port.unixMilliseconds) - Int64(bitPattern: boot),
       bootID: gateway.bootID)
     delivery.flush(at: now, clock: clock, operations: &operations)
+    if let later = delivery.spoolLaterVersion { return refuse(later) }
     tellIngest()
     resolve()
     if now >= nextStatus { tellStatus(at: now) }
@@ -144,6 +156,18 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     gateway.deliveryLoopMetrics.turned(
       at: now, since: startedAt, port: port.statistics, ringLength: batches.count)
     if !isStopped { waitForWork() }
+  }
+
+  /// A later version of the program wrote the spool: nothing can be delivered in its order, and
+  /// nothing may be written to it.
+  private mutating func refuse(_ later: SpoolLaterVersion) {
+    gateway.control.fail(
+      .delivery, "\(gateway.spoolDirectory): \(SpoolVersionText.refusal(later))", isFinal: true)
+    if let bell = gateway.control.doorbell(of: .main) {
+      operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
+      port.submit(&operations)
+      port.wait(until: Instant(nanoseconds: 0))
+    }
   }
 
   private mutating func answerSpoolQuestions(at now: Instant) {

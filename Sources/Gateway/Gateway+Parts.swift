@@ -56,8 +56,12 @@ extension Gateway {
 
   /// Whether records may go to the disk.
   static func usesSpool(_ configuration: GatewayConfiguration) -> Bool {
-    if case .embedded = configuration.danube.target { return false }
-    return configuration.spool.mode != .memory
+    configuration.spool.mode != .memory
+  }
+
+  /// Whether records go from the disk to a broker elsewhere; the embedded one has them there.
+  static func replays(_ configuration: GatewayConfiguration) -> Bool {
+    usesSpool(configuration) && configuration.danube.target != .embedded
   }
 
   /// The folder of the spool.
@@ -66,19 +70,36 @@ extension Gateway {
   func makeSpool(
     directory: Descriptor, files: [(name: FileName, bytes: UInt64)]
   ) -> Spool {
+    Spool(
+      owner: LoopOwner.spool,
+      limits: configuration.danube.target == .embedded ? brokerSpoolLimits : uplinkSpoolLimits,
+      directory: directory, files: files, seed: seed &+ 3)
+  }
+
+  private var uplinkSpoolLimits: SpoolLimits {
     let settings = configuration.spool
     // Space comes back a segment at a time, and never that of the one at hand: with fewer than some
     // a full spool would stay full.
     let segmentBytes = min(settings.segmentBytes, settings.maxBytes / 4) / 512 * 512
-    return Spool(
-      owner: LoopOwner.spool,
-      limits: SpoolLimits(
-        log: LogLimits(segmentBytes: UInt32(segmentBytes)),
-        maximumBytes: UInt64(settings.maxBytes),
-        maximumAgeMilliseconds: UInt64(settings.maxAgeSeconds) * 1_000,
-        commitMilliseconds: settings.commitMilliseconds,
-        overflow: settings.overflow == .dropOldest ? .dropOldest : .reject),
-      directory: directory, files: files, seed: seed &+ 3)
+    return SpoolLimits(
+      log: LogLimits(segmentBytes: UInt32(segmentBytes)),
+      maximumBytes: UInt64(settings.maxBytes),
+      maximumAgeMilliseconds: UInt64(settings.maxAgeSeconds) * 1_000,
+      commitMilliseconds: settings.commitMilliseconds,
+      overflow: settings.overflow == .dropOldest ? .dropOldest : .reject)
+  }
+
+  /// The embedded broker keeps what its limit allows, and drops the oldest. Space comes back a file
+  /// at a time, so that files are small against the limit.
+  private var brokerSpoolLimits: SpoolLimits {
+    let settings = configuration.spool
+    let retained = configuration.broker.retainBytes
+    let segmentBytes = max(min(settings.segmentBytes, retained / 8), 16_384)
+    return SpoolLimits(
+      log: LogLimits(segmentBytes: UInt32(segmentBytes / 512 * 512)),
+      maximumBytes: UInt64(retained),
+      maximumAgeMilliseconds: UInt64(configuration.broker.retainAgeSeconds) * 1_000,
+      commitMilliseconds: settings.commitMilliseconds, overflow: .dropOldest)
   }
 
   func makeDelivery(owner: UInt8, spool: consuming Spool?) -> Delivery {
@@ -87,7 +108,7 @@ extension Gateway {
       let broker = LocalBroker(
         owner: owner, limits: LocalBrokerLimits(lanes: lanes.capacity),
         configuration: LocalBrokerConfiguration(configuration), metrics: brokerMetrics,
-        seed: seed &+ 2)
+        seed: seed &+ 2, spool: spool)
       return Delivery(store: store, lanes: lanes, broker: broker, metrics: deliveryMetrics)
     case .brokers(let hosts):
       let uplink = DanubeUplink(
@@ -130,10 +151,15 @@ extension UplinkLimits {
 }
 
 extension LocalBrokerConfiguration {
+  /// The newest records stay in memory besides, up to so many bytes: consumers that keep up are not
+  /// served from the disk.
+  private static var cacheBytes: Int { 4 << 20 }
+
   init(_ configuration: GatewayConfiguration) {
+    let retained = configuration.broker.retainBytes
     self.init(
       newSubscription: configuration.broker.newSubscription == .latest ? .latest : .earliest,
-      retainBytes: configuration.broker.retainBytes,
+      retainBytes: Gateway.usesSpool(configuration) ? min(retained, Self.cacheBytes) : retained,
       maximumUnacknowledged: configuration.broker.maxUnacked,
       ackTimeoutMilliseconds: configuration.broker.ackTimeoutMilliseconds)
   }

@@ -115,7 +115,7 @@ public final class Gateway: Sendable {
     registry.freeze()
     store = BatchStore(
       limits: limits,
-      replay: Self.usesSpool(configuration)
+      replay: Self.replays(configuration)
         ? ReplayLimits(batches: 64, memoryBytes: 8 << 20) : .none)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchHandover.self, capacity: Self.handoverCapacity)

@@ -48,6 +48,7 @@ public final class GatewayControl: Sendable {
 
   private struct Shared {
     var startError: String?
+    var isStartErrorFinal = false
     var listening: [Listening] = []
     var stopPlan: StopPlan?
   }
@@ -127,9 +128,16 @@ public final class GatewayControl: Sendable {
   /// Why a loop could not start; nil when none failed.
   public var startError: String? { shared.withLock { $0.startError } }
 
-  /// A loop could not start.
-  public func fail(_ part: Part, _ message: String) {
-    shared.withLock { if $0.startError == nil { $0.startError = message } }
+  /// Whether trying again would not mend what `startError` tells.
+  public var isStartErrorFinal: Bool { shared.withLock { $0.isStartErrorFinal } }
+
+  /// A loop could not start; with `isFinal` trying again would not mend it.
+  public func fail(_ part: Part, _ message: String, isFinal: Bool = false) {
+    shared.withLock { shared in
+      guard shared.startError == nil else { return }
+      shared.startError = message
+      shared.isStartErrorFinal = isFinal
+    }
     set(.failed, of: part)
   }
 

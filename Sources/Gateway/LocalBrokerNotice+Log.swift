@@ -23,8 +23,8 @@ extension LocalBrokerNotice {
     switch kind {
     case .recordsMissed:
       """
-      retain_bytes of the embedded broker is used up: its oldest records were dropped before the \
-      subscription had them
+      a limit of the embedded broker, retain_bytes or retain_age_s, is reached: its oldest records \
+      were dropped before the subscription had them
       """
     case .laneRefused:
       """

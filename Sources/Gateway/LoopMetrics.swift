@@ -5,6 +5,7 @@ import Metrics
 struct LoopMetrics: Sendable {
   let turns: Counter
   let busy: Counter
+  let systemCalls: Counter
   let receiveBuffers: Gauge
   let receiveBufferLimit: Gauge
   let receiveBufferShortages: Counter
@@ -20,6 +21,9 @@ struct LoopMetrics: Sendable {
       "danube_gateway_loop_busy_seconds_total",
       help: "Time in which a loop did not wait; its rate is the loop's utilisation, 1 at most.",
       unit: .seconds, labels: labels)
+    systemCalls = registry.counter(
+      "danube_gateway_loop_system_calls_total",
+      help: "System calls that a loop's port has made.", labels: labels)
     receiveBuffers = registry.gauge(
       "danube_gateway_receive_buffers", help: "Buffers for received bytes that are in use.",
       labels: labels)
@@ -38,6 +42,7 @@ struct LoopMetrics: Sendable {
     turns.add()
     let elapsed = now.nanoseconds(since: start)
     if elapsed > port.waitedNanoseconds { busy.advance(to: elapsed - port.waitedNanoseconds) }
+    systemCalls.advance(to: port.systemCalls)
     receiveBuffers.set(port.receiveBuffers)
     receiveBufferLimit.set(port.receiveBufferLimit)
     receiveBufferShortages.advance(to: port.receiveBufferShortages)

@@ -11,7 +11,7 @@ extension MainLoop where Port: ~Copyable {
     guard let question = question(of: request) else {
       let message =
         request.endpoint == .spoolReplay
-        ? "the body is not lane=TOPIC&from=N"
+        ? "the body is not lane=TOPIC&from=N, or with &subscription=NAME"
         : "the body is not lane=TOPIC, or lane=TOPIC&before=N, or with &dry_run=1"
       return refuse(request, statusCode: 400, message)
     }
@@ -29,9 +29,10 @@ extension MainLoop where Port: ~Copyable {
     else { return nil }
     let topic = Array(lane.utf8)
     if request.endpoint == .spoolReplay {
+      let reader = values.removeValue(forKey: "subscription") ?? ""
       guard let from = values.removeValue(forKey: "from").flatMap({ UInt64($0) }), values.isEmpty
       else { return nil }
-      return .replay(topic: topic, from: from)
+      return .replay(topic: topic, reader: Array(reader.utf8), from: from)
     }
     var end: UInt64?
     if let before = values.removeValue(forKey: "before") {

@@ -23,10 +23,12 @@ public enum SpoolChangeText {
   public static func problem(_ error: SpoolChangeError, lane: String) -> String {
     switch error {
     case .unknownLane: "the spool has no lane \(lane); `spool ls` lists them"
-    case .unknownReader: "\(lane) has no cursor of that name; `spool ls` lists them"
+    case .unknownReader:
+      "\(lane) has no cursor of that name; `spool ls` lists them, --subscription NAME chooses"
     case .unknownSequence(let next):
       "\(lane) has not got so far: its next record is \(next)"
     case .nothingStored: "\(lane) has no such records in the spool: nothing was changed"
+    case .laterVersion(let later): SpoolVersionText.refusal(later)
     case .failed(let error): "the cursors can't be written: \(error.text)"
     }
   }

@@ -8,7 +8,7 @@ final class SpoolDesk: Sendable {
   /// What is asked.
   enum Question: Sendable, Equatable {
     case listing
-    case replay(topic: [UInt8], from: UInt64)
+    case replay(topic: [UInt8], reader: [UInt8], from: UInt64)
     case drop(topic: [UInt8], before: UInt64?, isTrial: Bool)
   }
 

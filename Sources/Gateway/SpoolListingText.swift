@@ -18,6 +18,16 @@ public enum SpoolListingText {
     text.beginArray("segments")
     for segment in listing.segments { write(segment, to: &text) }
     text.endArray()
+    text.beginArray("later_versions")
+    for later in listing.laterVersions {
+      text.beginObject()
+      text.member("file", later.file.description)
+      text.member("part", later.part.rawValue)
+      text.member("version", Int(later.version))
+      text.member("known_version", Int(later.known))
+      text.endObject()
+    }
+    text.endArray()
     text.beginObject("damage")
     text.member("bytes", listing.report.damagedBytes)
     text.member("places", listing.report.damagedPlaces)
@@ -53,6 +63,9 @@ public enum SpoolListingText {
       text.member("kind", reader.name.isEmpty ? "uplink" : "subscription")
       text.member("name", String(decoding: reader.name, as: UTF8.self))
       text.member("is_exclusive", reader.isExclusive)
+      text.beginArray("consumers")
+      for name in reader.consumers { text.element(String(decoding: name, as: UTF8.self)) }
+      text.endArray()
       text.member("next_sequence", reader.next)
       text.member("waiting", reader.waitingRecords)
       text.endObject()
@@ -83,6 +96,7 @@ public enum SpoolListingText {
     var text =
       "\(listing.lanes.count) lanes, \(listing.segments.count) segments, "
       + "\(bytes(listing.fileBytes)) on the disk\n"
+    for later in listing.laterVersions { text += "\(SpoolVersionText.refusal(later))\n" }
     text += damage(listing)
     if !listing.lanes.isEmpty { text += "\n" + lanes(listing.lanes, at: now) }
     if !listing.segments.isEmpty { text += "\n" + segments(listing.segments) }
@@ -112,7 +126,10 @@ public enum SpoolListingText {
 
   private static func lanes(_ lanes: [SpoolListing.Lane], at now: UInt64) -> String {
     var rows = [
-      ["TOPIC", "CURSOR", "STORED", "NEXT", "RECORDS", "BYTES", "RATIO", "WAITING", "OLDEST"]
+      [
+        "TOPIC", "CURSOR", "STORED", "NEXT", "RECORDS", "BYTES", "RATIO", "WAITING", "OLDEST",
+        "CONSUMERS",
+      ]
     ]
     for lane in lanes {
       let stored = lane.stored.map { "\($0.lowerBound)-\($0.upperBound)" } ?? "-"
@@ -122,11 +139,15 @@ public enum SpoolListingText {
         ratio(lane.rawBytes, lane.storedBytes),
       ]
       let age = lane.oldestWaiting.map { duration(now - min(now, $0)) } ?? "-"
-      if lane.readers.isEmpty { rows.append(start + ["-", age]) }
+      if lane.readers.isEmpty { rows.append(start + ["-", age, "-"]) }
       for (index, reader) in lane.readers.enumerated() {
         var row = index == 0 ? start : Array(repeating: "", count: start.count)
         row[1] = reader.name.isEmpty ? "(uplink)" : RecordLine.printable(reader.name)
-        rows.append(row + ["\(reader.waitingRecords)", index == 0 ? age : ""])
+        let consumers = reader.consumers.map { RecordLine.printable($0) }.joined(separator: ",")
+        rows.append(
+          row + [
+            "\(reader.waitingRecords)", index == 0 ? age : "", consumers.isEmpty ? "-" : consumers,
+          ])
       }
     }
     return table(rows)

@@ -11,7 +11,7 @@ extension SpoolNotice {
     switch self {
     case .opened(let report, _, _): report.isDamaged ? .warning : .info
     case .failing, .damaged: .error
-    case .full, .dropped, .expired: .warning
+    case .leftovers, .full, .dropped, .expired: .warning
     case .works, .hasRoom, .laneSpools, .laneDrained: .info
     }
   }
@@ -20,6 +20,7 @@ extension SpoolNotice {
   var event: StaticString {
     switch self {
     case .opened: "spool.opened"
+    case .leftovers: "spool.leftovers"
     case .failing: "spool.failing"
     case .works: "spool.works"
     case .full: "spool.full"
@@ -39,6 +40,7 @@ extension SpoolNotice {
       report.isDamaged
         ? "parts of the spool can't be read any more: they are left out and stay where they are"
         : ""
+    case .leftovers(_, let isEmbedded): SpoolLeftoversText.message(isEmbedded ? .embedded : .uplink)
     case .failing(let error): Self.message(error)
     case .works: "the spool's disk works again"
     case .full:
@@ -110,6 +112,10 @@ extension SpoolNotice {
       if report.damagedCursorCopies > 0 {
         fields.add("damaged_cursor_copies", report.damagedCursorCopies)
       }
+    case .leftovers(let left, _):
+      fields.add("records", Int(clamping: left.records))
+      fields.add("topics", left.lanes)
+      fields.add("folder", folder)
     case .failing(let error):
       fields.add("error", error.text)
       fields.add("folder", folder)

@@ -8,7 +8,7 @@ public enum SpoolVerificationText {
   public static func description(of damage: SpoolDamage) -> String {
     var text = "\(damage.file) at \(damage.offset)"
     if damage.bytes > 0 { text += ", \(damage.bytes) bytes" }
-    text += ": \(words(damage.kind))"
+    text += ": \(words(damage))"
     switch damage.kind {
     case .block:
       let lost = damage.lost.map { lost in
@@ -22,14 +22,16 @@ public enum SpoolVerificationText {
     return text
   }
 
-  private static func words(_ kind: SpoolDamage.Kind) -> String {
-    switch kind {
+  private static func words(_ damage: SpoolDamage) -> String {
+    switch damage.kind {
     case .block: "damaged; lost: "
+    case .segmentHeader where damage.bytes == SegmentHeader.encodedBytes:
+      "the header is damaged; nothing is lost, its blocks are read"
     case .segmentHeader: "this is no segment of this spool, or its header is damaged: not read"
     case .footer: "the footer is damaged; nothing is lost, the segment is gone through instead"
     case .cursors: "this copy of the cursor file is damaged, or its last write was interrupted"
-    case .laterVersion(let version):
-      "written by a later version of the gateway (format \(version)): not read"
+    case .laterVersion(let later):
+      "no damage: \(SpoolVersionText.description(of: later)); not read"
     case .unreadableFile(let error): "can't be read: \(error.text)"
     }
   }
@@ -51,7 +53,7 @@ public enum SpoolVerificationText {
       text.member("file", damage.file.description)
       text.member("offset", damage.offset)
       text.member("bytes", damage.bytes)
-      text.member("what", words(damage.kind))
+      text.member("what", words(damage))
       text.beginArray("lost")
       for lost in damage.lost {
         text.beginObject()

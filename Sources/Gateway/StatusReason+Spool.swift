@@ -9,7 +9,7 @@ extension StatusReason {
   static func spool(_ gateway: Gateway, _ delivery: DeliveryStatus) -> [StatusReason] {
     let settings = gateway.configuration.spool
     let spool = delivery.spool
-    let needsDisk = !delivery.isConnected || settings.mode == .always
+    let needsDisk = !delivery.isConnected || delivery.isEmbedded || settings.mode == .always
     var reasons: [StatusReason] = []
     if spool.state == .unavailable {
       reasons.append(

@@ -48,6 +48,17 @@ public struct FileName: BitwiseCopyable, Sendable, Hashable {
   }
 }
 
+extension FileName: Comparable {
+  /// Whether the name's bytes come first: `00000009.seg` before `0000000a.seg`.
+  public static func < (left: FileName, right: FileName) -> Bool {
+    // The first byte is the lowest of its word.
+    if left.word0 != right.word0 { return left.word0.byteSwapped < right.word0.byteSwapped }
+    if left.word1 != right.word1 { return left.word1.byteSwapped < right.word1.byteSwapped }
+    if left.word2 != right.word2 { return left.word2.byteSwapped < right.word2.byteSwapped }
+    return left.word3.byteSwapped < right.word3.byteSwapped
+  }
+}
+
 extension FileName: CustomStringConvertible {
   /// The name as text.
   public var description: String {

@@ -26,8 +26,11 @@ public struct Outbox: ~Copyable {
   /// Whether a send is under way.
   public private(set) var isSending = false
 
-  /// Nothing to send.
-  public init() {}
+  /// Copies' memory that is kept from one send to the next; more is given back.
+  private let keptBytes: Int
+
+  /// Nothing to send. `keptBytes` is what a busy turn writes, or every such turn allocates anew.
+  public init(keptBytes: Int = 64 * 1024) { self.keptBytes = keptBytes }
 
   /// Whether everything was taken.
   public var isEmpty: Bool { pendingBytes == 0 }
@@ -99,7 +102,7 @@ public struct Outbox: ~Copyable {
     sendingParts.removeAll(keepingCapacity: true)
     swap(&fillingParts, &sendingParts)
     sendingIndex = 0
-    sending.removeAll(keepingCapacityUpTo: 64 * 1024)
+    sending.removeAll(keepingCapacityUpTo: keptBytes)
     swap(&filling, &sending)
   }
 

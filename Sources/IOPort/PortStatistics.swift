@@ -8,6 +8,8 @@ public struct PortStatistics: BitwiseCopyable, Sendable, Equatable {
   public var receiveBufferLimit = 0
   /// Times that a receive found no buffer.
   public var receiveBufferShortages: UInt64 = 0
+  /// System calls made, since the port was made.
+  public var systemCalls: UInt64 = 0
 
   /// Nothing done yet.
   public init() {}

@@ -1,27 +1,27 @@
 import Bytes
-import Settings
+package import Settings
 
 /// Which of the routes takes an MQTT topic or the path of a webhook.
-enum RouteSource: UInt8, BitwiseCopyable, CaseIterable {
+package enum RouteSource: UInt8, BitwiseCopyable, CaseIterable {
   /// An MQTT topic name (MQTT 5.0 §4.7).
   case mqtt
   /// The path of a request, as it was written.
   case webhook
 }
 
-/// The routes of one source as a tree of levels.
+/// The routes of one source as a tree of levels. `package`: the bench measures it by itself.
 ///
 /// A look-up follows the levels of its subject: at each at most the child with these bytes and the
 /// one that stands for any level. Its cost is that of the routes which match so far, whatever
 /// others there are; a subtree whose routes all come later in the file than one found is passed
 /// over.
-struct RouteTrie: Sendable {
+package struct RouteTrie: Sendable {
   /// A route that matches, and what finding it took.
-  struct Found: BitwiseCopyable {
+  package struct Found: BitwiseCopyable {
     /// Index of the first route that matches; `.max` for none.
-    var route = UInt32.max
+    package var route = UInt32.max
     /// Nodes looked at, and places of the table of children: what the cost is.
-    var visits = 0
+    package var visits = 0
 
     mutating func take(_ candidate: UInt32) { route = min(route, candidate) }
   }
@@ -56,12 +56,12 @@ struct RouteTrie: Sendable {
   private var texts: [UInt8] = []
   private var longestLiteral = 0
 
-  init(source: RouteSource) {
+  package init(source: RouteSource) {
     self.source = source
   }
 
   /// Adds a route. The depth of its steps is limited where they are read.
-  mutating func insert(_ steps: [RouteStep], route: UInt32) {
+  package mutating func insert(_ steps: [RouteStep], route: UInt32) {
     var node = 0
     for step in steps {
       nodes[node].least = min(nodes[node].least, route)
@@ -83,7 +83,7 @@ struct RouteTrie: Sendable {
   }
 
   /// The first route that takes the subject.
-  func firstMatch(_ subject: RawSpan) -> Found {
+  package func firstMatch(_ subject: RawSpan) -> Found {
     var found = Found()
     guard let start = source.firstLevel(of: subject) else { return found }
     search(0, subject, from: start, &found)

@@ -3,13 +3,15 @@ import DanubeProtocol
 import GRPC
 import IOPort
 import Metrics
+import Spool
 
 // Subscriptions and their consumers.
 extension BrokerState {
-  /// Subscribes a consumer; a stream that the same name had open is to be ended.
+  /// Subscribes a consumer; a stream that the same name had open is to be ended. Without a response
+  /// the call is answered when the subscription is on the disk.
   mutating func subscribe(
-    _ request: ConsumerRequest, connection: SlotID, at now: Instant
-  ) throws(Refusal) -> (response: ConsumerResponse, ended: ConsumerStream?) {
+    _ request: ConsumerRequest, call: ConsumerStream, at now: Instant
+  ) throws(Refusal) -> (response: ConsumerResponse?, ended: ConsumerStream?) {
     try checkName(request.consumerName, what: "consumer_name")
     try checkName(request.subscription, what: "subscription")
     switch request.subscriptionType {
@@ -30,15 +32,19 @@ extension BrokerState {
         request.subscription, topic: topic, isExclusive: isExclusive, at: now)
     }
     let (consumer, ended) = try attach(request.consumerName, to: subscription)
-    consumers[consumer].connection = connection
+    consumers[consumer].connection = call.connection
     subscriptions[subscription].idleSince = nil
     let response = ConsumerResponse(
       requestID: request.requestID, consumerID: sessionID(consumer),
       consumerName: request.consumerName)
-    return (response, ended)
+    let change = subscriptions[subscription].change
+    if isSaved(change) { return (response, ended) }
+    spool?.hurry(at: now)
+    heldSubscribes.append(HeldSubscribe(change: change, call: call, response: response))
+    return (nil, ended)
   }
 
-  private func existing(_ name: [UInt8], topic: Int) -> SlotID? {
+  func existing(_ name: [UInt8], topic: Int) -> SlotID? {
     topics[topic].subscriptions.first { subscriptions[$0].name == name }
   }
 
@@ -53,14 +59,15 @@ extension BrokerState {
     guard !subscriptions.isFull else {
       throw Refusal(.resourceExhausted, "no more than \(limits.subscriptions) subscriptions")
     }
-    let isLatest =
-      configuration.newSubscription == .latest || topics[topic].strategy != .reliable
-    let start = isLatest ? topics[topic].endOffset : topics[topic].firstOffset
+    let wantsLatest = configuration.newSubscription == .latest && !isCursorLost(of: topic)
+    let isLatest = wantsLatest || topics[topic].strategy != .reliable
+    let start = isLatest ? visibleEnd(of: topic) : firstOffset(of: topic)
     let slot = subscriptions.insert(
       Subscription(
         name: name, topic: topic, isExclusive: isExclusive,
         window: DeliveryWindow(startingAt: start)))
     topics[topic].subscriptions.append(slot)
+    connectCursor(of: slot, startingAt: start)
     metrics.subscriptions.set(subscriptions.count)
     return slot
   }
@@ -89,6 +96,7 @@ extension BrokerState {
     }
     let consumer = consumers.insert(Consumer(name: name, subscription: subscription))
     subscriptions[subscription].consumers.append(consumer)
+    keepConsumers(of: subscription)
     return (consumer, nil)
   }
 
@@ -179,7 +187,9 @@ extension BrokerState {
       guard let consumer = consumers.tenant(at: index), !consumers[consumer].isActive else {
         continue
       }
+      let subscription = consumers[consumer].subscription
       remove(consumer)
+      keepConsumers(of: subscription)
       return
     }
   }
@@ -198,6 +208,7 @@ extension BrokerState {
 
   mutating func remove(subscription: SlotID) {
     for consumer in subscriptions[subscription].consumers { remove(consumer) }
+    removeCursor(of: subscription)
     let topic = subscriptions[subscription].topic
     topics[topic].subscriptions.removeAll { $0 == subscription }
     _ = subscriptions.remove(subscription)

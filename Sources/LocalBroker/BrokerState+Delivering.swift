@@ -3,6 +3,7 @@ import DanubeProtocol
 import GRPC
 import IOPort
 import Metrics
+import Records
 
 // What is delivered, acknowledged, and delivered again.
 extension BrokerState {
@@ -16,9 +17,11 @@ extension BrokerState {
     var missed = 0
     let limit = isReliable(subscription) ? configuration.maximumUnacknowledged : .max >> 4
     let offset = subscriptions[subscription].window.nextToDeliver(
-      first: topics[topic].firstOffset, end: topics[topic].endOffset, limit: limit,
-      missed: &missed)
-    if missed > 0 { self.missed(missed, by: subscription) }
+      first: firstOffset(of: topic), end: visibleEnd(of: topic), limit: limit, missed: &missed)
+    if missed > 0 {
+      self.missed(missed, by: subscription)
+      keepDelivered(0..<firstOffset(of: topic), of: subscription)
+    }
     return offset
   }
 
@@ -70,10 +73,15 @@ extension BrokerState {
     _ body: (_ bytes: RawSpan, _ tail: RawSpan) -> Void
   ) {
     let topic = subscriptions[subscription].topic
+    guard offset >= topics[topic].firstOffset else {
+      withSpooledRecord(offset, of: subscription, tail: &tail, body)
+      return
+    }
     let location = topics[topic].locations[Int(offset - topics[topic].firstOffset)]
     if isReliable(subscription) {
       log.withRecord(at: location) { bytes, isLocal in
         writeTail(offset, of: subscription, isLocal: isLocal, to: &tail)
+        if isLocal { correct(clockCorrection.publishTimes, of: bytes, to: &tail) }
         body(bytes, tail.bytes)
       }
     } else {
@@ -84,7 +92,14 @@ extension BrokerState {
     }
   }
 
-  private func writeTail(
+  /// Records of the gateway itself that came before the clock was set have the right publish time
+  /// behind the stored one; what clients sent is theirs.
+  func correct(_ times: PublishTimes?, of bytes: RawSpan, to tail: inout GrowableBytes) {
+    guard let time = times?.corrected(in: bytes) else { return }
+    PublishTimes.field(time, into: &tail)
+  }
+
+  func writeTail(
     _ offset: UInt64, of subscription: SlotID, isLocal: Bool, to tail: inout GrowableBytes
   ) {
     tail.removeAll()
@@ -106,6 +121,7 @@ extension BrokerState {
   mutating func acknowledge(_ message: RawSpan) throws(Refusal) -> UInt64 {
     let (request, subscription) = try target(of: message)
     if subscriptions[subscription].window.acknowledge(request.offset) {
+      keepDelivered(request.offset..<request.offset + 1, of: subscription)
       metrics.recordsAcknowledged.add()
       queue(subscription)
     }
@@ -170,6 +186,13 @@ extension BrokerState {
       let timeouts = subscriptions[slot].window.advance(to: now)
       if timeouts > 0 { metrics.ackTimeouts.add(UInt64(timeouts)) }
       if subscriptions[slot].window.hasReady { queue(slot) }
+      if subscriptions[slot].readFailures > 0, subscriptions[slot].read == nil {
+        if subscriptions[slot].readAgainAt <= now {
+          queue(slot)
+        } else {
+          earliest = min(earliest, subscriptions[slot].readAgainAt)
+        }
+      }
       earliest = min(earliest, subscriptions[slot].window.nextDue)
     }
     nextDue = earliest

@@ -7,7 +7,9 @@ import Records
 extension BrokerState {
   /// Adds the next lane; its topic is made unless it is there.
   mutating func addLane(_ lane: LaneDescription) {
-    precondition(laneTopics.count < limits.lanes, "more lanes than the broker has places for")
+    let count = laneTopics.count + pendingLanes.count
+    precondition(count < limits.lanes, "more lanes than the broker has places for")
+    guard isOpen else { return pendingLanes.append(lane) }
     let topic = topicOfLane(lane)
     if topic == nil { note(LocalBrokerNotice(.laneRefused, topic: lane.topic)) }
     laneTopics.append(topic)
@@ -18,6 +20,11 @@ extension BrokerState {
     let strategy: DispatchStrategy = lane.isReliable ? .reliable : .nonReliable
     let topic: Int
     if let known = self.topic(named: lane.topic) {
+      if topics[known].isFromDisk {
+        topics[known].isFromDisk = false
+        laneTopicCount += 1
+        if lane.isReliable, topics[known].strategy != .reliable { makeReliable(known) }
+      }
       guard topics[known].strategy == strategy else { return nil }
       topic = known
     } else {

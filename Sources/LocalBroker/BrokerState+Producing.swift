@@ -100,8 +100,11 @@ extension BrokerState {
     return partitionTopics[name] == nil ? nil : "topic \(shown(name)) exists with partitions"
   }
 
-  /// Appends the message of a client and tells the request id to echo.
-  mutating func publish(_ message: RawSpan) throws(Refusal) -> UInt64 {
+  /// Appends the message of a client and tells the request id to echo; nil when the call is
+  /// answered later, when the message is durable.
+  mutating func publish(
+    _ message: RawSpan, from call: ConsumerStream
+  ) throws(Refusal) -> UInt64? {
     let view: StreamMessageView
     do throws(DanubeProtocolError) {
       view = try StreamMessageView(decoding: message)
@@ -122,6 +125,10 @@ extension BrokerState {
       let asked = shown(Array(copying: view.topicName))
       throw Refusal(
         .permissionDenied, "producer \(view.producerID) is not attached to topic \(asked)")
+    }
+    if isSpooled(topic) {
+      try spoolMessage(message, topic: topic, requestID: view.requestID, from: call)
+      return nil
     }
     append(topic: topic, isLocal: false, body: message)
     queueSubscriptions(of: topic)

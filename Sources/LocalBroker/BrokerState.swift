@@ -2,6 +2,8 @@ import Bytes
 import DanubeProtocol
 import IOPort
 import Metrics
+import Records
+import Spool
 
 /// Topics, producers, subscriptions and consumers of the broker, without connections: it takes
 /// requests that were read, and answers or refuses.
@@ -12,7 +14,31 @@ struct BrokerState: ~Copyable {
   /// The broker's own URL, told in look-ups and in the ids of messages.
   var advertisedURL: [UInt8] = []
   /// Records of reliable topics, kept for their subscriptions.
+  /// With a spool these are the newest, of which it has all.
   var log: RecordLog
+  /// Where records of reliable topics, the topics themselves and the cursors of subscriptions
+  /// survive a crash; nil when everything is in memory.
+  var spool: Spool?
+  /// Whether the spool, if there is one, has told what it holds.
+  var isOpen: Bool
+  /// Lanes of the gateway that came before that.
+  var pendingLanes: [LaneDescription] = []
+  /// What is to be durable, in the order of the tickets.
+  var awaited = RingQueue<Awaited>()
+  /// Subscribe calls that wait until the disk knows of their subscriptions.
+  var heldSubscribes = [HeldSubscribe]()
+  /// Whether batches of the gateway wait for room: they come before the calls of clients.
+  var isBatchWaiting = false
+  /// The subscription of each request to the spool.
+  var readers: [SpoolRead: SlotID] = [:]
+  /// The spool's count of drops when it was looked at last.
+  var knownDropCount: UInt64 = 0
+  /// A message of a client as an element of a batch.
+  var element = GrowableBytes()
+  /// When this turn began.
+  var now = Instant(nanoseconds: 0)
+  /// Whether the clock of the machine was set since the start.
+  var clockCorrection = ClockCorrection()
   /// Records of non-reliable topics, on their way to consumers that are there. They have memory of
   /// their own, so that they push out nothing that somebody relies on.
   var nonReliableLog: RecordLog
@@ -42,7 +68,7 @@ struct BrokerState: ~Copyable {
 
   init(
     configuration: LocalBrokerConfiguration, limits: LocalBrokerLimits,
-    metrics: LocalBrokerMetrics, seed: UInt64
+    metrics: LocalBrokerMetrics, seed: UInt64, spool: consuming Spool?
   ) {
     precondition(configuration.maximumUnacknowledged >= 1 && configuration.retainBytes >= 1)
     self.configuration = configuration
@@ -57,6 +83,10 @@ struct BrokerState: ~Copyable {
     var random = SplitMix64(seed: seed)
     sessionBase = random.next() >> 2
     namespaces = Set(configuration.namespaces + [Array("default".utf8)])
+    isOpen = spool == nil
+    self.spool = consume spool
+    // What a subscription has may be wanted by one to come.
+    self.spool?.keepsDelivered = true
   }
 
   // MARK: Ids
@@ -99,6 +129,7 @@ struct BrokerState: ~Copyable {
     if let base = TopicName.partitionBase(of: name) {
       partitionTopics[Array(base), default: []].append(topics.count - 1)
     }
+    makeLane(of: topics.count - 1)
     return topics.count - 1
   }
 
@@ -109,6 +140,7 @@ struct BrokerState: ~Copyable {
   /// Appends a record to a topic, for which the oldest records leave when memory is full. One of a
   /// non-reliable topic that nobody receives now is gone at once.
   mutating func append(topic: Int, isLocal: Bool, body: RawSpan) {
+    assert(!isSpooled(topic), "a record that is to be durable went to memory alone")
     if topics[topic].strategy == .reliable {
       while !log.hasRoom(body.byteCount), let expired = log.removeOldest() {
         topics[expired].forgetOldest()
@@ -125,6 +157,10 @@ struct BrokerState: ~Copyable {
       topics[topic].locations.append(
         nonReliableLog.append(topic: topic, isLocal: isLocal, body: body))
     }
+    countAppended()
+  }
+
+  func countAppended() {
     metrics.recordsAppended.add()
     metrics.retainedBytes.set(log.usedBytes + nonReliableLog.usedBytes)
   }

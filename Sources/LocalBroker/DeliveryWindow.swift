@@ -1,9 +1,12 @@
 import IOPort
+import Spool
 
 /// Which records of a topic a subscription has delivered, and which of them are acknowledged.
 ///
-/// It spans the offsets from the oldest that is not acknowledged to the newest delivered. Acks may
-/// come in any order; the cursor moves over what is acknowledged without a gap.
+/// It holds an entry for each record from the oldest that is not acknowledged to the newest
+/// delivered. Acks may come in any order; the cursor moves over what is acknowledged without a gap.
+/// What was acknowledged before the broker started lies ahead as ranges, and is passed over, as are
+/// offsets that no record has: neither costs an entry.
 struct DeliveryWindow {
   private enum State: UInt8, BitwiseCopyable {
     /// To be delivered again, now.
@@ -16,15 +19,19 @@ struct DeliveryWindow {
   }
 
   private struct Entry: BitwiseCopyable {
+    let offset: UInt64
     var state: State
     var deliveries: UInt16
     var consumer: SlotID
     var due: Instant
   }
 
+  /// In the order of their offsets; the first one is not acknowledged.
   private var entries = RingQueue<Entry>()
-  /// The oldest offset that is not acknowledged.
-  private(set) var cursor: UInt64
+  /// What is acknowledged from `nextOffset` on.
+  private var acknowledgedAhead: ArraySlice<Range<UInt64>> = []
+  /// The next new offset to deliver.
+  private(set) var nextOffset: UInt64
   /// Records delivered or to be delivered again, not yet acknowledged.
   private(set) var unacknowledgedCount = 0
   private var readyCount = 0
@@ -34,11 +41,19 @@ struct DeliveryWindow {
   private(set) var nextDue = Instant.distantFuture
 
   /// A window that begins at `offset`.
-  init(startingAt offset: UInt64) { cursor = offset }
+  init(startingAt offset: UInt64) { nextOffset = offset }
 
-  /// The offset after the newest delivered.
-  var nextOffset: UInt64 { cursor + UInt64(entries.count) }
-  /// Offsets that the window spans, acknowledged ones included.
+  /// A window of a subscription that has what `delivered` says, and everything before `first`.
+  init(_ delivered: DeliveredSet, first: UInt64) {
+    var delivered = delivered
+    delivered.advance(to: first)
+    nextOffset = delivered.next
+    acknowledgedAhead = delivered.ranges
+  }
+
+  /// The oldest offset that is not acknowledged.
+  var cursor: UInt64 { entries.first?.offset ?? nextOffset }
+  /// Records that the window spans, acknowledged ones included.
   var span: Int { entries.count }
   /// Whether something has to be delivered again now.
   var hasReady: Bool { readyCount > 0 }
@@ -53,7 +68,7 @@ struct DeliveryWindow {
   ) -> UInt64? {
     while readyCount > 0, readyHint < entries.count {
       if entries[readyHint].state == .ready {
-        let offset = cursor + UInt64(readyHint)
+        let offset = entries[readyHint].offset
         if offset >= first { return offset }
         missed += 1
         _ = acknowledge(offset)
@@ -69,21 +84,59 @@ struct DeliveryWindow {
   /// Gives everything before `offset` up, all of it being older, and tells how many records were
   /// never delivered or were to be delivered again.
   private mutating func restart(at offset: UInt64) -> Int {
-    var missed = Int(offset - nextOffset) + readyCount
+    var missed = readyCount
     for index in 0..<entries.count where entries[index].state == .delayed { missed += 1 }
-    self = DeliveryWindow(startingAt: offset)
-    return missed
+    let before = nextOffset
+    let ahead = acknowledgedAhead
+    self = DeliveryWindow(startingAt: before)
+    acknowledgedAhead = ahead
+    return missed + advance(nextOffsetTo: offset)
+  }
+
+  /// Passes over new offsets up to `offset`, and tells how many of them were not acknowledged.
+  private mutating func advance(nextOffsetTo offset: UInt64) -> Int {
+    var passed = 0
+    while nextOffset < offset {
+      let end = min(offset, acknowledgedAhead.first?.lowerBound ?? offset)
+      passed += Int(end - nextOffset)
+      nextOffset = end
+      passAcknowledged()
+    }
+    return passed
+  }
+
+  private mutating func passAcknowledged() {
+    while let range = acknowledgedAhead.first, range.lowerBound <= nextOffset {
+      nextOffset = max(nextOffset, range.upperBound)
+      acknowledgedAhead.removeFirst()
+    }
+  }
+
+  /// There are no records with these offsets: those to be delivered count as acknowledged.
+  mutating func pass(over offsets: Range<UInt64>) {
+    for index in 0..<entries.count where offsets.contains(entries[index].offset) {
+      let state = entries[index].state
+      guard state == .ready || state == .delayed else { continue }
+      if state == .ready { readyCount -= 1 }
+      entries[index].state = .acknowledged
+      unacknowledgedCount -= 1
+    }
+    if offsets.contains(nextOffset) { _ = advance(nextOffsetTo: offsets.upperBound) }
+    trim()
   }
 
   /// A record went to a consumer; its ack is awaited until `due`. Tells how often it was delivered.
   mutating func delivered(_ offset: UInt64, to consumer: SlotID, due: Instant) -> Int {
     nextDue = min(nextDue, due)
-    if offset == nextOffset {
-      entries.append(Entry(state: .inFlight, deliveries: 1, consumer: consumer, due: due))
+    guard let index = index(of: offset) else {
+      precondition(offset == nextOffset, "a record was delivered out of turn")
+      entries.append(
+        Entry(offset: offset, state: .inFlight, deliveries: 1, consumer: consumer, due: due))
       unacknowledgedCount += 1
+      nextOffset += 1
+      passAcknowledged()
       return 1
     }
-    let index = Int(offset - cursor)
     var entry = entries[index]
     precondition(entry.state == .ready, "a record that is not ready was delivered")
     entry.state = .inFlight
@@ -95,9 +148,18 @@ struct DeliveryWindow {
     return Int(entry.deliveries)
   }
 
+  /// O(1) when the window has no gap before it, else O(log span).
   private func index(of offset: UInt64) -> Int? {
-    guard offset >= cursor, offset < nextOffset else { return nil }
-    return Int(offset - cursor)
+    guard let first = entries.first, offset >= first.offset, offset < nextOffset else { return nil }
+    // Without gaps it is here; with gaps it is before.
+    var high = Int(min(offset - first.offset, UInt64(entries.count - 1)))
+    if entries[high].offset == offset { return high }
+    var low = 0
+    while low < high {
+      let middle = (low + high) / 2
+      if entries[middle].offset < offset { low = middle + 1 } else { high = middle }
+    }
+    return entries[low].offset == offset ? low : nil
   }
 
   /// Takes an ack; false when the record is not waiting for one.
@@ -113,7 +175,6 @@ struct DeliveryWindow {
   private mutating func trim() {
     while let first = entries.first, first.state == .acknowledged {
       entries.popFirst()
-      cursor += 1
       if readyHint > 0 { readyHint -= 1 }
     }
   }

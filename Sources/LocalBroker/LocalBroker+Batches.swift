@@ -1,4 +1,5 @@
 import Bytes
+import DanubeProtocol
 public import IOPort
 public import Records
 
@@ -9,12 +10,32 @@ extension LocalBroker {
   /// or partitions of it, the lane's records are refused, and a notice says so.
   public mutating func addLane(_ lane: LaneDescription) { state.addLane(lane) }
 
-  /// Appends every record of a sealed batch to the topic of its lane. They are accepted when this
-  /// returns true: the batch's memory is not needed any more. False: all of them are refused.
-  public mutating func append(
-    _ batch: BatchID, from store: BatchStore, at now: Instant
-  ) -> Bool {
-    guard let topic = state.topic(of: store.lane(of: batch)) else { return false }
+  /// Takes a sealed batch, to append every record to the topic of its lane. What became of it is
+  /// told by ``nextSettledBatch()``: at once, or with a spool when all its records are durable.
+  /// Until then its memory is needed. While the spool has no room, or does not know yet what it
+  /// holds, batches wait here in their order.
+  public mutating func append(_ batch: BatchID, from store: BatchStore, at now: Instant) {
+    state.now = now
+    self.store = store
+    guard state.isOpen else { return waitingBatches.append(batch) }
+    let topic = state.topic(of: store.lane(of: batch))
+    if let topic, state.isSpooled(topic), !waitingBatches.isEmpty || !state.hasSpoolRoom {
+      waitingBatches.append(batch)
+    } else {
+      append(batch, from: store, topic: topic)
+    }
+  }
+
+  /// Appends a batch for whose records there is room; without a topic it is refused.
+  private mutating func append(_ batch: BatchID, from store: BatchStore, topic: Int?) {
+    guard let topic else {
+      return settled.append(SettledBatch(batch: batch, isAccepted: false))
+    }
+    if state.isSpooled(topic), store.recordCount(of: batch) > 0 {
+      let ticket = spool(batch, from: store, topic: topic)
+      state.awaited.append(Awaited(ticket: ticket, topic: topic, waiter: .batch(batch)))
+      return
+    }
     for index in 0..<store.recordCount(of: batch) {
       let record = RecordRef(batch: batch, index: UInt32(index))
       unsafe store.messageBody(of: record).withBytes { body in
@@ -22,16 +43,51 @@ extension LocalBroker {
       }
     }
     state.queueSubscriptions(of: topic)
-    return true
+    settled.append(SettledBatch(batch: batch, isAccepted: true))
   }
 
+  /// Appends records to the spool and tells the ticket of the last one.
+  private mutating func spool(_ batch: BatchID, from store: BatchStore, topic: Int) -> UInt64 {
+    var ticket: UInt64 = 0
+    for index in 0..<store.recordCount(of: batch) {
+      let record = RecordRef(batch: batch, index: UInt32(index))
+      let bodyBytes = store.messageBody(of: record).count
+      store.withElement(of: record) { element in
+        ticket = state.spoolRecord(
+          topic: topic, isLocal: true, element: element,
+          body: element.extracting(droppingFirst: element.byteCount - bodyBytes))
+      }
+    }
+    return ticket
+  }
+
+  /// Appends what waited for room, or for the spool to be ready.
+  mutating func appendWaitingBatches() {
+    guard state.isOpen, let store else { return }
+    while state.hasSpoolRoom, let batch = waitingBatches.popFirst() {
+      append(batch, from: store, topic: state.topic(of: store.lane(of: batch)))
+    }
+  }
+
+  /// The next batch of which it is known what became of it; nil when there is none.
+  public mutating func nextSettledBatch() -> SettledBatch? { settled.popFirst() }
+
   /// Appends one record, a `StreamMessage` with its topic, to the topic of a lane; false when it is
-  /// refused.
+  /// refused, or when the spool has no room. With a spool consumers get it when it is durable.
   @discardableResult
   public mutating func append(lane: LaneID, body: RawSpan) -> Bool {
-    guard let topic = state.topic(of: lane) else { return false }
-    state.append(topic: topic, isLocal: true, body: body)
-    state.queueSubscriptions(of: topic)
+    guard state.isOpen, let topic = state.topic(of: lane) else { return false }
+    guard state.isSpooled(topic) else {
+      state.append(topic: topic, isLocal: true, body: body)
+      state.queueSubscriptions(of: topic)
+      return true
+    }
+    guard state.hasSpoolRoom, waitingBatches.isEmpty else { return false }
+    var element = GrowableBytes()
+    element.appendLengthDelimited(2, body)
+    let ticket = state.spoolRecord(
+      topic: topic, isLocal: true, element: element.bytes, body: body)
+    state.awaited.append(Awaited(ticket: ticket, topic: topic, waiter: .nobody))
     return true
   }
 

@@ -23,6 +23,10 @@ extension LocalBroker {
 
   private mutating func call(_ stream: Int32, on id: SlotID, at now: Instant) {
     touch(id)
+    guard state.isOpen else {
+      refuse(stream, on: id, Refusal(.unavailable, "the broker is starting: it reads its disk"))
+      return
+    }
     guard let method = connections[id].currentMethod else {
       refuse(
         stream, on: id,
@@ -30,10 +34,7 @@ extension LocalBroker {
       return
     }
     switch method {
-    case .sendMessage:
-      reply(stream, on: id) { state, message, answer throws(Refusal) in
-        RequestEcho(requestID: try state.publish(message)).encode(into: &answer)
-      }
+    case .sendMessage: publish(stream, on: id)
     case .ack:
       reply(stream, on: id) { state, message, answer throws(Refusal) in
         RequestEcho(requestID: try state.acknowledge(message)).encode(into: &answer)
@@ -93,22 +94,52 @@ extension LocalBroker {
     connection.session.respond(stream, message: answer.bytes)
   }
 
+  /// Answers at once, or when the message is durable.
+  private mutating func publish(_ stream: Int32, on id: SlotID) {
+    do throws(Refusal) {
+      try Self.publish(
+        from: ConsumerStream(connection: id, stream: stream), on: &connections[id], state: &state,
+        answer: &answer)
+    } catch {
+      refuse(stream, on: id, error)
+    }
+  }
+
+  private static func publish(
+    from call: ConsumerStream, on connection: inout BrokerConnection, state: inout BrokerState,
+    answer: inout GrowableBytes
+  ) throws(Refusal) {
+    let echoed = try connection.withCurrentMessage { message throws(Refusal) in
+      try state.publish(message, from: call)
+    }
+    guard let echoed else { return }
+    answer.removeAll(keepingCapacityUpTo: 64 << 10)
+    RequestEcho(requestID: echoed).encode(into: &answer)
+    connection.session.respond(call.stream, message: answer.bytes)
+  }
+
   private mutating func refuse(_ stream: Int32, on id: SlotID, _ refusal: Refusal) {
     state.metrics.callsRefused.add()
     connections[id].session.fail(stream, status: refusal.status, message: refusal.message)
   }
 
+  /// Answers at once, or when a new subscription is on the disk.
   private mutating func subscribe(_ stream: Int32, on id: SlotID, at now: Instant) {
-    var takenOver: ConsumerStream?
-    reply(stream, on: id) { state, message, answer throws(Refusal) in
-      let request = try decoded(message) { bytes throws(DanubeProtocolError) in
-        try ConsumerRequest(decoding: bytes)
+    do throws(Refusal) {
+      let request = try connections[id].withCurrentMessage { message throws(Refusal) in
+        try decoded(message) { bytes throws(DanubeProtocolError) in
+          try ConsumerRequest(decoding: bytes)
+        }
       }
-      let (response, ended) = try state.subscribe(request, connection: id, at: now)
-      takenOver = ended
-      response.encode(into: &answer)
+      let (response, ended) = try state.subscribe(
+        request, call: ConsumerStream(connection: id, stream: stream), at: now)
+      if let response {
+        reply(stream, on: id) { _, _, answer throws(Refusal) in response.encode(into: &answer) }
+      }
+      if let ended { end(ended) }
+    } catch {
+      refuse(stream, on: id, error)
     }
-    if let takenOver { end(takenOver) }
   }
 
   private mutating func receiveMessages(_ stream: Int32, on id: SlotID) {

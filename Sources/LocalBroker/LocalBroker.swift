@@ -3,12 +3,23 @@ import DanubeProtocol
 import GRPC
 public import IOPort
 import Metrics
+import Records
+public import Spool
 
 /// The broker inside the gateway, which ordinary Danube clients use as they use Danube: look-ups,
 /// producers, Exclusive and Shared subscriptions with acks and nacks, health checks.
 ///
-/// A decider: it is fed with completions and the time and answers with operations. Records are kept
-/// in memory, the oldest of all topics leaving first. What differs from Danube 0.15, on purpose:
+/// A decider: it is fed with completions and the time and answers with operations.
+///
+/// With a spool reliable topics are lanes of it and subscriptions cursors: they survive a crash, an
+/// offset is a record's sequence, a record is answered and delivered when it is durable, and the
+/// newest ones are in memory besides. While the disk takes nothing SendMessage is answered
+/// `RESOURCE_EXHAUSTED` at once; clients are accepted when the spool knows what it holds. Subscribe
+/// is answered when a new subscription is on the disk; acks may be forgotten by a crash within a
+/// second, and their records then come again. Without a spool records are kept in memory, the
+/// oldest of all topics leaving first. Records of non-reliable topics are in memory in any case.
+///
+/// What differs from Danube 0.15, on purpose:
 /// producers never wait for consumers, a consumer that lags misses nothing that is still kept, an
 /// Exclusive subscription whose consumer is gone takes another one, a record that is refused again
 /// and again comes again and again, at growing intervals, and a silent client that does not answer
@@ -34,36 +45,50 @@ public struct LocalBroker: ~Copyable {
   /// Connections with something to write at the end of the turn.
   private var touched: [SlotID] = []
   private var listener: Descriptor?
-  private var acceptAgainAt = Instant.distantFuture
+  var acceptAgainAt = Instant.distantFuture
   /// No connection is to be closed for being late before this.
   private var closeDue = Instant.distantFuture
+  var isStopping = false
+  /// The memory of the gateway's batches; nil before the first one.
+  var store: BatchStore?
+  /// Batches that wait for the spool, oldest first.
+  var waitingBatches = RingQueue<BatchID>() {
+    didSet { state.isBatchWaiting = !waitingBatches.isEmpty }
+  }
+  /// Batches that are accepted or refused.
+  var settled = RingQueue<SettledBatch>()
+  /// Writes, reads and syncs of the disk that failed; they are tried again.
+  public internal(set) var diskFailures: UInt64 = 0
   /// No connection is to be asked for a sign of life before this.
   var keepaliveDue = Instant.distantFuture
-  private var isStopping = false
   var answer = GrowableBytes()
   private var tail = GrowableBytes()
 
   /// A broker without lanes yet; it listens after
   /// ``start(listener:bound:operations:)``. All its tokens have `owner`. Ids that clients get
-  /// follow from `seed`, which is to differ from run to run.
+  /// follow from `seed`, which is to differ from run to run. Tokens of the spool have the owner
+  /// that it was made with.
   public init(
     owner: UInt8, limits: LocalBrokerLimits, configuration: LocalBrokerConfiguration,
-    metrics: LocalBrokerMetrics, seed: UInt64
+    metrics: LocalBrokerMetrics, seed: UInt64, spool: consuming Spool? = nil
   ) {
     self.owner = owner
     state = BrokerState(
-      configuration: configuration, limits: limits, metrics: metrics, seed: seed)
+      configuration: configuration, limits: limits, metrics: metrics, seed: seed,
+      spool: consume spool)
     connections = SlotTable(capacity: limits.connections)
   }
 
   /// Begins to accept clients on `listener`; `bound` is what look-ups tell. An unspecified address
-  /// is told as it is: clients take it for the host they reached.
+  /// is told as it is: clients take it for the host they reached. The spool begins to find out what
+  /// it holds.
   public mutating func start(
     listener: Descriptor, bound: SocketAddress, operations: inout OperationQueue
   ) {
     self.listener = listener
     state.advertisedURL = Array("http://\(bound)".utf8)
-    operations.append(.accept(listener), token: token(.accept))
+    if state.isOpen { operations.append(.accept(listener), token: token(.accept)) }
+    state.spool?.start(operations: &operations)
   }
 
   private func token(_ verb: Verb) -> Token { Token(owner: owner, verb: verb.rawValue) }
@@ -78,6 +103,7 @@ public struct LocalBroker: ~Copyable {
   public mutating func handle(
     _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
   ) {
+    state.now = now
     let id = completion.token.slot
     switch consume completion.event {
     case .accepted(let descriptor, _): accepted(descriptor, at: now, operations: &operations)
@@ -117,6 +143,8 @@ public struct LocalBroker: ~Copyable {
       operations.append(.accept(listener), token: token(.accept))
     }
     if closeDue <= now { closeLate(at: now, operations: &operations) }
+    state.now = now
+    state.spool?.advance(to: now, operations: &operations)
     if keepaliveDue <= now { keepAlive(at: now, operations: &operations) }
     state.advance(to: now)
   }
@@ -124,16 +152,26 @@ public struct LocalBroker: ~Copyable {
   /// When `advance` or `flush` has something to do next.
   public var nextDeadline: Instant {
     if !touched.isEmpty || !state.queued.isEmpty { return Instant(nanoseconds: 0) }
-    return min(acceptAgainAt, closeDue, keepaliveDue, state.nextDue)
+    return min(min(acceptAgainAt, closeDue, keepaliveDue), min(state.nextDue, spoolDeadline))
   }
 
-  /// Ends a turn: delivers to consumers and sends what connections have.
-  public mutating func flush(at now: Instant, operations: inout OperationQueue) {
+  /// Ends a turn: writes and reads the spool, delivers to consumers, sends what connections have.
+  /// `clock` is the time of day as the spool remembers it.
+  public mutating func flush(
+    at now: Instant, clock: SpoolClock = .unknown, operations: inout OperationQueue
+  ) {
+    state.now = now
+    if clock != .unknown {
+      state.clockCorrection.observe(
+        bootMilliseconds: clock.bootMilliseconds,
+        offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
+    }
+    flushSpool(at: now, clock: clock, operations: &operations)
     // What flow control let go makes room for more.
     for id in touched where connections.contains(id) && !connections[id].isClosing {
       connections[id].writeOutput()
     }
-    while let subscription = state.nextQueued() { deliver(subscription, at: now) }
+    deliverQueued(at: now, operations: &operations)
     var index = 0
     while index < touched.count {
       let id = touched[index]
@@ -269,14 +307,27 @@ public struct LocalBroker: ~Copyable {
     }
   }
 
-  /// Whether it was stopped and every connection is closed.
-  public var isStopped: Bool { isStopping && connections.count == 0 }
+  /// Whether it was stopped, every connection is closed and what was appended is on the disk. That
+  /// may take for ever when the disk is full: its owner has a limit for the end.
+  public var isStopped: Bool { isStopping && connections.count == 0 && isSpoolSettled }
 
   // MARK: Delivery
 
+  private mutating func deliverQueued(at now: Instant, operations: inout OperationQueue) {
+    repeat {
+      while let subscription = state.nextQueued() {
+        deliver(subscription, at: now)
+        state.releaseReadyRead(of: subscription)
+      }
+      // What is in the cache of the spool can go out in this turn.
+      state.spool?.flushReads(operations: &operations)
+      takeSpoolEvents(at: now)
+    } while !state.queued.isEmpty
+  }
+
   private mutating func deliver(_ subscription: SlotID, at now: Instant) {
     while let offset = state.nextToDeliver(subscription) {
-      guard let consumer = nextConsumer(of: subscription),
+      guard let (consumer, turn) = nextConsumer(of: subscription),
         let stream = state.consumers[consumer].stream
       else {
         let hasConsumer = state.subscriptions[subscription].consumers.contains {
@@ -285,6 +336,8 @@ public struct LocalBroker: ~Copyable {
         state.blocked(subscription, hasConsumer: hasConsumer)
         return
       }
+      guard state.isAtHand(offset, of: subscription) else { return }
+      state.subscriptions[subscription].turn = turn
       Self.send(
         offset, of: subscription, to: stream, state: state, connections: &connections, tail: &tail)
       state.delivered(offset, of: subscription, to: consumer, at: now)
@@ -292,15 +345,14 @@ public struct LocalBroker: ~Copyable {
     }
   }
 
-  /// The next consumer in turn that can take a record now.
-  private mutating func nextConsumer(of subscription: SlotID) -> SlotID? {
+  /// The next consumer in turn that can take a record now, and whose turn it is then.
+  private func nextConsumer(of subscription: SlotID) -> (consumer: SlotID, turn: Int)? {
     let count = state.subscriptions[subscription].consumers.count
     for step in 0..<count {
       let index = (state.subscriptions[subscription].turn + step) % count
       let consumer = state.subscriptions[subscription].consumers[index]
       guard let stream = state.consumers[consumer].stream, canTake(stream) else { continue }
-      state.subscriptions[subscription].turn = (index + 1) % count
-      return consumer
+      return (consumer, (index + 1) % count)
     }
     return nil
   }

@@ -20,7 +20,7 @@ public final class LocalBrokerMetrics: Sendable {
   public let recordsNacked: Counter
   /// Acks that did not come in time.
   public let ackTimeouts: Counter
-  /// Records forgotten because the memory for them was full.
+  /// Records forgotten because a limit was reached.
   public let recordsExpired: Counter
   /// Records that a subscription had not got yet when they were forgotten.
   public let recordsMissed: Counter
@@ -52,7 +52,7 @@ public final class LocalBrokerMetrics: Sendable {
     recordsNacked = counter("records_nacked", "Records that consumers refused for now.")
     ackTimeouts = counter("ack_timeouts", "Acknowledgements of consumers that came too late.")
     recordsExpired = counter(
-      "records_expired", "Records forgotten because the memory of the embedded broker was full.")
+      "records_expired", "Records forgotten because a limit of the embedded broker was reached.")
     recordsMissed = counter(
       "records_missed", "Records forgotten before a subscription had them, counted for each.")
     recordsUnheard = counter(

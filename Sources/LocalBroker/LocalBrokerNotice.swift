@@ -3,7 +3,7 @@
 public struct LocalBrokerNotice: Sendable, Equatable {
   /// What happened.
   public enum Kind: UInt8, Sendable, CaseIterable {
-    /// The oldest records were dropped for want of memory before a reliable subscription had them.
+    /// The oldest records were dropped by a limit before a reliable subscription had them.
     case recordsMissed
     /// A lane's topic is there already, made by a client with the other dispatch strategy, or as
     /// partitions where it has none or the other way round. The lane's records are refused.

@@ -8,6 +8,15 @@ struct Subscription {
   let isExclusive: Bool
   /// What was delivered and what is acknowledged; of a non-reliable topic only the cursor counts.
   var window: DeliveryWindow
+  /// Its place among the cursors of the topic's lane.
+  var cursor = 0
+  /// What the spool's change counter has to reach on the disk for a crash not to forget it.
+  var change: UInt64 = 0
+  /// Records from the disk, while it lags behind those in memory.
+  var read: SubscriptionRead?
+  /// How often in a row the disk failed to give records, and when it is asked again.
+  var readFailures = 0
+  var readAgainAt = Instant(nanoseconds: 0)
   /// In the order they subscribed first.
   var consumers: [SlotID] = []
   /// Index of the consumer whose turn it is.

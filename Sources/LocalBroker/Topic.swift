@@ -1,24 +1,33 @@
 import DanubeProtocol
 import IOPort
+import Spool
 
 /// A topic: where its kept records are, and who subscribed.
 struct Topic {
   let name: [UInt8]
-  let strategy: DispatchStrategy
-  /// Where the kept records are, oldest first.
+  var strategy: DispatchStrategy
+  /// Its lane in the spool; nil while records are kept in memory alone.
+  var lane: SpoolLaneID?
+  /// Whether it was there when the broker started, and no lane of the gateway has it yet.
+  var isFromDisk = false
+  /// Whether it was there when the broker started.
+  var wasOnDisk = false
+  /// Where the records in memory are, oldest first.
   var locations = RingQueue<RecordLog.Location>()
-  /// The offset of the oldest record kept.
+  /// The offset of the oldest record in memory. With a lane there are older ones on the disk.
   var firstOffset: UInt64 = 0
   var subscriptions: [SlotID] = []
   /// Streams on which its records are received now, over all subscriptions.
   var streamCount = 0
+  /// Records on the disk before this offset were dropped, which was counted.
+  var droppedBefore: UInt64 = 0
   /// The producer that stands for the gateway itself.
   var localProducer: SlotID?
 
   /// The offset that the next record gets.
   var endOffset: UInt64 { firstOffset + UInt64(locations.count) }
 
-  /// Its oldest record is kept no more.
+  /// Its oldest record is in memory no more.
   mutating func forgetOldest() {
     locations.popFirst()
     firstOffset += 1

@@ -24,6 +24,6 @@ enum DirectoryReading {
     }
     let code = clinux_errno()
     guard code == 0 else { throw KernelError.ioError(code) }
-    return found.sorted { $0.name.description < $1.name.description }
+    return found.sorted { $0.name < $1.name }
   }
 }

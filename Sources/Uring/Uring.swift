@@ -78,6 +78,7 @@ public struct Uring: IOPort, ~Copyable {
     statistics.receiveBuffers = buffers.publishedCount
     statistics.receiveBufferLimit = buffers.count
     statistics.receiveBufferShortages = ring.counters.bufferShortages
+    statistics.systemCalls = ring.counters.enterCalls &+ ring.counters.otherCalls
     return statistics
   }
 

@@ -4,6 +4,7 @@ import Glibc
 import IOPort
 import Logs
 import Settings
+import Spool
 import Uring
 
 /// Writes the log to standard error: text on a terminal and JSON lines otherwise, unless the
@@ -64,9 +65,15 @@ struct LogWriter: ~Copyable {
       }
     }
     if configuration.danube.target == .embedded {
-      logger.log(
-        .warning, "broker.embedded", at: time,
-        message: "records are kept in memory: acknowledged ones do not survive a crash yet")
+      if configuration.spool.mode == .memory {
+        logger.log(
+          .warning, "broker.embedded", at: time,
+          message: "records are kept in memory: acknowledged ones do not survive a crash")
+      } else {
+        logger.log(
+          .info, "broker.embedded", at: time,
+          message: "acknowledged records are on the disk, in the spool")
+      }
     }
   }
 
@@ -78,6 +85,18 @@ struct LogWriter: ~Copyable {
     ) { fields in
       fields.add("limit", limit)
       fields.add("needed", needed)
+    }
+  }
+
+  /// Records are on the disk that nobody gets.
+  mutating func unusedSpool(_ left: SpoolLeftovers, folder: String, at time: UInt64) {
+    guard left.records > 0 else { return }
+    logger.log(
+      .warning, "spool.leftovers", at: time, message: SpoolLeftoversText.message(.memory)
+    ) { fields in
+      fields.add("records", Int(clamping: left.records))
+      fields.add("topics", left.lanes)
+      fields.add("folder", folder)
     }
   }
 

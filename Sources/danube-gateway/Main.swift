@@ -1,6 +1,7 @@
 import Gateway
 import Glibc
 import Settings
+import Spool
 import Uring
 
 /// Exit codes, after sysexits(3).
@@ -34,6 +35,16 @@ struct Main {
     }
   }
 
+  /// What a start would find in the folder of the spool that it could not serve.
+  private static func spoolNotes(_ configuration: GatewayConfiguration) -> [String] {
+    guard let listing = SpoolLook.listing(configuration) else { return [] }
+    let folder = SpoolLook.folder(configuration)
+    var notes = listing.laterVersions.map { "\(folder): \(SpoolVersionText.refusal($0))" }
+    let left = SpoolLeftoversText.note(listing, configuration, folder: folder)
+    if let left, notes.isEmpty { notes.append(left) }
+    return notes
+  }
+
   /// Says what is wrong; else what the environment changes and, where it is asked for, everything.
   private static func check(_ path: String, shows: Bool) {
     let loaded = ConfigurationFile.load(path, isCheck: true)
@@ -50,8 +61,11 @@ struct Main {
       StandardStreams.writeStandardOutput(
         "note: admin.token_file is a credential, which only the service sees: not checked\n")
     }
-    if loaded.configuration.danube.target == .embedded {
-      StandardStreams.writeStandardOutput("note: \(RunCommand.embeddedNote)\n")
+    if let note = RunCommand.memoryNote(loaded.configuration) {
+      StandardStreams.writeStandardOutput("note: \(note)\n")
+    }
+    for note in spoolNotes(loaded.configuration) {
+      StandardStreams.writeStandardOutput("note: \(note)\n")
     }
   }
 }

@@ -7,8 +7,14 @@ import Uring
 
 /// `danube-gateway run`: three threads around one gateway.
 enum RunCommand {
-  static let embeddedNote =
-    "the embedded broker keeps records in memory: what it acknowledged does not survive a crash yet"
+  /// What there is to know of an embedded broker without a disk; nil with one.
+  static func memoryNote(_ configuration: GatewayConfiguration) -> String? {
+    guard configuration.danube.target == .embedded, configuration.spool.mode == .memory else {
+      return nil
+    }
+    return "with [spool] mode = \"memory\" what the embedded broker acknowledged does not survive a"
+      + " crash"
+  }
 
   static func run(_ loaded: LoadedConfiguration) -> Int32 {
     SignalDescriptor.blockSignals()
@@ -60,6 +66,7 @@ enum RunCommand {
       var loop = try MainLoop(gateway: gateway, port: port)
       let threads = try startThreads(gateway)
       log.started(loaded, at: loop.clock.unixMilliseconds)
+      noteUnusedSpool(configuration, &log, at: loop.clock.unixMilliseconds)
       let wanted = configuration.listeners.reduce(0) { $0 + $1.maxConnections }
       if wanted > descriptors - Gateway.reservedDescriptors {
         log.tooFewDescriptors(descriptors, wanted: wanted, at: loop.clock.unixMilliseconds)
@@ -81,9 +88,19 @@ enum RunCommand {
     }
     if let problem = gateway.control.startError {
       Complaint.write("danube-gateway: \(problem)")
-      return ExitCode.unavailable
+      return gateway.control.isStartErrorFinal ? ExitCode.configuration : ExitCode.unavailable
     }
     return 0
+  }
+
+  /// Without a spool nobody else looks whether there is something in its folder.
+  private static func noteUnusedSpool(
+    _ configuration: GatewayConfiguration, _ log: inout LogWriter, at time: UInt64
+  ) {
+    guard configuration.spool.mode == .memory, let listing = SpoolLook.listing(configuration)
+    else { return }
+    let left = SpoolLeftoversText.leftovers(listing, configuration)
+    log.unusedSpool(left, folder: SpoolLook.folder(configuration), at: time)
   }
 
   private static func startThreads(_ gateway: Gateway) throws(StartError) -> Threads {

@@ -173,8 +173,9 @@ enum SpoolCommand {
         SpoolChangeText.done(change, isReplay: options.action == .replay, lane: lane))
       return 0
     } catch {
-      throw SpoolProblem(
-        SpoolChangeText.problem(error, lane: lane), code: ExitCode.negative)
+      var code = ExitCode.negative
+      if case .laterVersion = error { code = ExitCode.unavailable }
+      throw SpoolProblem(SpoolChangeText.problem(error, lane: lane), code: code)
     }
   }
 

@@ -14,15 +14,13 @@ enum SpoolRequest {
         "spool \(options.action.rawValue) reads the files: give --dir or --config",
         code: ExitCode.usage)
     }
-    let lane = options.lane ?? ""
+    let lane = encoded(options.lane ?? "")
     switch options.action {
     case .replay:
-      guard options.subscription.isEmpty else {
-        throw SpoolProblem(
-          "a gateway that runs sets only the uplink back; stop it to set a subscription back",
-          code: ExitCode.usage)
-      }
-      return print(try admin.post("/spool/replay", "lane=\(lane)&from=\(options.from ?? 0)"))
+      let subscription = encoded(options.subscription)
+      let reader = subscription.isEmpty ? "" : "&subscription=\(subscription)"
+      return print(
+        try admin.post("/spool/replay", "lane=\(lane)\(reader)&from=\(options.from ?? 0)"))
     case .drop:
       let body = "lane=\(lane)" + (options.before.map { "&before=\($0)" } ?? "")
       if !options.isSure {
@@ -36,6 +34,23 @@ enum SpoolRequest {
       return print(try admin.post("/spool/drop", body))
     default: return print(try admin.get("/spool", asText: !options.printsJSON))
     }
+  }
+
+  /// A value of a form (URL Standard, application/x-www-form-urlencoded).
+  private static func encoded(_ text: String) -> String {
+    var encoded = ""
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+        UInt8(ascii: "_"), UInt8(ascii: "/"):
+        encoded.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        encoded += byte < 16 ? "%0" : "%"
+        encoded += String(byte, radix: 16, uppercase: true)
+      }
+    }
+    return encoded
   }
 
   private static func print(_ answer: AdminAddress.Answer) -> Int32 {

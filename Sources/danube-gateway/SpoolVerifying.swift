@@ -26,7 +26,11 @@ enum SpoolVerifying {
           "\(result.interruptedWrites) segments end with an interrupted write, of which nobody "
           + "was told that it is safe: no damage\n"
       }
-      for place in result.damage { text += "damaged: \(description(of: place))\n" }
+      for place in result.damage {
+        var isDamage = true
+        if case .laterVersion = place.kind { isDamage = false }
+        text += "\(isDamage ? "damaged" : "not known"): \(description(of: place))\n"
+      }
       StandardStreams.writeStandardOutput(text)
     }
     return result.damage.isEmpty ? 0 : ExitCode.negative

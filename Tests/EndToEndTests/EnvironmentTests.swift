@@ -63,7 +63,11 @@ extension EndToEnd {
 
     @Test("The log follows the environment: level, format, and the journal's priorities")
     func log() throws {
+      // There is a warning at the start: nothing is on the disk.
+      var configuration = GatewayProcess.Configuration()
+      configuration.spool = "mode = \"memory\""
       let gateway = try GatewayProcess(
+        configuration,
         environment: ["LOG_LEVEL": "warn", "DANUBE_GATEWAY_NAME": "n-e-w", "JOURNAL_STREAM": "1:2"])
       #expect(try gateway.get("/status").body.contains("\"name\":\"n-e-w\""))
       for line in try log(of: gateway) {

@@ -147,6 +147,38 @@ extension EndToEnd {
       }
     }
 
+    @Test("A subscription of the embedded broker is set back while it receives")
+    func liveSubscription() throws {
+      let gateway = try GatewayProcess()
+      try publish(1, to: gateway)
+      let name = "a & b"
+      let tail = try ChildProcess(
+        "tail",
+        [
+          try Paths.gateway(), "tail", Self.topic, "--url", gateway.brokerURL, "--json",
+          "--subscription", name,
+        ])
+      let deadline = Deadline(seconds: 30)
+      while try !spool(["ls", "--config", "edge.toml"], in: gateway).output.contains(name) {
+        try #require(!deadline.isOver)
+        usleep(50_000)
+      }
+      try publish(4, to: gateway, from: 1)
+      while try !tail.nextLine(deadline).contains("value 4") {}
+      let replay = try spool(
+        [
+          "replay", "--config", "edge.toml", "--lane", Self.topic, "--from", "2",
+          "--subscription", name,
+        ], in: gateway)
+      #expect(replay.end == .exited(0), "\(replay.errorOutput)")
+      for number in 2..<5 {
+        #expect(try tail.nextLine(Deadline(seconds: 30)).contains("value \(number)"))
+      }
+      let unnamed = try spool(
+        ["replay", "--config", "edge.toml", "--lane", Self.topic, "--from", "2"], in: gateway)
+      #expect(unnamed.end == .exited(1) && unnamed.errorOutput.contains("--subscription NAME"))
+    }
+
     @Test("A gateway that runs is asked: ls, replay and drop")
     func live() throws {
       let broker = try GatewayProcess()

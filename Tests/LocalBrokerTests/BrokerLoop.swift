@@ -4,6 +4,7 @@ import LocalBroker
 import Metrics
 import Records
 import Simulator
+import Spool
 
 /// A broker on a simulated port.
 final class BrokerLoop: SimulatedLoop {
@@ -14,33 +15,61 @@ final class BrokerLoop: SimulatedLoop {
   let metrics: LocalBrokerMetrics
   let address: SocketAddress
   private(set) var broker: LocalBroker
+  /// Batches of which it is known what became of them.
+  private(set) var settled: [SettledBatch] = []
   private var operations = OperationQueue()
 
   init(
     _ world: SimulatedWorld, limits: LocalBrokerLimits = LocalBrokerLimits(),
     configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(),
-    lanes: [String] = ["/default/lane"], seed: UInt64 = 7
+    lanes: [String] = ["/default/lane"], seed: UInt64 = 7, spool limitsOfSpool: SpoolLimits? = nil
   ) throws {
-    port = world.makePort(host: Self.host)
+    var port = world.makePort(host: Self.host)
     portID = port.id
     metrics = LocalBrokerMetrics(registry: MetricsRegistry())
-    broker = LocalBroker(
-      owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed)
+    if let limitsOfSpool {
+      let directory = try port.openDirectory("spool")
+      let spool = Spool(
+        owner: 4, limits: limitsOfSpool, directory: directory,
+        files: try port.files(in: directory), seed: seed &+ 1)
+      broker = LocalBroker(
+        owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed,
+        spool: spool)
+    } else {
+      broker = LocalBroker(
+        owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed)
+    }
     let listening = try port.listen(on: SocketAddress(ipv4: Self.host, port: 6650))
+    self.port = port
     address = listening.bound
     for lane in lanes { addLane(lane) }
     broker.start(
       listener: listening.descriptor, bound: listening.bound, operations: &operations)
   }
 
+  /// Unix milliseconds minus those of the port's clock; nil: nobody asks.
+  var wallOffset: Int64?
+
+  private var clock: SpoolClock {
+    guard let wallOffset else { return .unknown }
+    return SpoolClock(
+      bootMilliseconds: port.now.nanoseconds / 1_000_000, wallOffsetMilliseconds: wallOffset,
+      bootID: 1)
+  }
+
   func turn() {
     let now = port.now
     while let completion = port.next() {
-      precondition(completion.token.owner == 3)
-      broker.handle(completion, at: now, operations: &operations)
+      if completion.token.owner == 4 {
+        broker.handleSpool(completion, at: now, operations: &operations)
+      } else {
+        precondition(completion.token.owner == 3)
+        broker.handle(completion, at: now, operations: &operations)
+      }
     }
     broker.advance(to: now, operations: &operations)
-    broker.flush(at: now, operations: &operations)
+    broker.flush(at: now, clock: clock, operations: &operations)
+    while let batch = broker.nextSettledBatch() { settled.append(batch) }
     port.submit(&operations)
     port.wait(until: broker.nextDeadline)
   }
@@ -58,9 +87,17 @@ final class BrokerLoop: SimulatedLoop {
     return broker.append(lane: LaneID(rawValue: lane), body: body.rawBytes)
   }
 
-  func append(_ batch: BatchID, from store: BatchStore) -> Bool {
+  /// Gives the broker a batch; what became of it is in `settled`.
+  func append(_ batch: BatchID, from store: BatchStore) {
+    broker.append(batch, from: store, at: port.now)
+    turn()
+  }
+
+  /// Sets a subscription back.
+  func replay(_ topic: String, subscription: String, from sequence: UInt64) throws -> SpoolChange {
     defer { turn() }
-    return broker.append(batch, from: store, at: port.now)
+    return try broker.replay(
+      Array(topic.utf8), subscription: Array(subscription.utf8), from: sequence, at: port.now)
   }
 
   /// All notices, the newest first.

@@ -4,6 +4,7 @@ import GRPC
 import IOPort
 import LocalBroker
 import Simulator
+import Spool
 import Testing
 
 func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -12,22 +13,44 @@ func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 final class Scene {
   let world: SimulatedWorld
   let driver: SimulationDriver
-  let broker: BrokerLoop
-  let client: ClientLoop
+  private(set) var broker: BrokerLoop
+  private(set) var client: ClientLoop
+  private let restart: (_ starts: UInt64) throws -> BrokerLoop
+  private var starts: UInt64 = 1
 
   init(
     seed: UInt64 = 1, limits: LocalBrokerLimits = LocalBrokerLimits(),
     configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(),
-    lanes: [String] = ["/default/lane"]
+    lanes: [String] = ["/default/lane"], spool: SpoolLimits? = nil
   ) throws {
-    world = SimulatedWorld(seed: seed)
+    let world = SimulatedWorld(seed: seed)
+    self.world = world
     driver = SimulationDriver(world)
-    broker = try BrokerLoop(
-      world, limits: limits, configuration: configuration, lanes: lanes)
+    restart = { starts in
+      try BrokerLoop(
+        world, limits: limits, configuration: configuration, lanes: lanes, seed: seed &+ starts,
+        spool: spool)
+    }
+    broker = try restart(6)
     client = ClientLoop(world, to: broker.address)
     driver.add(broker)
     driver.add(client)
   }
+
+  /// Ends the broker in the middle of whatever it does, perhaps with the power of its host, and
+  /// starts it again; there is a new client, too.
+  func crash(losesPower: Bool) throws {
+    driver.remove(broker.portID)
+    driver.remove(client.portID)
+    if losesPower { world.losePower(host: BrokerLoop.host) } else { world.kill(broker.portID) }
+    starts += 1
+    broker = try restart(6 + starts)
+    client = ClientLoop(world, to: broker.address)
+    driver.add(broker)
+    driver.add(client)
+  }
+
+  var disk: SimulatedDisk { world.disk(of: BrokerLoop.host) }
 
   func makeClient(streamWindow: Int = 256 << 10) -> ClientLoop {
     let client = ClientLoop(world, to: broker.address, streamWindow: streamWindow)

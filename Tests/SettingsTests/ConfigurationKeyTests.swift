@@ -195,7 +195,7 @@ struct ConfigurationKeyTests {
     #expect(loaded.danube.connectTimeoutMilliseconds == 5000)
     #expect(loaded.broker.address == HostPort(host: "127.0.0.1", port: 6650))
     #expect(loaded.broker.newSubscription == .latest)
-    #expect(loaded.broker.retainBytes == 64 << 20)
+    #expect(loaded.broker.retainBytes == 256 << 20)
     #expect(loaded.broker.maxUnacked == 1000)
     #expect(loaded.broker.ackTimeoutMilliseconds == 30_000)
     #expect(loaded.admin.address == HostPort(host: "127.0.0.1", port: 9090))

@@ -115,6 +115,7 @@ let keyCases: [KeyCase] = [
   sizes(
     "broker", "retain_bytes", good: ["65536", "\"64KiB\"", "\"1 GiB\"", "\"100kB\"", "\"1GB\""],
     bad: ["65535", "\"63KiB\"", "\"1025GiB\""]),
+  integers("broker", "retain_age_s", 0...315_360_000),
   integers("broker", "max_unacked", 10...10_000),
   integers("broker", "ack_timeout_ms", 100...86_400_000),
   words("spool", "mode", ["spill", "always", "memory"]),

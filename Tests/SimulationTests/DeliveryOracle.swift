@@ -13,6 +13,10 @@ final class DeliveryOracle {
     var acceptedCount = 0
     var wasRefused = false
     var isPromised = false
+    /// Whether its device can be told that it is refused: MQTT 5.
+    var isRefusable = false
+    /// The last message of the device that was answered when this one came first.
+    var lastAnswered = -1
     /// The disk has lost it, which no software can help.
     var isExcused = false
 
@@ -31,9 +35,13 @@ final class DeliveryOracle {
   /// How many messages were answered with an error.
   private(set) var refusedCount = 0
   private(set) var answeredCount = 0
+  /// Records that came after a later one of their key because, as it seems, the gateway had refused
+  /// them for want of space and ended before their device heard of it. There can't be more of them
+  /// than messages that were refused.
+  private(set) var unheardRefusals: [String] = []
 
-  func addDevice(messageCount: Int) {
-    fates.append(Array(repeating: Fate(), count: messageCount))
+  func addDevice(messageCount: Int, isRefusable: Bool = false) {
+    fates.append(Array(repeating: Fate(isRefusable: isRefusable), count: messageCount))
   }
 
   /// Message `number` of device `device`, padded to about `byteCount` bytes.
@@ -68,6 +76,7 @@ final class DeliveryOracle {
       duplicateCount += 1
       return
     }
+    fates[device][number].lastAnswered = fates[device].lastIndex { $0.isPromised } ?? -1
     // A QoS 0 message that a device has left behind on an old connection may come late, and so may
     // one that was refused before and that an MQTT 3.1.1 device sends again.
     // What was destroyed and had not been answered comes again from the device, later.
@@ -76,7 +85,15 @@ final class DeliveryOracle {
     else { return }
     let place = Key(topic: topic, key: key, device: device)
     if let last = newest[place], last > number {
-      complain("record \(device):\(number) of \(topic) came after \(last)")
+      let what = "record \(device):\(number) of \(topic) came after \(last)"
+      // Answers come in the order of messages: without that to this one the device has sent the
+      // later one again, too, and behind it.
+      let wasAnswered = fates[device][last].lastAnswered >= number
+      if spaceIsShort, fates[device][number].isRefusable, !wasAnswered {
+        unheardRefusals.append(what)
+      } else {
+        complain(what)
+      }
     }
     newest[place] = max(newest[place] ?? 0, number)
   }

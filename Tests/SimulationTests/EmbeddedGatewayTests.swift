@@ -11,10 +11,11 @@ struct EmbeddedGatewayTests {
   private static let topics = ["/default/temperature", "/default/keyed", "/default/alarm"]
   private static let consumerHost: UInt32 = 0x0a00_0b00
 
-  private func run(seed: UInt64) throws -> [String] {
+  private func run(seed: UInt64, isDurable: Bool) throws -> [String] {
     var random = SplitMix64(seed: seed)
     var configuration = GatewayScene.configuration(isEmbedded: true)
     configuration.broker.newSubscription = .earliest
+    configuration.spool.mode = isDurable ? .spill : .memory
     let scene = try GatewayScene(seed: seed, configuration: configuration)
     scene.oracle.seesAcceptance = false
     let broker = SocketAddress(ipv4: GatewayScene.gatewayHost, port: GatewayScene.brokerPort)
@@ -58,10 +59,12 @@ struct EmbeddedGatewayTests {
     return violations + consumers.flatMap(\.violations)
   }
 
-  @Test("Every answered record reaches its consumer, in order per key", arguments: 0..<4)
-  func seeds(shard: Int) throws {
+  @Test(
+    "Every answered record reaches its consumer, in order per key", arguments: 0..<4,
+    [false, true])
+  func seeds(shard: Int, isDurable: Bool) throws {
     for seed in Seeds.first + UInt64(shard) * 6..<Seeds.first + UInt64(shard) * 6 + 6 {
-      let violations = try run(seed: seed)
+      let violations = try run(seed: seed, isDurable: isDurable)
       #expect(violations.isEmpty, "seed \(seed): \(violations.joined(separator: "; "))")
     }
   }

@@ -39,17 +39,20 @@ final class GatewayScene {
   private(set) var starts = 1
   private let portLimits: SimulatedPortLimits
   private let spoolFault: PlantedSpoolFault?
+  private var bootID: UInt64
 
   init(
     seed: UInt64, configuration: GatewayConfiguration = GatewayScene.configuration(),
-    isFaulty: Bool = false, spoolFault: PlantedSpoolFault? = nil,
+    isFaulty: Bool = false, spoolFault: PlantedSpoolFault? = nil, bootID: UInt64 = 0,
     limits: SimulatedPortLimits = .init(receiveBufferCount: 32, receiveBufferBytes: 2_048)
   ) throws {
     portLimits = limits
+    self.bootID = bootID
     self.spoolFault = spoolFault
     world = SimulatedWorld(seed: seed)
     driver = SimulationDriver(world)
-    gateway = Gateway(configuration: configuration, seed: seed, startingAt: world.now)
+    gateway = Gateway(
+      configuration: configuration, seed: seed, startingAt: world.now, bootID: bootID)
     if case .brokers = configuration.danube.target {
       let broker = try ScriptedBroker(world, host: Self.brokerHost, port: Self.brokerPort)
       driver.add(broker)
@@ -69,7 +72,8 @@ final class GatewayScene {
 
   /// Ends the process of the gateway, or its power, in the middle of whatever it does, and starts
   /// it again.
-  func crash(losesPower: Bool) throws {
+  func crash(losesPower: Bool, bootID: UInt64? = nil) throws {
+    self.bootID = bootID ?? self.bootID
     for id in [ingest.portID, delivery.portID, main.portID] { driver.remove(id) }
     if losesPower {
       world.losePower(host: Self.gatewayHost)
@@ -79,7 +83,7 @@ final class GatewayScene {
     let configuration = gateway.configuration
     gateway = Gateway(
       configuration: configuration, seed: world.seed &+ UInt64(starts) &* 1_000,
-      startingAt: world.now)
+      startingAt: world.now, bootID: self.bootID)
     main = try MainNode(world, host: Self.gatewayHost, gateway: gateway)
     ingest = try IngestNode(
       world, host: Self.gatewayHost, gateway: gateway, limits: portLimits, isFaulty: false)
@@ -169,7 +173,7 @@ final class GatewayScene {
         device: index, number: number, reason: reason, isRouted: messages[number].isRouted,
         isV5: isV5)
     }
-    oracle.addDevice(messageCount: messages.count)
+    oracle.addDevice(messageCount: messages.count, isRefusable: isV5)
     devices.append(device)
     driver.add(device)
     return device

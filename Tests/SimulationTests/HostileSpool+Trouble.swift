@@ -202,7 +202,7 @@ extension HostileSpool {
         switch scan.next(window: content.span.bytes, at: 0) {
         case .block(let block): result.append(block)
         case .bad: continue
-        case .needs, .end: return result
+        case .later, .needs, .end: return result
         }
       }
     } catch {

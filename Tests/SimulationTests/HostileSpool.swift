@@ -266,6 +266,7 @@ final class HostileSpool {
     }
     checkDuplicates()
     noteMetrics()
+    checkRefusals()
     return scene.settle(milliseconds: 5_000)
   }
 
@@ -298,6 +299,17 @@ final class HostileSpool {
     }
   }
 
+  /// What came too late because nobody heard of its refusal was refused indeed, and its device had
+  /// not heard of it.
+  private func checkRefusals() {
+    let unheard = tally["danube_gateway_records_refused_total"] ?? 0
+    let late = scene.oracle.unheardRefusals
+    if late.count > max(unheard - scene.oracle.refusedCount, 0) {
+      for what in late { scene.oracle.complain(what) }
+    }
+    if !late.isEmpty { count("unheard refusals", late.count) }
+  }
+
   /// Each message may come as often as it was sent; more only for crashes, or ambiguous calls.
   private func checkDuplicates() {
     guard plan.isBrokerCalm else { return }
@@ -326,6 +338,7 @@ final class HostileSpool {
   private static let metricNames = [
     "danube_gateway_spool_batches_total", "danube_gateway_spool_replayed_records_total",
     "danube_gateway_spool_skipped_records_total", "danube_gateway_spool_failures_total",
+    "danube_gateway_records_refused_total",
   ]
 
   private func noteMetrics() {

@@ -16,6 +16,8 @@ extension ScriptedBroker {
     public var producerID: UInt64
     /// `msg_id.broker_addr`.
     public var brokerAddress: String
+    /// When it was published, Unix milliseconds.
+    public var publishTimeMilliseconds: UInt64
     /// When it arrived.
     public var arrivedAt: Instant
   }
@@ -245,7 +247,7 @@ struct BrokerConnection: ~Copyable {
         key: Array(copying: view.routingKey), payload: Array(copying: view.payload),
         producerID: view.producerID,
         brokerAddress: String(decoding: Array(copying: view.brokerAddress), as: UTF8.self),
-        arrivedAt: now)
+        publishTimeMilliseconds: view.publishTimeMilliseconds, arrivedAt: now)
       return (message, view.requestID)
     } catch {
       return nil

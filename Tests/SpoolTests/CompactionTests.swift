@@ -52,6 +52,47 @@ struct CompactionTests {
     #expect(used <= 2 * 8 << 10, comment)
   }
 
+  /// Runs a spool in which the sync that ends the first segment takes 400 ms, when its footer does
+  /// not happen to end where the segment does. Answers whether everything else was over before.
+  private func runWithLateEnd(seed: UInt64) throws -> Bool {
+    let world = SimulatedWorld(seed: seed)
+    let disk = world.disk(of: spoolHost)
+    disk.faults.latencyNanoseconds = 100_000...100_000
+    disk.faults.syncNanoseconds = 200_000...200_000
+    let model = SpoolModel()
+    model.isStuck = false
+    let limits = Self.limits()
+    let loop = try SpoolLoop(world, model, limits: limits, wanted: 50)
+    let name = SegmentHeader.fileName(1)
+    var wasLate = false
+    disk.onOperation = { [unowned disk, unowned world] _ in
+      // The file is cut behind its footer: the next sync but those of a few blocks is the one.
+      guard !wasLate, let bytes = disk.content(of: name, in: "spool")?.count,
+        bytes != 0, bytes != limits.log.segmentBytes
+      else { return }
+      wasLate = true
+      disk.faults.syncNanoseconds = 400_000_000...400_000_000
+      world.after(milliseconds: 1) { disk.faults.syncNanoseconds = 200_000...200_000 }
+    }
+    let driver = SimulationDriver(world)
+    driver.add(loop)
+    func isThere() -> Bool { disk.names(in: "spool").contains(name) }
+    driver.run(until: world.now.advanced(milliseconds: 5_000)) { loop.isDone }
+    let isDone = loop.isDone
+    #expect(isDone && model.missing == 0, "seed \(seed)")
+    // All is saved, and it is not complete: nothing but its end can make it go.
+    let isLate = wasLate && isThere()
+    driver.run(until: world.now.advanced(milliseconds: 2_000))
+    #expect(!isThere(), "seed \(seed)")
+    return isLate
+  }
+
+  @Test("A segment that ends after all in it is delivered, and known to be, goes all the same")
+  func lateEnd() throws {
+    let count = try (1...30).count { seed in try runWithLateEnd(seed: UInt64(seed)) }
+    #expect(count > 0)
+  }
+
   @Test(
     "A stuck lane and stuck records hold little space: many times the limit goes through",
     arguments: 1...10)

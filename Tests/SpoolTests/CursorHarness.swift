@@ -53,13 +53,15 @@ final class CursorLoop: SimulatedLoop {
       for _ in 0..<Int.random(in: 0...200, using: &random) {
         delivered.insert(UInt64.random(in: 0...10_000, using: &random) + UInt64(number))
       }
+      var reader = Cursor(name: Array("reader".utf8), isExclusive: true, delivered: delivered)
+      reader.setConsumers((0..<number % 5).map { Array("consumer-\($0)".utf8) })
       state.lanes.append(
         LaneCursors(
           topic: LogLoop.topic(UInt64(lane)), nextSequence: UInt64(number) + 20_000,
           firstSequence: UInt64(number / 2), isReliable: Bool.random(using: &random),
           cursors: [
             Cursor(name: [], isExclusive: false, delivered: DeliveredSet(next: UInt64(number))),
-            Cursor(name: Array("reader".utf8), isExclusive: true, delivered: delivered),
+            reader,
           ]))
     }
     return state

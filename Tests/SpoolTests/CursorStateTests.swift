@@ -40,15 +40,18 @@ struct CursorStateTests {
     delivered.insert(302..<602)
     state.lanes = [
       LaneCursors(
-        topic: [0x74], nextSequence: 700, firstSequence: 5, isReliable: true,
+        topic: [0x74], hash: LaneHash(rawValue: 0x1122), nextSequence: 700, firstSequence: 5,
+        isReliable: true,
         cursors: [Cursor(name: [0x73, 0x32], isExclusive: true, delivered: delivered)])
     ]
+    state.lanes[0].cursors[0].setConsumers([[0x61], [0x62, 0x63]])
     let lane: [UInt8] =
-      little(UInt64(700)) + little(UInt64(5)) + little(UInt32(1)) + little(UInt32(1))
+      little(UInt64(0x1122)) + little(UInt64(700)) + little(UInt64(5)) + little(UInt32(1))
+      + little(UInt32(1))
       + little(UInt32(1)) + [0x74]
     let cursor: [UInt8] =
       little(UInt64(100)) + little(UInt32(1)) + little(UInt32(2)) + little(UInt32(2))
-      + [0x73, 0x32]
+      + little(UInt32(2)) + [0x73, 0x32] + [1, 0x61, 2, 0x62, 0x63]
     // One missing, one there; 200 missing, 300 there; each less one.
     let content: [UInt8] = lane + cursor + [0, 0, 0xc7, 0x01, 0xab, 0x02]
     let bytes = sealed(head(content: content.count), content)
@@ -114,6 +117,8 @@ struct CursorStateTests {
             #expect(range.lowerBound > end && !range.isEmpty)
             end = range.upperBound
           }
+          #expect(cursor.consumers.count <= 16)
+          #expect(cursor.consumers.allSatisfy { (1...255).contains($0.count) })
         }
       }
     }
@@ -130,20 +135,57 @@ struct CursorStateTests {
     ]
     for (next, ranges) in ends {
       let lane: [UInt8] =
-        little(UInt64(1)) + little(UInt64(0)) + little(UInt32(0)) + little(UInt32(1))
+        little(UInt64(9)) + little(UInt64(1)) + little(UInt64(0)) + little(UInt32(0))
+        + little(UInt32(1))
         + little(UInt32(0))
       let cursor: [UInt8] =
-        little(next) + little(UInt32(0)) + little(UInt32(1)) + little(UInt32(0)) + ranges
+        little(next) + little(UInt32(0)) + little(UInt32(1)) + little(UInt32(0))
+        + little(UInt32(0)) + ranges
       let content = lane + cursor
       let bytes = sealed(head(content: content.count), content)
       #expect(throws: SpoolFormatError.damaged) { try CursorState.decode(bytes.span.bytes) }
     }
   }
 
+  @Test("Consumers that are too many, or have no name, are refused")
+  func wrongConsumers() {
+    let lane: [UInt8] =
+      little(UInt64(9)) + little(UInt64(1)) + little(UInt64(0)) + little(UInt32(0))
+      + little(UInt32(1)) + little(UInt32(0))
+    let names: [UInt8] = Array(repeating: [1, 0x61] as [UInt8], count: 17).flatMap { $0 }
+    let cases: [(count: UInt32, names: [UInt8], isGood: Bool)] = [
+      (16, Array(names.dropLast(2)), true), (17, names, false), (.max, names, false),
+      (1, [0], false), (1, [2, 0x61], false), (2, [1, 0x61], false), (0, [1, 0x61], false),
+    ]
+    for (count, names, isGood) in cases {
+      let cursor: [UInt8] =
+        little(UInt64(0)) + little(UInt32(0)) + little(UInt32(0)) + little(count)
+        + little(UInt32(0)) + names
+      let content = lane + cursor
+      let bytes = sealed(head(content: content.count), content)
+      if isGood {
+        let state = try? CursorState.decode(bytes.span.bytes).state
+        #expect(state?.lanes.first?.cursors.first?.consumers.count == 16)
+      } else {
+        #expect(throws: SpoolFormatError.damaged) { try CursorState.decode(bytes.span.bytes) }
+      }
+    }
+  }
+
+  @Test("Of the names of consumers the last 16 are kept, and none that is too long")
+  func keptConsumers() {
+    var cursor = Cursor(name: [], isExclusive: false, delivered: DeliveredSet())
+    cursor.setConsumers((0..<20).map { [UInt8($0)] })
+    #expect(cursor.consumers == (4..<20).map { [UInt8($0)] })
+    cursor.setConsumers([Array(repeating: 1, count: 256), [], Array(repeating: 2, count: 255)])
+    #expect(cursor.consumers == [Array(repeating: 2, count: 255)])
+  }
+
   @Test("A header's wrong fields are told apart")
   func headers() {
     let cases: [(bytes: [UInt8], error: SpoolFormatError)] = [
       (sealed(head(version: 2, content: 0, lanes: 0), []), .unknownVersion(2)),
+      (sealed(head(version: 0, content: 0, lanes: 0), []), .damaged),
       (sealed(head(content: 0, generation: 0, lanes: 0), []), .damaged),
       (sealed(head(content: 0, generation: .max, lanes: 0), []), .damaged),
       (sealed(head(content: 0), []), .damaged),

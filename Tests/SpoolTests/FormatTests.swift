@@ -193,6 +193,25 @@ struct FormatTests {
         trailer: trailer.span.bytes, fileBytes: UInt64(51_200 + bytes.count)) == 51_200)
     #expect(SegmentFooter.offset(trailer: trailer.span.bytes, fileBytes: 600) == nil)
     #expect(try SegmentFooter(decoding: bytes.span.bytes) == footer)
+    let place = SegmentFooter.place(
+      trailer: trailer.span.bytes, fileBytes: UInt64(51_200 + bytes.count))
+    let lists = 100 * 8 + 100 * 24
+    #expect(place?.offset == 51_200 && place?.summary == UInt64(51_200 + lists))
+    var summary = footer
+    summary.blocks = []
+    summary.runs = []
+    var topics = [LaneHash(rawValue: 3): Array("another one".utf8)]
+    let end = Array(bytes[lists...])
+    #expect(try SegmentFooter(summary: end.span.bytes, topics: &topics) == summary)
+    #expect(topics.count == 30 && topics[LaneHash(rawValue: 7)] == footer.lanes[7].topic)
+    #expect(try SegmentFooter(summary: end.span.bytes, topics: &topics) == summary)
+    for bit in stride(from: 0, to: end.count * 8, by: 7) {
+      var end = end
+      end[bit / 8] ^= 1 << UInt8(bit % 8)
+      #expect(throws: SpoolFormatError.self) {
+        _ = try SegmentFooter(summary: end.span.bytes, topics: &topics)
+      }
+    }
     for bit in stride(from: 0, to: bytes.count * 8, by: 7) {
       bytes[bit / 8] ^= 1 << UInt8(bit % 8)
       #expect(throws: SpoolFormatError.self) { _ = try SegmentFooter(decoding: bytes.span.bytes) }

@@ -62,10 +62,43 @@ final class InspectionBench {
     Issue.record("the spool does not settle")
   }
 
+  /// What reads gave that `start(reading:)` asked for.
+  private(set) var readFailures: [IOError.Kind] = []
+  private(set) var readGaps = 0
+
+  /// Starts a spool and lets it do what it wants for a while; answers what it was refused for. With
+  /// `reading` it asks for the first record of that lane.
+  func start(reading lane: UInt64? = nil) throws -> SpoolLaterVersion? {
+    var port = BlockingFiles(isReadOnly: false)
+    let directory = try port.openDirectory(path)
+    var spool = Spool(
+      owner: 6, limits: SpoolLimits(cursorMilliseconds: 0), directory: directory,
+      files: try port.files(in: directory), seed: 1)
+    var operations = OperationQueue()
+    spool.start(operations: &operations)
+    var isAsked = false
+    for _ in 0..<200 {
+      turn(&port, &spool, &operations) { event in
+        switch event {
+        case .unreadable(_, let error): self.readFailures.append(error.kind)
+        case .missing: self.readGaps += 1
+        default: break
+        }
+      }
+      if let lane, spool.isReady, !isAsked {
+        isAsked = true
+        _ = spool.read(spool.lane(topic: LogLoop.topic(lane), isReliable: true), from: 0)
+      }
+    }
+    #expect(spool.isReady == (spool.laterVersion == nil))
+    return spool.laterVersion
+  }
+
   private func turn(
-    _ port: inout BlockingFiles, _ spool: inout Spool, _ operations: inout OperationQueue
+    _ port: inout BlockingFiles, _ spool: inout Spool, _ operations: inout OperationQueue,
+    _ take: (SpoolEvent) -> Void = { _ in }
   ) {
-    port.wait(until: .distantFuture)
+    port.wait(until: Instant(nanoseconds: 0))
     while let completion = port.next() {
       spool.handle(completion, at: port.now, operations: &operations)
     }
@@ -73,7 +106,7 @@ final class InspectionBench {
     let clock = SpoolClock(
       bootMilliseconds: 1_000, wallOffsetMilliseconds: 1_790_000_000_000, bootID: 1)
     spool.flush(at: port.now, clock: clock, operations: &operations)
-    while spool.nextEvent() != nil {}
+    while let event = spool.nextEvent() { take(event) }
     port.submit(&operations)
   }
 

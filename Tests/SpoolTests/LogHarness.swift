@@ -153,7 +153,7 @@ struct LogReading {
         }
       case .bad(let from, let to):
         bad.append((SpoolPosition(segment: number, offset: from), to - from))
-      case .end: return
+      case .later, .end: return
       }
     }
   }

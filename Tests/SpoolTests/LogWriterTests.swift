@@ -44,6 +44,29 @@ struct LogWriterTests {
     return missing
   }
 
+  @Test("While there is no space for the next segment, the one at hand is filled without a pause")
+  func fullAhead() throws {
+    let world = SimulatedWorld(seed: 11)
+    let disk = world.disk(of: spoolHost)
+    disk.capacityBytes = 100 << 10
+    let limits = LogLimits(
+      segmentBytes: 64 << 10, queuedBytes: 32 << 10, retryMinimumMilliseconds: 60_000,
+      retryMaximumMilliseconds: 60_000)
+    let loop = try LogLoop(world, firstSegment: 1, wanted: 1_000, limits: limits)
+    let driver = SimulationDriver(world)
+    driver.add(loop)
+    driver.run(milliseconds: 5_000)
+    let isShort = loop.writer.isShortOfSpace
+    #expect(loop.failures == [.noSpace] && isShort)
+    // Only what does not fit any more waits.
+    let last = try #require(loop.sealed.first?.blocks.last)
+    #expect(last.offset + last.totalBytes > 56 << 10 && loop.durable > 10)
+    disk.capacityBytes = .max
+    driver.run(milliseconds: 120_000) { loop.wanted == 0 && loop.writer.isIdle }
+    let isIdle = loop.writer.isIdle
+    #expect(isIdle && loop.durable == 1_000)
+  }
+
   @Test("All blocks become durable, in order, over several segments", arguments: 1...20)
   func healthy(seed: Int) throws {
     let outcome = try run(seed: UInt64(seed), wanted: 400)

@@ -4,8 +4,10 @@ public struct BrokerConfiguration: Sendable, Equatable {
   public var address = HostPort(host: "", port: 0)
   /// Where a subscription begins that the broker does not know.
   public var newSubscription = NewSubscription.latest
-  /// The memory for records that are kept for subscriptions, in bytes.
+  /// Records that are kept for subscriptions, in bytes on the disk, or in memory without a spool.
   public var retainBytes = 0
+  /// The age at which records are dropped, in seconds; 0 for none.
+  public var retainAgeSeconds = 0
   /// The records that a consumer may hold without having acknowledged them.
   public var maxUnacked = 0
   /// How long a consumer may take to acknowledge before a record is sent again, in milliseconds.
@@ -31,7 +33,8 @@ extension BrokerConfiguration: ConfigurationSection {
   static let sectionName = "broker"
   static let sectionDocumentation = """
     The broker inside the gateway, used when url = "embedded": ordinary Danube clients connect to
-    it. It keeps records in memory: what it has acknowledged does not survive a crash yet.
+    it. Its reliable topics and subscriptions are in the spool: what it has acknowledged is on the
+    disk, and survives a crash and a power cut. With [spool] mode = "memory" nothing of it does.
     """
 
   static let keys: [ConfigurationKey<BrokerConfiguration>] = [
@@ -47,13 +50,22 @@ extension BrokerConfiguration: ConfigurationSection {
       """
     ) { $0.newSubscription = $1 },
     .init(
-      "retain_bytes", .byteSize(65_536...(1 << 40)), default: "\"64MiB\"",
+      "retain_bytes", .byteSize(65_536...(1 << 40)), default: "\"256MiB\"",
       """
-      The memory for records that the broker keeps for its subscriptions. When it is used up the
-      oldest records go, also those that a subscription which lags has not got yet: these are
-      counted by danube_gateway_broker_records_missed_total, and the log says so.
+      How much the broker keeps for its subscriptions on the disk, compressed; with [spool]
+      mode = "memory", in memory. When it is used up the oldest records go, also those that a
+      subscription which lags has not got yet: these are counted by
+      danube_gateway_broker_records_missed_total, and the log says so.
       """
     ) { $0.retainBytes = $1 },
+    .init(
+      "retain_age_s", .seconds(0...315_360_000), default: "0",
+      """
+      The age at which the broker drops records on the disk, whether all have got them or not;
+      0 for none. What was received while the clock was not set has an age only until the next
+      restart.
+      """
+    ) { $0.retainAgeSeconds = $1 },
     .init(
       "max_unacked", .integer(10...10_000, of: "records"), default: "1000",
       "How many records a consumer may hold without having acknowledged them."

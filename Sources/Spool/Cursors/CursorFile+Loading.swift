@@ -98,8 +98,8 @@ extension CursorFile {
         keep(total, generation: generation)
       }
     } catch .unknownVersion(let version) {
-      unknownVersion = version
-      damaged(.foreign)
+      laterVersions = [SpoolLaterVersion(.cursors, version, in: copies[current].name)]
+      copies[current].content = .foreign
     } catch {
       // A copy that was made and never written is no damage.
       if !isBlank { damaged(.none) }

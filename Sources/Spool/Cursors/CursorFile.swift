@@ -66,9 +66,10 @@ public struct CursorFile: ~Copyable {
 
   private var events: [CursorEvent] = []
 
-  /// The later version of the format that a copy has, if one has: such files are left as they are,
-  /// and saves fail with `notSupported`.
-  public internal(set) var unknownVersion: UInt32?
+  /// A copy of a later version of the format, if there is one: such files are left as they are, and
+  /// saves fail with `notSupported`.
+  public var laterVersion: SpoolLaterVersion? { laterVersions.first }
+  var laterVersions: [SpoolLaterVersion] = []
 
   /// The cursor file of a spool's directory, which holds `files`. `owner` marks its tokens.
   public init(
@@ -96,7 +97,7 @@ public struct CursorFile: ~Copyable {
   /// Begins to save a state; `saved` or `failed` tells how it went. Not while one is under way.
   public mutating func save(_ state: CursorState, operations: inout OperationQueue) {
     precondition(phase == .idle, "a save before all else is over")
-    guard unknownVersion == nil else { return tell(.failed(IOError(.notSupported))) }
+    guard laterVersion == nil else { return tell(.failed(IOError(.notSupported))) }
     lastGeneration += 1
     image.set(state, generation: lastGeneration)
     guard image.stateBytes <= CursorState.maximumBytes else {

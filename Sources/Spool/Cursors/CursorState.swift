@@ -17,19 +17,21 @@ import Bytes
 /// | 56–59 | CRC-32C of the content |
 /// | 60–63 | CRC-32C of bytes 0–59 |
 ///
-/// The content is the lanes. Each: next and first sequence, 8 each; flags, 4 (bit 0: reliable);
-/// cursors, 4; length of the topic, 4; the topic; the cursors. Each cursor: the sequence below
-/// which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4; length of the name, 4; the
-/// name; the ranges. Each range of delivered sequences is two LEB128 numbers: how many sequences
-/// before it are missing, less one, and how many are in it, less one.
+/// The content is the lanes. Each: its number in blocks, next and first sequence, 8 each; flags, 4
+/// (bit 0: reliable); cursors, 4; length of the topic, 4; the topic; the cursors. Each cursor: the
+/// sequence below which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4; consumers, 4,
+/// at most 16; length of the name, 4; the name; the names of the consumers, each with its length, 1
+/// to 255, in a byte before it; the ranges. Each range of delivered sequences is two LEB128
+/// numbers: how many sequences before it are missing, less one, and how many are in it, less one.
 ///
-/// What follows the content in the file has no meaning.
+/// What follows the content in the file has no meaning. Bytes 0–11 and 60–63 mean the same in every
+/// version. A flag that is not known is damage: a new one takes a new version.
 public struct CursorState: Sendable, Equatable {
   static let headerBytes = 64
   /// The largest state that is written or read.
   static let maximumBytes = 256 << 20
   private static let magic: UInt64 = 0x5543_4542_554e_4144
-  private static let version: UInt32 = 1
+  static let version: UInt32 = 1
   private static let lastGeneration: UInt64 = .max >> 1
 
   /// The identity of the spool.
@@ -77,6 +79,7 @@ public struct CursorState: Sendable, Equatable {
       let content = reader.readUInt32LittleEndian()
     else { throw .damaged }
     // The checksum first: damage does not make a file one of a later version.
+    guard version > 0 else { throw .damaged }
     guard version == Self.version else { throw .unknownVersion(version) }
     guard UInt64(content) <= UInt64(maximumBytes - headerBytes) else { throw .damaged }
     return headerBytes + Int(content)

@@ -3,6 +3,7 @@ import Bytes
 // Lanes and cursors as they are in the cursor file; `CursorState` tells the bytes.
 extension LaneCursors {
   func encode(into output: inout GrowableBytes) {
+    output.appendLittleEndian(hash.rawValue)
     output.appendLittleEndian(nextSequence)
     output.appendLittleEndian(firstSequence)
     output.appendLittleEndian(UInt32(isReliable ? 1 : 0))
@@ -13,12 +14,14 @@ extension LaneCursors {
   }
 
   init(_ reader: inout ByteReader) throws(SpoolFormatError) {
-    guard let nextSequence = reader.readUInt64LittleEndian(),
+    guard let hash = reader.readUInt64LittleEndian(),
+      let nextSequence = reader.readUInt64LittleEndian(),
       let firstSequence = reader.readUInt64LittleEndian(),
       let flags = reader.readUInt32LittleEndian(), flags <= 1,
       let cursorCount = reader.readUInt32LittleEndian()
     else { throw .damaged }
     topic = try reader.readName()
+    self.hash = LaneHash(rawValue: hash)
     self.nextSequence = nextSequence
     self.firstSequence = firstSequence
     isReliable = flags == 1
@@ -32,8 +35,13 @@ extension Cursor {
     output.appendLittleEndian(delivered.next)
     output.appendLittleEndian(UInt32(isExclusive ? 1 : 0))
     output.appendLittleEndian(UInt32(clamping: delivered.ranges.count))
+    output.appendLittleEndian(UInt32(clamping: consumers.count))
     output.appendLittleEndian(UInt32(clamping: name.count))
     output.append(contentsOf: name)
+    for consumer in consumers {
+      output.append(UInt8(clamping: consumer.count))
+      output.append(contentsOf: consumer)
+    }
     var end = delivered.next
     for range in delivered.ranges {
       output.appendLEB128(range.lowerBound - end - 1)
@@ -45,10 +53,16 @@ extension Cursor {
   init(_ reader: inout ByteReader) throws(SpoolFormatError) {
     guard let next = reader.readUInt64LittleEndian(),
       let flags = reader.readUInt32LittleEndian(), flags <= 1,
-      let rangeCount = reader.readUInt32LittleEndian()
+      let rangeCount = reader.readUInt32LittleEndian(),
+      let consumerCount = reader.readUInt32LittleEndian(),
+      consumerCount <= UInt32(Self.maximumConsumers)
     else { throw .damaged }
     name = try reader.readName()
     isExclusive = flags == 1
+    for _ in 0..<consumerCount {
+      guard let length = reader.readUInt8(), length > 0 else { throw .damaged }
+      consumers.append(try reader.readName(Int(length)))
+    }
     delivered = DeliveredSet(next: next)
     var end = next
     for _ in 0..<rangeCount {
@@ -96,9 +110,13 @@ extension ByteReader {
 
   /// Reads a length, 4 bytes, and as many bytes.
   fileprivate mutating func readName() throws(SpoolFormatError) -> [UInt8] {
-    guard let length = readUInt32LittleEndian(), let bytes = readBytes(Int(length)) else {
-      throw .damaged
-    }
+    guard let length = readUInt32LittleEndian() else { throw .damaged }
+    return try readName(Int(length))
+  }
+
+  /// Reads so many bytes.
+  fileprivate mutating func readName(_ length: Int) throws(SpoolFormatError) -> [UInt8] {
+    guard let bytes = readBytes(length) else { throw .damaged }
     var name: [UInt8] = []
     name.reserveCapacity(bytes.byteCount)
     var reader = ByteReader(bytes)

@@ -2,6 +2,8 @@
 public struct LaneCursors: Sendable, Equatable {
   /// The topic.
   public var topic: [UInt8]
+  /// What its records are named by in blocks.
+  public var hash: LaneHash
   /// The sequence of the next record: all below were given away.
   public var nextSequence: UInt64
   /// Records below were dropped by limits or retention.
@@ -11,12 +13,13 @@ public struct LaneCursors: Sendable, Equatable {
   /// Its readers.
   public var cursors: [Cursor]
 
-  /// A lane.
+  /// A lane; without a `hash` it has that of its topic.
   public init(
-    topic: [UInt8], nextSequence: UInt64, firstSequence: UInt64, isReliable: Bool,
-    cursors: [Cursor]
+    topic: [UInt8], hash: LaneHash? = nil, nextSequence: UInt64, firstSequence: UInt64,
+    isReliable: Bool, cursors: [Cursor]
   ) {
     self.topic = topic
+    self.hash = hash ?? LaneHash(topic: topic)
     self.nextSequence = nextSequence
     self.firstSequence = firstSequence
     self.isReliable = isReliable

@@ -74,7 +74,7 @@ public struct BlockContent: ~Copyable {
 
   /// The length of the element at the front: tag `0x12`, a varint, as many bytes; nil when there is
   /// none.
-  private static func elementBytes(_ bytes: RawSpan) -> Int? {
+  static func elementBytes(_ bytes: RawSpan) -> Int? {
     var reader = ByteReader(bytes)
     guard reader.readUInt8() == 0x12 else { return nil }
     var length = 0

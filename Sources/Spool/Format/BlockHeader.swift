@@ -43,7 +43,7 @@ public struct BlockRun: BitwiseCopyable, Sendable, Equatable {
 /// | 8–11 | bytes of the payload as stored |
 /// | 12–15 | bytes of the payload before compression |
 /// | 16–19 | records |
-/// | 20–23 | 0 |
+/// | 20–23 | bytes of the header with its runs |
 /// | 24–31 | position of this block in the log |
 /// | 32–39 | position up to which the log was synced when the block was written |
 /// | 40–47 | first half of the spool's identity |
@@ -51,11 +51,12 @@ public struct BlockRun: BitwiseCopyable, Sendable, Equatable {
 /// | 56–63 | Unix milliseconds minus the boot clock |
 /// | 64–71 | the boot's number |
 /// | 72–75 | CRC-32C of the payload as stored |
-/// | 76–79 | CRC-32C of bytes 0–75 and of the runs |
+/// | 76–79 | CRC-32C of bytes 0–75 and of those from 80 to the header's end |
 /// | 80–… | runs, 24 bytes each: lane hash, first sequence (8 each), records, raw bytes (4 each) |
 ///
 /// The payload follows, then zeros up to a multiple of 512. A block begins at such a multiple: no
-/// sector holds parts of two blocks, so that writing one can't damage another.
+/// sector holds parts of two blocks, so that writing one can't damage another. What ``BlockFrame``
+/// reads means the same in every version.
 public struct BlockHeader: Sendable, Equatable {
   /// Blocks begin at multiples of this.
   public static let alignment = 512
@@ -65,8 +66,9 @@ public struct BlockHeader: Sendable, Equatable {
   public static let maximumRuns = 1_024
 
   static let fixedBytes = 80
-  private static let magic: UInt32 = 0x4b4c_4244
-  private static let version: UInt8 = 1
+  /// The longest header, of any version.
+  static let mostBytes = fixedBytes + maximumRuns * BlockRun.encodedBytes
+  static let version: UInt8 = 1
 
   /// How the payload is stored.
   public var codec = BlockCodec.stored
@@ -104,14 +106,14 @@ public struct BlockHeader: Sendable, Equatable {
   /// Appends the header.
   func encode(into output: inout GrowableBytes) {
     let start = output.count
-    output.appendLittleEndian(Self.magic)
+    output.appendLittleEndian(BlockFrame.magic)
     output.append(Self.version)
     output.append(codec.rawValue)
     output.appendLittleEndian(UInt16(runs.count))
     output.appendLittleEndian(storedBytes)
     output.appendLittleEndian(rawBytes)
     output.appendLittleEndian(recordCount)
-    output.appendLittleEndian(UInt32(0))
+    output.appendLittleEndian(UInt32(headerBytes))
     output.appendLittleEndian(position.rawValue)
     output.appendLittleEndian(syncedPosition.rawValue)
     output.appendLittleEndian(identity)
@@ -126,24 +128,20 @@ public struct BlockHeader: Sendable, Equatable {
       output.appendLittleEndian(run.recordCount)
       output.appendLittleEndian(run.rawBytes)
     }
-    let checksum = Self.checksum(
+    let checksum = BlockFrame.checksum(
       output.bytes.extracting(start..<start + headerBytes))
     output.overwriteLittleEndian(at: start + 76, with: checksum)
   }
 
-  private static func checksum(_ header: RawSpan) -> UInt32 {
-    var crc = CRC32C()
-    crc.combine(header.extracting(0..<76))
-    crc.combine(header.extracting(fixedBytes..<header.byteCount))
-    return crc.value
-  }
-
   /// Reads the header at the start of `bytes`; it need not be followed by anything.
   public init(decoding bytes: RawSpan) throws(SpoolFormatError) {
-    var reader = ByteReader(bytes)
-    guard bytes.byteCount >= Self.fixedBytes, reader.readUInt32LittleEndian() == Self.magic,
-      let version = reader.readUInt8(), let codec = reader.readUInt8(),
+    let frame = try BlockFrame(decoding: bytes)
+    guard frame.version == Self.version else { throw .unknownVersion(UInt32(frame.version)) }
+    var reader = ByteReader(bytes.extracting(5..<frame.headerBytes))
+    // Another codec is another version: there is no way to pass one over.
+    guard let codec = reader.readUInt8().flatMap(BlockCodec.init(rawValue:)),
       let runCount = reader.readUInt16LittleEndian(),
+      frame.headerBytes == Self.fixedBytes + Int(runCount) * BlockRun.encodedBytes,
       let storedBytes = reader.readUInt32LittleEndian(),
       let rawBytes = reader.readUInt32LittleEndian(),
       let recordCount = reader.readUInt32LittleEndian(), reader.skip(4),
@@ -152,16 +150,8 @@ public struct BlockHeader: Sendable, Equatable {
       let identity = reader.readUInt64LittleEndian(),
       let boot = reader.readUInt64LittleEndian(), let wall = reader.readUInt64LittleEndian(),
       let bootID = reader.readUInt64LittleEndian(),
-      let payloadChecksum = reader.readUInt32LittleEndian(),
-      let headerChecksum = reader.readUInt32LittleEndian()
-    else { throw .missing }
-    let headerBytes = Self.fixedBytes + Int(runCount) * BlockRun.encodedBytes
-    guard headerBytes <= bytes.byteCount else { throw .missing }
-    guard Self.checksum(bytes.extracting(0..<headerBytes)) == headerChecksum else {
-      throw .damaged
-    }
-    guard version == Self.version else { throw .unknownVersion(UInt32(version)) }
-    guard let codec = BlockCodec(rawValue: codec) else { throw .unknownVersion(UInt32(version)) }
+      let payloadChecksum = reader.readUInt32LittleEndian(), reader.skip(4)
+    else { throw .damaged }
     self.codec = codec
     self.storedBytes = storedBytes
     self.rawBytes = rawBytes

@@ -18,15 +18,20 @@ public import Bytes
 /// | 36–39 | runs |
 /// | 40–47 | bytes of the log that were damaged or cut when it was sealed |
 /// | 48–55 | position up to which the log was synced when its first block was written |
-/// | 56–59 | CRC-32C of everything from the footer's offset to the trailer |
+/// | 56–59 | CRC-32C of everything from the summary to the trailer |
 /// | 60–63 | CRC-32C of bytes 0–59 |
 ///
-/// From the footer's offset on: when the first block was written and when the last (48 bytes, the
-/// three clocks of the block's header each; zeros when there is none), then
-/// lanes (hash 8, first and last sequence 8 each, records 8, raw bytes 8, length of the topic 2,
-/// the topic), then blocks (offset in the file and total bytes, 4 each), then runs in the order of
-/// the log (number of the block and of the lane in the lists before, records, raw bytes 4 each,
-/// first sequence 8), then zeros up to the trailer.
+/// From the footer's offset on are the lists: the blocks (offset in the file and total bytes, 4
+/// each), then the runs in the order of the log (number of the block and of the lane in the lists,
+/// records, raw bytes 4 each, first sequence 8). The summary follows them: the CRC-32C of the lists
+/// (4), when the first block was written and when the last (48 bytes, the three clocks of the
+/// block's header each; zeros when there is none), then the lanes (hash 8, first and last sequence
+/// 8 each, records 8, raw bytes 8, length of the topic 2, the topic), then zeros up to the trailer.
+///
+/// The lists grow with the number of blocks, the summary only with that of lanes: a start reads
+/// the end of the file.
+///
+/// Of the trailer bytes 0–23 and 60–63 mean the same in every version.
 public struct SegmentFooter: Sendable, Equatable {
   /// One lane of a segment.
   public struct Lane: Sendable, Equatable {
@@ -67,8 +72,11 @@ public struct SegmentFooter: Sendable, Equatable {
   }
 
   static let trailerBytes = 64
+  private static let blockBytes = 8
+  private static let runBytes = 24
+  private static let laneBytes = 42
   static let magic: UInt64 = 0x444e_4545_5542_4e41
-  private static let version: UInt32 = 1
+  static let version: UInt32 = 1
 
   /// The number of the segment.
   public var number: UInt32
@@ -97,16 +105,6 @@ public struct SegmentFooter: Sendable, Equatable {
   /// Appends the footer as it is written at `offset` of the file, a multiple of 512.
   public func encode(at offset: UInt32, into output: inout GrowableBytes) {
     let start = output.count
-    times.encode(into: &output)
-    for lane in lanes {
-      output.appendLittleEndian(lane.hash.rawValue)
-      output.appendLittleEndian(lane.firstSequence)
-      output.appendLittleEndian(lane.lastSequence)
-      output.appendLittleEndian(lane.recordCount)
-      output.appendLittleEndian(lane.rawBytes)
-      output.appendLittleEndian(UInt16(lane.topic.count))
-      output.append(contentsOf: lane.topic)
-    }
     for block in blocks {
       output.appendLittleEndian(block.offset)
       output.appendLittleEndian(block.totalBytes)
@@ -118,10 +116,22 @@ public struct SegmentFooter: Sendable, Equatable {
       output.appendLittleEndian(run.rawBytes)
       output.appendLittleEndian(run.firstSequence)
     }
+    let summary = output.count
+    output.appendLittleEndian(CRC32C.checksum(output.bytes.extracting(start..<summary)))
+    times.encode(into: &output)
+    for lane in lanes {
+      output.appendLittleEndian(lane.hash.rawValue)
+      output.appendLittleEndian(lane.firstSequence)
+      output.appendLittleEndian(lane.lastSequence)
+      output.appendLittleEndian(lane.recordCount)
+      output.appendLittleEndian(lane.rawBytes)
+      output.appendLittleEndian(UInt16(lane.topic.count))
+      output.append(contentsOf: lane.topic)
+    }
     let content = output.count - start
     output.appendZeros(
       BlockHeader.aligned(content + Self.trailerBytes) - content - Self.trailerBytes)
-    let checksum = CRC32C.checksum(output.bytes.extracting(start..<output.count))
+    let checksum = CRC32C.checksum(output.bytes.extracting(summary..<output.count))
     let trailer = output.count
     output.appendLittleEndian(Self.magic)
     output.appendLittleEndian(Self.version)
@@ -140,9 +150,31 @@ public struct SegmentFooter: Sendable, Equatable {
 
   /// What the trailer tells: where the footer begins. `trailer` is the file's last 64 bytes.
   public static func offset(trailer: RawSpan, fileBytes: UInt64) -> UInt32? {
-    guard let parsed = Trailer(trailer), UInt64(parsed.offset) + UInt64(trailerBytes) <= fileBytes
+    place(trailer: trailer, fileBytes: fileBytes)?.offset
+  }
+
+  /// What the trailer tells: where the footer begins, and where its summary. `trailer` is the
+  /// file's last 64 bytes.
+  static func place(
+    trailer: RawSpan, fileBytes: UInt64
+  ) -> (offset: UInt32, summary: UInt64)? {
+    guard let parsed = Trailer(trailer) else { return nil }
+    let summary = UInt64(parsed.offset) + parsed.listBytes
+    guard summary + UInt64(trailerBytes) <= fileBytes else { return nil }
+    return (parsed.offset, summary)
+  }
+
+  /// The version of the footer that this trailer of a segment ends, when it is a later one.
+  static func laterVersion(trailer: RawSpan, number: UInt32, identity: UInt64) -> UInt32? {
+    guard trailer.byteCount == trailerBytes else { return nil }
+    var reader = ByteReader(trailer)
+    var tail = ByteReader(trailer.extracting(60..<trailerBytes))
+    guard reader.readUInt64LittleEndian() == magic,
+      let version = reader.readUInt32LittleEndian(), version > Self.version,
+      reader.readUInt32LittleEndian() == number, reader.readUInt64LittleEndian() == identity,
+      tail.readUInt32LittleEndian() == CRC32C.checksum(trailer.extracting(0..<60))
     else { return nil }
-    return parsed.offset
+    return version
   }
 
   private struct Trailer {
@@ -155,6 +187,11 @@ public struct SegmentFooter: Sendable, Equatable {
     let damagedBytes: UInt64
     let syncedBefore: UInt64
     let checksum: UInt32
+
+    var listBytes: UInt64 {
+      UInt64(blockCount) * UInt64(SegmentFooter.blockBytes)
+        + UInt64(runCount) * UInt64(SegmentFooter.runBytes)
+    }
 
     init?(_ bytes: RawSpan) {
       guard bytes.byteCount == trailerBytes else { return nil }
@@ -186,27 +223,25 @@ public struct SegmentFooter: Sendable, Equatable {
 
   /// Reads a footer: `bytes` are the file's from the footer's offset to its end.
   public init(decoding bytes: RawSpan) throws(SpoolFormatError) {
-    guard bytes.byteCount >= Self.trailerBytes else { throw .missing }
-    let contentBytes = bytes.byteCount - Self.trailerBytes
-    guard let trailer = Trailer(bytes.extracting(droppingFirst: contentBytes)) else {
-      throw .missing
-    }
-    let content = bytes.extracting(0..<contentBytes)
-    guard CRC32C.checksum(content) == trailer.checksum else { throw .damaged }
-    number = trailer.number
-    identity = trailer.identity
-    damagedBytes = trailer.damagedBytes
-    syncedBefore = SpoolPosition(rawValue: trailer.syncedBefore)
-    var reader = ByteReader(content)
-    guard let times = SegmentTimes(&reader) else { throw .damaged }
-    self.times = times
-    for _ in 0..<trailer.laneCount { lanes.append(try Self.lane(&reader)) }
+    let trailer = try Self.trailer(bytes)
+    guard let listBytes = Int(exactly: trailer.listBytes),
+      listBytes <= bytes.byteCount - Self.trailerBytes
+    else { throw .damaged }
+    var topics: [LaneHash: [UInt8]] = [:]
+    var listChecksum: UInt32 = 0
+    self = try Self.summary(
+      bytes.extracting(droppingFirst: listBytes), trailer, &topics, &listChecksum)
+    let lists = bytes.extracting(0..<listBytes)
+    guard CRC32C.checksum(lists) == listChecksum else { throw .damaged }
+    var reader = ByteReader(lists)
+    blocks.reserveCapacity(Int(trailer.blockCount))
     for _ in 0..<trailer.blockCount {
       guard let offset = reader.readUInt32LittleEndian(),
         let total = reader.readUInt32LittleEndian()
       else { throw .damaged }
       blocks.append(Block(offset: offset, totalBytes: total))
     }
+    runs.reserveCapacity(Int(trailer.runCount))
     for _ in 0..<trailer.runCount {
       guard let block = reader.readUInt32LittleEndian(),
         let lane = reader.readUInt32LittleEndian(), block < trailer.blockCount,
@@ -219,18 +254,63 @@ public struct SegmentFooter: Sendable, Equatable {
     }
   }
 
-  private static func lane(_ reader: inout ByteReader) throws(SpoolFormatError) -> Lane {
+  /// Reads a footer without its lists: `bytes` are the file's from the summary to its end. Topics
+  /// that are known already are not made anew; those that are not are added.
+  init(
+    summary bytes: RawSpan, topics: inout [LaneHash: [UInt8]]
+  ) throws(SpoolFormatError) {
+    var listChecksum: UInt32 = 0
+    self = try Self.summary(bytes, try Self.trailer(bytes), &topics, &listChecksum)
+  }
+
+  private static func trailer(_ bytes: RawSpan) throws(SpoolFormatError) -> Trailer {
+    guard bytes.byteCount >= trailerBytes,
+      let trailer = Trailer(bytes.extracting(droppingFirst: bytes.byteCount - trailerBytes))
+    else { throw .missing }
+    return trailer
+  }
+
+  private static func summary(
+    _ bytes: RawSpan, _ trailer: Trailer, _ topics: inout [LaneHash: [UInt8]],
+    _ listChecksum: inout UInt32
+  ) throws(SpoolFormatError) -> SegmentFooter {
+    let content = bytes.extracting(0..<bytes.byteCount - trailerBytes)
+    guard CRC32C.checksum(content) == trailer.checksum else { throw .damaged }
+    var footer = SegmentFooter(number: trailer.number, identity: trailer.identity)
+    footer.damagedBytes = trailer.damagedBytes
+    footer.syncedBefore = SpoolPosition(rawValue: trailer.syncedBefore)
+    var reader = ByteReader(content)
+    guard let checksum = reader.readUInt32LittleEndian(), let times = SegmentTimes(&reader),
+      Int(trailer.laneCount) <= content.byteCount / laneBytes
+    else { throw .damaged }
+    listChecksum = checksum
+    footer.times = times
+    footer.lanes.reserveCapacity(Int(trailer.laneCount))
+    for _ in 0..<trailer.laneCount { footer.lanes.append(try lane(&reader, &topics)) }
+    return footer
+  }
+
+  private static func lane(
+    _ reader: inout ByteReader, _ topics: inout [LaneHash: [UInt8]]
+  ) throws(SpoolFormatError) -> Lane {
     guard let hash = reader.readUInt64LittleEndian(),
       let first = reader.readUInt64LittleEndian(), let last = reader.readUInt64LittleEndian(),
       let count = reader.readUInt64LittleEndian(), let raw = reader.readUInt64LittleEndian(),
       let length = reader.readUInt16LittleEndian(),
       let topic = reader.readBytes(Int(length)), first <= last
     else { throw .damaged }
-    var name: [UInt8] = []
-    var bytes = ByteReader(topic)
-    while let byte = bytes.readUInt8() { name.append(byte) }
     return Lane(
-      hash: LaneHash(rawValue: hash), topic: name, firstSequence: first, lastSequence: last,
-      recordCount: count, rawBytes: raw)
+      hash: LaneHash(rawValue: hash), topic: name(topic, LaneHash(rawValue: hash), &topics),
+      firstSequence: first, lastSequence: last, recordCount: count, rawBytes: raw)
+  }
+
+  /// A topic, as an array that is shared when it is known.
+  private static func name(
+    _ topic: RawSpan, _ hash: LaneHash, _ topics: inout [LaneHash: [UInt8]]
+  ) -> [UInt8] {
+    if let known = topics[hash], topic.isEqual(to: known) { return known }
+    let name = [UInt8](copying: topic)
+    if topics[hash]?.isEmpty ?? true { topics[hash] = name }
+    return name
   }
 }

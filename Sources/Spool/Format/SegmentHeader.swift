@@ -11,11 +11,13 @@ public import IOPort
 /// | 16–31 | identity of the spool: random, made with its first segment |
 /// | 32–55 | boot clock, Unix time minus it (milliseconds), the boot's number |
 /// | 508–511 | CRC-32C of bytes 0–507 |
+///
+/// Bytes 0–11 and the checksum mean the same in every version.
 public struct SegmentHeader: Sendable, Equatable {
   /// Bytes of the header; the first block follows.
   public static let encodedBytes = 512
   private static let magic: UInt64 = 0x5053_4542_554e_4144
-  private static let version: UInt32 = 1
+  static let version: UInt32 = 1
 
   /// The number of the segment, from 1.
   public var number: UInt32
@@ -47,19 +49,18 @@ public struct SegmentHeader: Sendable, Equatable {
       CRC32C.checksum(output.bytes.extracting(start..<start + Self.encodedBytes - 4)))
   }
 
-  /// Whether there is nothing where a header should be.
-  static func isBlank(_ bytes: RawSpan) -> Bool {
-    var reader = ByteReader(bytes)
-    for _ in 0..<encodedBytes {
-      if let byte = reader.readUInt8(), byte != 0 { return false }
-    }
-    return true
-  }
-
-  /// Whether `bytes` begin like a segment of a version that is known.
+  /// Whether what begins with `bytes` was to be a segment of a version that is known: each byte of
+  /// magic and version is right or was never written, but for one bit.
   static func isMarked(_ bytes: RawSpan) -> Bool {
     var reader = ByteReader(bytes)
-    return reader.readUInt64LittleEndian() == magic && reader.readUInt32LittleEndian() == version
+    var wrongBits = 0
+    for place in 0..<12 {
+      guard let byte = reader.readUInt8() else { break }
+      let right = UInt8(
+        truncatingIfNeeded: place < 8 ? magic >> (8 * place) : UInt64(version) >> (8 * (place - 8)))
+      wrongBits += min((byte ^ right).nonzeroBitCount, byte.nonzeroBitCount)
+    }
+    return wrongBits <= 1
   }
 
   /// Reads the header at the start of `bytes`.
@@ -72,6 +73,8 @@ public struct SegmentHeader: Sendable, Equatable {
     guard tail.readUInt32LittleEndian() == checksum,
       let version = reader.readUInt32LittleEndian()
     else { throw .damaged }
+    guard version > 0 else { throw .damaged }
+    // The checksum was first: damage does not make a segment one of a later version.
     guard version == Self.version else { throw .unknownVersion(version) }
     guard let number = reader.readUInt32LittleEndian(),
       let first = reader.readUInt64LittleEndian(), let second = reader.readUInt64LittleEndian(),
@@ -84,20 +87,40 @@ public struct SegmentHeader: Sendable, Equatable {
       bootMilliseconds: boot, wallOffsetMilliseconds: Int64(bitPattern: wall), bootID: bootID)
   }
 
-  /// The name of the segment's file: eight hexadecimal digits and `.seg`.
+  /// The name of the segment's file: eight hexadecimal digits and `.seg`. It makes no heap call,
+  /// and neither does the other way: a start goes through all names.
   public static func fileName(_ number: UInt32) -> FileName {
-    let digits = String(number, radix: 16)
-    let text = String(repeating: "0", count: 8 - digits.utf8.count) + digits + ".seg"
-    guard let name = FileName(text) else { preconditionFailure("a name of 12 bytes") }
+    var text = InlineArray<12, UInt8>(repeating: 0)
+    for place in 0..<8 {
+      let digit = UInt8(truncatingIfNeeded: number >> UInt32(28 - 4 * place)) & 0xf
+      text[place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+    }
+    for place in 0..<4 { text[8 + place] = UInt8(truncatingIfNeeded: suffix >> (8 * place)) }
+    guard let name = FileName(bytes: text.span) else { preconditionFailure("a name of 12 bytes") }
     return name
   }
 
+  /// `.seg`, the first letter lowest.
+  private static var suffix: UInt32 { 0x6765_732e }
+
   /// The number in the name of a segment's file; nil when it is none.
   public static func number(of name: FileName) -> UInt32? {
-    let text = name.description
-    guard text.utf8.count == 12, text.hasSuffix(".seg"),
-      let number = UInt32(text.prefix(8), radix: 16), fileName(number) == name
-    else { return nil }
+    let words = name.words
+    guard UInt64(littleEndian: words.1) == UInt64(suffix), words.2 == 0, words.3 == 0 else {
+      return nil
+    }
+    let digits = UInt64(littleEndian: words.0)
+    var number: UInt32 = 0
+    for place in 0..<8 {
+      let letter = UInt8(truncatingIfNeeded: digits >> UInt64(8 * place))
+      switch letter {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        number = number << 4 | UInt32(letter - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"):
+        number = number << 4 | UInt32(letter - UInt8(ascii: "a") + 10)
+      default: return nil
+      }
+    }
     return number
   }
 }

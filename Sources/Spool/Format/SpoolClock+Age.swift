@@ -1,7 +1,9 @@
+import Records
+
 // How long ago something was, by clocks that may not have been set.
 extension SpoolClock {
   /// A time of day before this is one that nobody set: 2024-01-01T00:00:00Z, Unix milliseconds.
-  public static let earliestSetMilliseconds: Int64 = 1_704_067_200_000
+  public static let earliestSetMilliseconds = Int64(PublishTimes.earliestMilliseconds)
 
   /// Unix milliseconds; nil when the time of day was not set.
   public var wallMilliseconds: Int64? {

@@ -6,14 +6,15 @@ public struct SpoolDamage: Sendable, Equatable {
   public enum Kind: Sendable, Equatable {
     /// A block, or the place where some were.
     case block
-    /// The header of a segment: none of its records is read.
+    /// The header of a segment. When that is all that is damaged its records are read; else the
+    /// bytes are those of the file, which is left alone.
     case segmentHeader
     /// The footer of a segment: the segment is gone through instead.
     case footer
     /// A copy of the cursor file.
     case cursors
     /// A later version of the gateway wrote it.
-    case laterVersion(UInt32)
+    case laterVersion(SpoolLaterVersion)
     /// The disk does not give it.
     case unreadableFile(IOError)
   }

@@ -10,6 +10,8 @@ public enum SpoolChangeError: Error, Equatable, Sendable {
   case unknownSequence(next: UInt64)
   /// Nothing of what was asked for is in the log.
   case nothingStored
+  /// A later version of the program wrote something here.
+  case laterVersion(SpoolLaterVersion)
   /// It could not be written.
   case failed(IOError)
 }
@@ -37,6 +39,7 @@ extension SpoolInspection where Port: ~Copyable {
   public mutating func replay(
     _ topic: [UInt8], reader: [UInt8], from sequence: UInt64
   ) throws(SpoolChangeError) -> SpoolChange {
+    try checkVersions()
     guard let lane = lane(topic: topic) else { throw .unknownLane }
     guard sequence <= state.lanes[lane].nextSequence else {
       throw .unknownSequence(next: state.lanes[lane].nextSequence)
@@ -50,12 +53,14 @@ extension SpoolInspection where Port: ~Copyable {
   public mutating func drop(
     _ topic: [UInt8], before end: UInt64?
   ) throws(SpoolChangeError) -> SpoolChange {
+    try checkVersions()
     guard let lane = lane(topic: topic) else { throw .unknownLane }
     return try state.lanes[lane].drop(before: end, stored: storedRanges(of: topic))
   }
 
   /// Makes the changed cursors durable, in the copy that is not the newest.
   public mutating func save() throws(SpoolChangeError) {
+    try checkVersions()
     cursorFile.save(state, operations: &operations)
     while true {
       while let event = cursorFile.nextEvent() {
@@ -67,6 +72,10 @@ extension SpoolInspection where Port: ~Copyable {
       }
       runCursorFile()
     }
+  }
+
+  private func checkVersions() throws(SpoolChangeError) {
+    if let later = laterVersions.first { throw .laterVersion(later) }
   }
 
   /// The sequences of a lane's records in the log.

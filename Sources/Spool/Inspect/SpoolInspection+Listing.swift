@@ -13,6 +13,7 @@ extension SpoolInspection where Port: ~Copyable {
     listing.report.cutSegments = log.cutSegments
     listing.report.foreignFiles = log.unreadableSegments.count
     listing.report.damagedCursorCopies = damagedCursorCopies
+    listing.laterVersions = laterVersions
     listing.report.segments = log.segments.count
     for place in listing.segments.indices {
       let footer = log.segments[place].footer
@@ -20,35 +21,40 @@ extension SpoolInspection where Port: ~Copyable {
       listing.segments[place].firstTime = time(of: first, in: footer.number)
       listing.segments[place].lastTime = time(of: last, in: footer.number)
     }
+    let waiting = oldestWaiting()
     for place in listing.lanes.indices {
-      guard let known = lane(topic: listing.lanes[place].topic),
-        let block = oldestWaiting(state.lanes[known])
-      else { continue }
+      guard let block = waiting[listing.lanes[place].topic] else { continue }
       listing.lanes[place].oldestWaiting = time(of: block.block, in: block.segment)
     }
     return listing
   }
 
-  /// The block with the first record that some cursor of a lane has not got.
-  private func oldestWaiting(
-    _ lane: LaneCursors
-  ) -> (segment: UInt32, block: SegmentFooter.Block)? {
-    var lowest: (sequence: UInt64, segment: UInt32, block: SegmentFooter.Block)?
+  private typealias FirstWaiting = (
+    sequence: UInt64, segment: UInt32, block: SegmentFooter.Block
+  )
+
+  /// By topic, the block with the first record that some cursor of the lane has not got. O(runs).
+  private func oldestWaiting() -> [[UInt8]: FirstWaiting] {
+    var books: [[UInt8]: Int] = [:]
+    for (place, lane) in state.lanes.enumerated() { books[lane.topic] = place }
+    var found: [Int: FirstWaiting] = [:]
     for segment in log.segments {
       let footer = segment.footer
-      guard let place = footer.lanes.firstIndex(where: { $0.topic == lane.topic }) else {
-        continue
-      }
-      for run in footer.runs where Int(run.lane) == place {
+      let places = footer.lanes.map { books[$0.topic] }
+      for run in footer.runs {
+        guard let place = places[Int(run.lane)] else { continue }
+        let lane = state.lanes[place]
         let end = run.firstSequence &+ UInt64(run.recordCount)
         let first = max(run.firstSequence, lane.firstSequence)
-        guard first < lowest?.sequence ?? .max, first < end else { continue }
+        guard first < found[place]?.sequence ?? .max, first < end else { continue }
         for cursor in lane.cursors where cursor.delivered.missingCount(in: first..<end) > 0 {
-          lowest = (first, footer.number, footer.blocks[Int(run.block)])
+          found[place] = (first, footer.number, footer.blocks[Int(run.block)])
         }
       }
     }
-    return lowest.map { ($0.segment, $0.block) }
+    var byTopic: [[UInt8]: FirstWaiting] = [:]
+    for (place, first) in found { byTopic[state.lanes[place].topic] = first }
+    return byTopic
   }
 
   /// When a block was written; nil when that is not known.

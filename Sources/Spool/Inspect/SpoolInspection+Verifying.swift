@@ -39,6 +39,10 @@ extension SpoolInspection where Port: ~Copyable {
     var result = SpoolVerification()
     result.interruptedWrites = log.cutSegments
     verifyCursors(&result)
+    // Those of the cursor file are found with its copies.
+    for later in log.laterVersions {
+      result.damage.append(SpoolDamage(file: later.file, kind: .laterVersion(later)))
+    }
     for number in log.unreadableSegments { verifyForeign(number, &result) }
     for place in log.segments.indices { verify(log.segments[place], &result) }
     return result
@@ -61,6 +65,8 @@ extension SpoolInspection where Port: ~Copyable {
       return
     }
     defer { close(file) }
+    // Its blocks were passed over, and are no damage.
+    let isLater = log.laterVersions.contains { $0.file == name }
     result.segments += 1
     var rest = footer.runs[...]
     var end = UInt32(SegmentHeader.encodedBytes)
@@ -68,7 +74,7 @@ extension SpoolInspection where Port: ~Copyable {
     for number in footer.blocks.indices {
       let block = footer.blocks[number]
       let runs = takeRuns(of: number, from: &rest)
-      if block.offset > end {
+      if block.offset > end, !isLater {
         damagedBytes += UInt64(block.offset - end)
         result.damage.append(hole(in: footer, from: end, to: block.offset, file: file))
       }
@@ -88,7 +94,36 @@ extension SpoolInspection where Port: ~Copyable {
       let to = UInt32(clamping: UInt64(end) + bytes)
       result.damage.append(hole(in: footer, from: end, to: to, file: file))
     }
-    if !segment.isSealed { verifyMissingFooter(of: segment, name, file, &result) }
+    let hasHeader = verifyHeader(of: segment, name, file, &result)
+    if !segment.isSealed, hasHeader { verifyMissingFooter(of: segment, name, file, &result) }
+  }
+
+  /// A segment whose blocks, or whose footer, are good without a header is read all the same.
+  private mutating func verifyHeader(
+    of segment: RecoveredLog.Segment, _ name: FileName, _ file: OpenFile,
+    _ result: inout SpoolVerification
+  ) -> Bool {
+    do throws(IOError) {
+      try read(file, at: 0, count: SegmentHeader.encodedBytes)
+    } catch {
+      result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
+      return false
+    }
+    do throws(SpoolFormatError) {
+      if try SegmentHeader(decoding: buffer.bytes).number == segment.footer.number { return true }
+    } catch .unknownVersion(let version) {
+      let later = SpoolLaterVersion(.segment, version, in: name)
+      if !log.laterVersions.contains(later) {
+        result.damage.append(SpoolDamage(file: name, kind: .laterVersion(later)))
+      }
+      return false
+    } catch {
+      // Told below.
+    }
+    result.damage.append(
+      SpoolDamage(
+        file: name, kind: .segmentHeader, bytes: UInt64(SegmentHeader.encodedBytes)))
+    return false
   }
 
   /// A place in which there is no good block. The header of one may still tell what was in it.
@@ -165,23 +200,11 @@ extension SpoolInspection where Port: ~Copyable {
       // The end of power can leave a file that was being made.
       if buffer.bytes.byteCount < SegmentHeader.encodedBytes || isBlank(buffer.bytes) { return }
       result.damage.append(
-        SpoolDamage(
-          file: name, kind: foreignKind(buffer.bytes), bytes: file.bytes))
+        SpoolDamage(file: name, kind: .segmentHeader, bytes: file.bytes))
     } catch {
       if error.kind != .notFound {
         result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
       }
-    }
-  }
-
-  private func foreignKind(_ bytes: RawSpan) -> SpoolDamage.Kind {
-    do throws(SpoolFormatError) {
-      _ = try SegmentHeader(decoding: bytes)
-      return .segmentHeader
-    } catch .unknownVersion(let version) {
-      return .laterVersion(version)
-    } catch {
-      return .segmentHeader
     }
   }
 
@@ -209,7 +232,8 @@ extension SpoolInspection where Port: ~Copyable {
           _ = try CursorState.decode(buffer.bytes)
           result.cursorCopies += 1
         } catch .unknownVersion(let version) {
-          result.damage.append(SpoolDamage(file: copy.name, kind: .laterVersion(version)))
+          let later = SpoolLaterVersion(.cursors, version, in: copy.name)
+          result.damage.append(SpoolDamage(file: copy.name, kind: .laterVersion(later)))
         } catch {
           result.damage.append(
             SpoolDamage(file: copy.name, kind: .cursors, bytes: file.bytes))

@@ -23,6 +23,10 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
   /// Copies of the cursor file that are there and can't be read.
   public private(set) var damagedCursorCopies = 0
 
+  /// What later versions of the program wrote: of that nothing is known, and nothing can be
+  /// changed.
+  public private(set) var laterVersions: [SpoolLaterVersion] = []
+
   static var token: Token { Token(owner: 1, verb: LogVerb.recover) }
 
   /// An inspection of a directory that `port` opened. Nothing is known before `load`.
@@ -49,7 +53,9 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
       }
     }
     hasCursors = loaded != nil
+    laterVersions = cursorFile.laterVersion.map { [$0] } ?? []
     log = recover(synced: loaded?.synced ?? .start)
+    laterVersions += log.laterVersions
     state = Self.learned(loaded, from: log)
   }
 
@@ -94,7 +100,8 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
           places[lane.topic] = state.lanes.count
           state.lanes.append(
             LaneCursors(
-              topic: lane.topic, nextSequence: next, firstSequence: 0, isReliable: true,
+              topic: lane.topic, hash: lane.hash, nextSequence: next, firstSequence: 0,
+              isReliable: true,
               cursors: []))
         }
       }

@@ -6,6 +6,8 @@ public struct SpoolListing: Sendable, Equatable {
     public var name: [UInt8]
     /// Whether the subscription takes one consumer only.
     public var isExclusive: Bool
+    /// The names of the subscription's consumers, as far as they are kept.
+    public var consumers: [[UInt8]]
     /// It has every record below.
     public var next: UInt64
     /// Records in the log that it does not have. Where records of other lanes lie between, or were
@@ -31,8 +33,9 @@ public struct SpoolListing: Sendable, Equatable {
     public var storedBytes: UInt64 = 0
     /// Who reads it.
     public var readers: [Reader] = []
-    /// When the oldest record that somebody waits for was written, Unix milliseconds; nil when
-    /// nobody does, when the clock was not set then, or when that was not looked up.
+    /// When the oldest record that somebody waits for was written, Unix milliseconds; of a spool in
+    /// use, when the first block of its segment was. Nil when nobody waits, or when the clock was
+    /// not set.
     public var oldestWaiting: UInt64?
   }
 
@@ -66,11 +69,34 @@ public struct SpoolListing: Sendable, Equatable {
   public var fileBytes: UInt64 = 0
   /// What a start found, or would find, to be wrong.
   public var report = SpoolRecoveryReport()
+  /// What later versions of the program wrote: a start refuses it, and nothing of it is listed.
+  public var laterVersions: [SpoolLaterVersion] = []
   /// Whether who has got what is known: some copy of the cursor file could be read, or there is
   /// nothing to know.
   public var hasCursors = true
 
-  /// What the log and the cursors tell. Times are not known.
+  /// Records that wait for others than the readers who are served; nil: nobody is.
+  public func leftovers(servedBy readers: SpoolReaders?) -> SpoolLeftovers {
+    var left = SpoolLeftovers()
+    for lane in lanes {
+      var waiting =
+        lane.readers.filter { reader in
+          switch readers {
+          case .none: true
+          case .uplink: !reader.name.isEmpty
+          case .subscriptions: reader.name.isEmpty
+          }
+        }.map(\.waitingRecords).max() ?? 0
+      // Nobody has got anything of a lane that nobody reads.
+      if readers == nil, lane.readers.isEmpty { waiting = lane.records }
+      guard waiting > 0 else { continue }
+      left.lanes += 1
+      left.records += waiting
+    }
+    return left
+  }
+
+  /// What the log and the cursors tell, without times.
   init(index: LogIndex, lanes known: [LaneCursors]) {
     fileBytes = index.totalBytes
     var rawBytes: [UInt32: UInt64] = [:]
@@ -90,24 +116,27 @@ public struct SpoolListing: Sendable, Equatable {
         rawBytes: rawBytes[segment.number] ?? 0, records: records[segment.number] ?? 0,
         isSealed: segment.isSealed, damagedBytes: segment.damagedBytes)
     }
+    var places: [UInt32: Int] = [:]
+    for place in segments.indices { places[segments[place].number] = place }
     var topics: Set<[UInt8]> = []
     for lane in known {
       topics.insert(lane.topic)
       lanes.append(
-        Self.lane(lane, index: index, hash: hashes[lane.topic], segments: segments))
+        Self.lane(lane, index, hashes[lane.topic]) { places[$0].map { segments[$0] } })
     }
     for (topic, hash) in hashes where !topics.contains(topic) {
       // In the log, and not in the cursors: nobody has got anything of it.
       let lane = LaneCursors(
         topic: topic, nextSequence: (index.lane(hash)?.highestSequence ?? 0) &+ 1,
         firstSequence: 0, isReliable: true, cursors: [])
-      lanes.append(Self.lane(lane, index: index, hash: hash, segments: segments))
+      lanes.append(Self.lane(lane, index, hash) { places[$0].map { segments[$0] } })
     }
     lanes.sort { $0.topic.lexicographicallyPrecedes($1.topic) }
   }
 
   private static func lane(
-    _ known: LaneCursors, index: LogIndex, hash: LaneHash?, segments: [Segment]
+    _ known: LaneCursors, _ index: LogIndex, _ hash: LaneHash?,
+    segment: (UInt32) -> Segment?
   ) -> Lane {
     var lane = Lane(
       topic: known.topic, firstSequence: known.firstSequence, nextSequence: known.nextSequence)
@@ -118,8 +147,7 @@ public struct SpoolListing: Sendable, Equatable {
       lane.rawBytes = stored.rawBytes
       for extent in index.extents(of: hash) {
         ranges.insert(extent.firstSequence..<extent.lastSequence &+ 1)
-        let place = segments.firstIndex { $0.number == extent.segment }
-        guard let segment = place.map({ segments[$0] }), segment.rawBytes > 0 else { continue }
+        guard let segment = segment(extent.segment), segment.rawBytes > 0 else { continue }
         let share = Double(extent.rawBytes) / Double(segment.rawBytes)
         lane.storedBytes += UInt64(share * Double(segment.storedBytes))
       }
@@ -127,7 +155,8 @@ public struct SpoolListing: Sendable, Equatable {
     let stored = ranges.allRanges
     lane.readers = known.cursors.map { cursor in
       Reader(
-        name: cursor.name, isExclusive: cursor.isExclusive, next: cursor.delivered.next,
+        name: cursor.name, isExclusive: cursor.isExclusive, consumers: cursor.consumers,
+        next: min(cursor.delivered.next, known.nextSequence),
         waitingRecords: cursor.delivered.missingCount(in: stored, from: known.firstSequence))
     }
     return lane

@@ -1,14 +1,17 @@
 import Bytes
 public import IOPort
-import Records
 
 /// Finds out what is in the log: reads the footers of sealed segments, and goes through the others.
 ///
-/// A decider that has one operation under way at a time. Its cost does not depend on how much is
-/// stored: a process that ends in order, or not, leaves one or two segments without a footer.
+/// A decider. Of a sealed segment it opens the file, reads its end and closes it, many segments at
+/// once; whatever is not as it should be, and segments without a footer, of which a process leaves
+/// one or two, are looked at afterwards, one operation at a time.
 public struct LogRecovery: ~Copyable {
   enum Phase: UInt8, BitwiseCopyable {
-    case idle, opening, readingTrailer, readingFooter, readingHeader, scanning, closing, done
+    case idle
+    /// Many ends of files are read at once: see `FooterProbe`.
+    case probing
+    case opening, readingTrailer, readingFooter, readingHeader, scanning, closing, done
   }
 
   /// What a scan found, in order.
@@ -22,22 +25,29 @@ public struct LogRecovery: ~Copyable {
   let token: Token
   let directory: Descriptor
   private(set) var phase = Phase.idle
-  /// The segments to read, the next one last.
-  private var left: [(number: UInt32, bytes: UInt64)]
+  /// The segments whose ends are still to be read, the next one last.
+  var unprobed: [UInt32]
+  var probes: SlotTable<FooterProbe>
+  var idleProbes: [SlotID] = []
+  /// Whether blocks and runs of footers are wanted, too.
+  let keepsLists: Bool
+  /// The segments to look at one by one.
+  var left: [(number: UInt32, bytes: UInt64)] = []
   private var current: (number: UInt32, bytes: UInt64) = (0, 0)
   private var file = Descriptor(rawValue: -1)
-  private var buffer = ReadBuffer()
+  var buffer = ReadBuffer()
   /// Where in the file the buffer begins, and how much of it is wanted.
-  private var windowOffset: UInt64 = 0
+  private(set) var windowOffset: UInt64 = 0
   private var windowWanted = 0
+  private var footerOffset: UInt32 = 0
   private var scan: SegmentScan?
   private var items: [Item] = []
-  private var topics: [LaneHash: [UInt8]] = [:]
+  var topics: [LaneHash: [UInt8]] = [:]
   /// Scanned segments, to be judged when all are known.
-  private var scanned: [(segment: UInt32, bytes: UInt64, items: [Item])] = []
+  var scanned: [(segment: UInt32, bytes: UInt64, items: [Item])] = []
   /// Up to where each segment was synced.
-  private var syncedEnds: [UInt32: UInt32] = [:]
-  private var result = RecoveredLog()
+  var syncedEnds: [UInt32: UInt32] = [:]
+  var result = RecoveredLog()
   /// The spool's identity as the cursor file has it, for a segment whose header is gone.
   private let knownIdentity: SpoolIdentity?
   /// How often a segment that can't be read is tried again.
@@ -52,18 +62,21 @@ public struct LogRecovery: ~Copyable {
 
   /// A recovery of the files of a directory. All its tokens are `token`; `synced` is a place up to
   /// which the log is known to have been durable. Whoever asks for `patience` has to `retry`.
+  /// Without `keepsLists` the footers that are found have neither blocks nor runs, and cost the
+  /// same however many there are.
   public init(
     token: Token, directory: Descriptor, files: [(name: FileName, bytes: UInt64)],
-    synced: SpoolPosition = .start, identity: SpoolIdentity? = nil, patience: Int = 0
+    synced: SpoolPosition = .start, identity: SpoolIdentity? = nil, patience: Int = 0,
+    keepsLists: Bool = true
   ) {
     self.token = token
     knownIdentity = identity
     self.patience = patience
     self.directory = directory
-    left = files.compactMap { file in
-      SegmentHeader.number(of: file.name).map { ($0, file.bytes) }
-    }.sorted { $0.0 > $1.0 }
-    result.nextSegment = (left.first?.number ?? 0) + 1
+    self.keepsLists = keepsLists
+    unprobed = files.compactMap { file in SegmentHeader.number(of: file.name) }.sorted(by: >)
+    probes = SlotTable(capacity: Self.probeCount)
+    result.nextSegment = (unprobed.first ?? 0) + 1
     result.synced = synced
     syncedEnds[synced.segment] = synced.offset
   }
@@ -74,7 +87,8 @@ public struct LogRecovery: ~Copyable {
   /// Begins.
   public mutating func start(operations: inout OperationQueue) {
     precondition(phase == .idle)
-    openNext(operations: &operations)
+    phase = .probing
+    probe(operations: &operations)
   }
 
   /// What was found, once it is done.
@@ -87,6 +101,10 @@ public struct LogRecovery: ~Copyable {
   public mutating func handle(
     _ completion: consuming Completion, operations: inout OperationQueue
   ) {
+    if phase == .probing {
+      let slot = completion.token.slot
+      return handleProbe(slot, completion, operations: &operations)
+    }
     switch consume completion.event {
     case .file(let event): handle(event, operations: &operations)
     case .closed:
@@ -149,7 +167,7 @@ public struct LogRecovery: ~Copyable {
 
   // MARK: Files
 
-  private mutating func openNext(operations: inout OperationQueue) {
+  mutating func openNext(operations: inout OperationQueue) {
     guard let next = left.popLast() else {
       judge()
       buffer.release()
@@ -218,6 +236,9 @@ public struct LogRecovery: ~Copyable {
         result.identity == nil || result.identity == header.identity
       else { return giveUp(operations: &operations) }
       result.identity = header.identity
+    } catch .unknownVersion(let version) {
+      noteLater(.segment, version)
+      return close(operations: &operations)
     } catch {
       return takeLostHeader(operations: &operations)
     }
@@ -226,50 +247,69 @@ public struct LogRecovery: ~Copyable {
     read(current.bytes - trailer, Int(trailer), operations: &operations)
   }
 
+  private mutating func noteLater(_ part: SpoolLaterVersion.Part, _ version: UInt32) {
+    let name = SegmentHeader.fileName(current.number)
+    // One of a kind tells enough of a file.
+    guard !result.laterVersions.contains(where: { $0.file == name && $0.part == part }) else {
+      return
+    }
+    result.laterVersions.append(SpoolLaterVersion(part, version, in: name))
+  }
+
   /// There is no header. When it never came to be, nothing in the segment counts; when it was
   /// damaged later, its blocks are as good as they were.
   private mutating func takeLostHeader(operations: inout OperationQueue) {
-    guard SegmentHeader.isBlank(buffer.bytes) || SegmentHeader.isMarked(buffer.bytes) else {
-      return giveUp(operations: &operations)
-    }
+    guard SegmentHeader.isMarked(buffer.bytes) else { return giveUp(operations: &operations) }
     result.identity = result.identity ?? knownIdentity
-    guard result.identity != nil else {
-      if !SegmentHeader.isBlank(buffer.bytes) { return giveUp(operations: &operations) }
-      result.blankSegments.append(current.number)
-      return close(operations: &operations)
-    }
     isHeaderLost = true
     beginScan(operations: &operations)
   }
 
   private mutating func takeTrailer(operations: inout OperationQueue) {
-    guard
-      let offset = SegmentFooter.offset(trailer: buffer.bytes, fileBytes: current.bytes)
+    if let version = SegmentFooter.laterVersion(
+      trailer: buffer.bytes, number: current.number, identity: result.identity?.first ?? 0)
+    {
+      noteLater(.footer, version)
+      return close(operations: &operations)
+    }
+    guard let place = SegmentFooter.place(trailer: buffer.bytes, fileBytes: current.bytes)
     else { return beginScan(operations: &operations) }
     phase = .readingFooter
-    read(
-      UInt64(offset), Int(clamping: current.bytes - UInt64(offset)), operations: &operations)
+    footerOffset = place.offset
+    let offset = keepsLists ? UInt64(place.offset) : place.summary
+    read(offset, Int(clamping: current.bytes - offset), operations: &operations)
   }
 
   private mutating func takeFooter(operations: inout OperationQueue) {
+    var known: [LaneHash: [UInt8]] = [:]
+    swap(&known, &topics)
+    defer { swap(&known, &topics) }
     do throws(SpoolFormatError) {
-      let footer = try SegmentFooter(decoding: buffer.bytes)
+      let footer =
+        if keepsLists {
+          try SegmentFooter(decoding: buffer.bytes)
+        } else {
+          try SegmentFooter(summary: buffer.bytes, topics: &known)
+        }
       guard footer.number == current.number, footer.identity == result.identity?.first else {
         return beginScan(operations: &operations)
       }
-      result.segments.append(
-        RecoveredLog.Segment(
-          footer: footer, fileBytes: current.bytes, isSealed: true,
-          end: UInt32(clamping: windowOffset)))
-      result.synced = max(
-        result.synced,
-        SpoolPosition(segment: current.number, offset: UInt32(clamping: windowOffset)))
-      note(synced: footer.syncedBefore)
-      result.damagedBytes += footer.damagedBytes
+      add(footer, at: footerOffset, fileBytes: current.bytes)
     } catch {
       return beginScan(operations: &operations)
     }
     close(operations: &operations)
+  }
+
+  /// A segment has its footer on the disk: everything before that is durable.
+  mutating func add(_ footer: SegmentFooter, at offset: UInt32, fileBytes: UInt64) {
+    result.segments.append(
+      RecoveredLog.Segment(
+        footer: footer, fileBytes: fileBytes, isSealed: true, end: offset))
+    result.synced = max(
+      result.synced, SpoolPosition(segment: footer.number, offset: offset))
+    note(synced: footer.syncedBefore)
+    result.damagedBytes += footer.damagedBytes
   }
 
   private mutating func beginScan(operations: inout OperationQueue) {
@@ -280,7 +320,7 @@ public struct LogRecovery: ~Copyable {
       return endScan(operations: &operations)
     }
     scan = SegmentScan(
-      number: current.number, identity: result.identity?.first ?? 0, fileBytes: current.bytes)
+      number: current.number, identity: result.identity?.first, fileBytes: current.bytes)
     read(
       UInt64(SegmentHeader.encodedBytes),
       Int(min(UInt64(Self.windowBytes), current.bytes - UInt64(SegmentHeader.encodedBytes))),
@@ -304,9 +344,10 @@ public struct LogRecovery: ~Copyable {
           operations: &operations)
         return
       case .block(let header):
-        note(header)
+        if result.identity != nil { note(header) }
         items.append(.block(header))
       case .bad(let from, _): items.append(.bad(from: from))
+      case .later(let version): noteLater(.block, UInt32(version))
       case .end: return endScan(operations: &operations)
       }
     }
@@ -314,7 +355,10 @@ public struct LogRecovery: ~Copyable {
 
   private mutating func endScan(operations: inout OperationQueue) {
     let hasBlock = items.contains { if case .block = $0 { true } else { false } }
-    if isHeaderLost, !hasBlock {
+    let isLater = result.laterVersions.contains { $0.part == .block }
+    // Blocks of a spool that nobody knows can't be told from records that look like blocks.
+    if hasBlock, result.identity == nil { return giveUp(operations: &operations) }
+    if isHeaderLost, !hasBlock, !isLater {
       result.blankSegments.append(current.number)
     } else {
       scanned.append((current.number, current.bytes, items))
@@ -322,63 +366,5 @@ public struct LogRecovery: ~Copyable {
     scan = nil
     items = []
     close(operations: &operations)
-  }
-
-  /// Learns from a good block: up to where segments were synced, and the topics of new lanes.
-  private mutating func note(_ header: BlockHeader) {
-    note(synced: header.syncedPosition)
-    guard header.runs.contains(where: { topics[$0.lane] == nil }) else { return }
-    let start = Int(UInt64(header.position.offset) - windowOffset) + header.headerBytes
-    do throws(SpoolFormatError) {
-      let content = try BlockContent(
-        header, payload: buffer.bytes.extracting(droppingFirst: start))
-      for index in header.runs.indices where topics[header.runs[index].lane] == nil {
-        topics[header.runs[index].lane] = content.firstRecord(ofRun: index) { record in
-          RecordElement.topic(of: record)
-        }
-      }
-    } catch {
-      // Its checksum was right: it was written so. Its lanes stay unknown, and unread.
-    }
-  }
-
-  private mutating func note(synced: SpoolPosition) {
-    syncedEnds[synced.segment] = max(syncedEnds[synced.segment] ?? 0, synced.offset)
-    result.synced = max(result.synced, synced)
-  }
-
-  /// Tells damage from writes that never ended, now that all blocks are known.
-  private mutating func judge() {
-    for entry in scanned {
-      var footer = SegmentFooter(number: entry.segment, identity: result.identity?.first ?? 0)
-      var end = UInt32(SegmentHeader.encodedBytes)
-      var damageFrom: UInt32?
-      items: for item in entry.items {
-        switch item {
-        case .block(let header):
-          if let from = damageFrom {
-            footer.damagedBytes += UInt64(header.position.offset - from)
-            damageFrom = nil
-          }
-          footer.add(header) { topics[$0] ?? [] }
-          end = header.position.offset + UInt32(header.totalBytes)
-        case .bad(let from):
-          guard from < syncedEnds[entry.segment] ?? 0, plantedFault != .cutsAtDamage else {
-            result.cutSegments += 1
-            break items
-          }
-          result.damagedPlaces += 1
-          damageFrom = from
-        }
-      }
-      if let from = damageFrom {
-        footer.damagedBytes += UInt64((syncedEnds[entry.segment] ?? from) - from)
-      }
-      result.damagedBytes += footer.damagedBytes
-      result.segments.append(
-        RecoveredLog.Segment(
-          footer: footer, fileBytes: entry.bytes, isSealed: false, end: end))
-    }
-    result.segments.sort { $0.footer.number < $1.footer.number }
   }
 }

@@ -32,9 +32,12 @@ extension LogWriter {
       case LogVerb.prepare:
         if let error = preparer.handle(event, operations: &operations) {
           isShortOfSpace = error.kind == .noSpace
-          fail(error, at: now)
+          tell(.failed(error))
+          prepareRetryAt = min(
+            prepareRetryAt, now.advanced(milliseconds: prepareBackoff.next()))
         } else if preparer.phase == .ready {
           isShortOfSpace = false
+          prepareBackoff.reset()
         }
       case LogVerb.seal:
         if sealers.contains(token.slot) {
@@ -60,15 +63,16 @@ extension LogWriter {
   /// The next segment is made when it is needed, or will be soon: while nothing waits for it, its
   /// syncs cost nobody anything.
   private mutating func prepareAhead(operations: inout OperationQueue) {
-    guard retryAt == .distantFuture else { return }
     let isNeeded: Bool
     if let active {
       isNeeded = isLeaving || active.offset > limits.segmentBytes / 2
     } else {
       isNeeded = !order.isEmpty
     }
-    if isNeeded { preparer.start(clock: clock, operations: &operations) }
-    if active == nil, !order.isEmpty, let next = preparer.take() {
+    if isNeeded, prepareRetryAt == .distantFuture {
+      preparer.start(clock: clock, operations: &operations)
+    }
+    if active == nil, retryAt == .distantFuture, !order.isEmpty, let next = preparer.take() {
       active = ActiveSegment(number: next.number, file: next.file, identity: identity)
       backoff.reset()
     }

@@ -43,8 +43,13 @@ public struct LogWriter: ~Copyable {
   public internal(set) var syncedPosition: SpoolPosition
   var events: [LogEvent] = []
   var eventsTaken = 0
+  /// When blocks are written again after a write or a sync that failed.
   var retryAt = Instant.distantFuture
   var backoff: Backoff
+  /// When the next segment is made ready again after that failed. While there is room in the one at
+  /// hand nothing waits for it.
+  var prepareRetryAt = Instant.distantFuture
+  var prepareBackoff: Backoff
   /// The ticket of the block that was appended last; the next one gets the next number.
   public private(set) var lastTicket: UInt64 = 0
   /// Whether the disk had no space for the next segment.
@@ -72,6 +77,9 @@ public struct LogWriter: ~Copyable {
     backoff = Backoff(
       minimumMilliseconds: limits.retryMinimumMilliseconds,
       maximumMilliseconds: limits.retryMaximumMilliseconds, seed: seed)
+    prepareBackoff = Backoff(
+      minimumMilliseconds: limits.retryMinimumMilliseconds,
+      maximumMilliseconds: limits.retryMaximumMilliseconds, seed: seed ^ 1)
   }
 
   /// Plants a fault that a test has to catch.
@@ -130,12 +138,12 @@ public struct LogWriter: ~Copyable {
   }
 
   /// When `advance` has something to do next.
-  public var nextDeadline: Instant { retryAt }
+  public var nextDeadline: Instant { min(retryAt, prepareRetryAt) }
 
   /// Tries again what failed a while ago.
   public mutating func advance(to now: Instant, operations: inout OperationQueue) {
-    guard retryAt <= now else { return }
-    retryAt = .distantFuture
+    if retryAt <= now { retryAt = .distantFuture }
+    if prepareRetryAt <= now { prepareRetryAt = .distantFuture }
   }
 
   func token(_ verb: UInt8, _ slot: SlotID = SlotID(index: 0, generation: 0)) -> Token {
@@ -159,8 +167,11 @@ public struct LogWriter: ~Copyable {
       queuedBytes -= pending.block.totalBytes
       let topics = pending.topics
       let header = pending.block.header
-      segment.footer.add(header) { hash in
-        header.runs.firstIndex { $0.lane == hash }.map { topics[$0] } ?? []
+      var run = 0
+      segment.add(header) { hash in
+        // It asks in the order of the runs.
+        while run < topics.count, header.runs[run].lane != hash { run += 1 }
+        return run < topics.count ? topics[run] : []
       }
       tell(.stored(header, topics: topics))
       syncedPosition = SpoolPosition(

@@ -2,7 +2,7 @@
 public struct RecoveredLog: Sendable {
   /// One segment.
   public struct Segment: Sendable {
-    /// What it holds that can be read.
+    /// What it holds that can be read. Its blocks and runs may be left out when it is sealed.
     public var footer: SegmentFooter
     /// Bytes of its file.
     public var fileBytes: UInt64
@@ -31,6 +31,10 @@ public struct RecoveredLog: Sendable {
   public var blankSegments: [UInt32] = []
   /// Files with a segment's name that are none, or that can't be read; they are left alone.
   public var unreadableSegments: [UInt32] = []
+
+  /// What a later version of the program wrote: then the rest does not count, and nothing is to be
+  /// written.
+  public var laterVersions: [SpoolLaterVersion] = []
 
   /// What a start finds where there is nothing.
   public init() {}

@@ -13,23 +13,25 @@ public struct SegmentScan {
     case block(BlockHeader)
     /// No good block from `from` to `to`, where a good one begins or the file ends.
     case bad(from: UInt32, to: UInt32)
+    /// A block of a later version, which is passed over.
+    case later(version: UInt8)
     /// All was gone through.
     case end
   }
 
-  static let mostHeaderBytes =
-    BlockHeader.fixedBytes + BlockHeader.maximumRuns * BlockRun.encodedBytes
+  static let mostHeaderBytes = BlockHeader.mostBytes
 
   let number: UInt32
-  let identity: UInt64
+  let identity: UInt64?
   let fileBytes: UInt32
   private var offset = UInt32(SegmentHeader.encodedBytes)
   private var badFrom: UInt32?
   /// A good block that a bad part ended at.
   private var found: BlockHeader?
 
-  /// A scan of a segment's file, whose header was read before.
-  public init(number: UInt32, identity: UInt64, fileBytes: UInt64) {
+  /// A scan of a segment's file, whose header was read before. Without an `identity` blocks of any
+  /// spool are good.
+  public init(number: UInt32, identity: UInt64?, fileBytes: UInt64) {
     self.number = number
     self.identity = identity
     self.fileBytes = UInt32(clamping: fileBytes)
@@ -59,6 +61,10 @@ public struct SegmentScan {
         offset += UInt32(header.totalBytes)
         return .block(header)
       case .short(let count): return .needs(offset: offset, count: count)
+      case .later(let version, let count):
+        badFrom = nil
+        offset += UInt32(count)
+        return .later(version: version)
       case .bad:
         if badFrom == nil { badFrom = offset }
         offset = min(offset + UInt32(BlockHeader.alignment), fileBytes)
@@ -74,14 +80,17 @@ public struct SegmentScan {
   private enum Check {
     case good(BlockHeader)
     case short(Int)
+    case later(UInt8, bytes: Int)
     case bad
   }
+
+  private func isOurs(_ other: UInt64) -> Bool { identity == nil || identity == other }
 
   private func check(_ bytes: RawSpan, left: Int) -> Check {
     do throws(SpoolFormatError) {
       let header = try BlockHeader(decoding: bytes)
       guard header.position == SpoolPosition(segment: number, offset: offset),
-        header.identity == identity
+        isOurs(header.identity)
       else { return .bad }
       let needed = header.headerBytes + Int(header.storedBytes)
       guard needed <= left else { return .bad }
@@ -90,6 +99,22 @@ public struct SegmentScan {
       }
       let payload = bytes.extracting(header.headerBytes..<needed)
       return CRC32C.checksum(payload) == header.payloadChecksum ? .good(header) : .bad
+    } catch .unknownVersion {
+      return checkLater(bytes, left: left)
+    } catch {
+      return .bad
+    }
+  }
+
+  /// A block that a later version put here; a record may well look like one of another place.
+  private func checkLater(_ bytes: RawSpan, left: Int) -> Check {
+    do throws(SpoolFormatError) {
+      let frame = try BlockFrame(decoding: bytes)
+      guard frame.position == SpoolPosition(segment: number, offset: offset),
+        isOurs(frame.identity)
+      else { return .bad }
+      let needed = BlockHeader.aligned(frame.headerBytes + frame.storedBytes)
+      return .later(frame.version, bytes: min(needed, left))
     } catch {
       return .bad
     }

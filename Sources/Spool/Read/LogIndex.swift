@@ -74,6 +74,7 @@ public struct LogIndex: Sendable {
   /// The index of a log as it was found; new segments have files of `segmentBytes`.
   public init(_ log: RecoveredLog = RecoveredLog(), segmentBytes: UInt32) {
     self.segmentBytes = segmentBytes
+    segments.reserveCapacity(log.segments.count)
     for segment in log.segments { add(segment) }
   }
 
@@ -86,6 +87,7 @@ public struct LogIndex: Sendable {
     segments[place].end = recovered.end
     segments[place].damagedBytes = footer.damagedBytes
     segments[place].times = footer.times
+    segments[place].lanes.reserveCapacity(footer.lanes.count)
     totalBytes = totalBytes - UInt64(segmentBytes) + recovered.fileBytes
     for lane in footer.lanes {
       add(

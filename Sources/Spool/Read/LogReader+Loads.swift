@@ -247,12 +247,17 @@ extension LogReader {
   // MARK: Content
 
   private mutating func takeBlocks(_ id: SlotID, _ wanted: SpoolPosition) {
+    let want = loads[id].want
+    var isLater = false
     for block in loads[id].blocks where !blocks.isFull {
       let position = SpoolPosition(segment: wanted.segment, offset: block.offset)
       guard blocks.place(of: position) == nil, !damaged.contains(position) else { continue }
       do throws(SpoolFormatError) {
         blocks.insert(
           try loads[id].content(of: block, at: position, identity: identity))
+      } catch .unknownVersion {
+        // It is no damage: nobody may go on without it.
+        if position == wanted { isLater = true }
       } catch {
         // Others are found out when they are wanted themselves.
         if position == wanted { damage(position) }
@@ -260,6 +265,7 @@ extension LogReader {
     }
     end(id)
     blocks.makeRoom()
+    if isLater, let want { fail(want, IOError(.notSupported)) }
   }
 
   private mutating func takeFooter(
@@ -309,6 +315,12 @@ extension LogReader {
         loads[id].scanned.add(header)
         continue
       case .bad: continue
+      case .later:
+        // Nobody may take it for a hole.
+        let want = loads[id].want
+        end(id)
+        if let want { fail(want, IOError(.notSupported)) }
+        return
       case .end: break
       }
       runs.insert(loads[id].scanned, of: number)

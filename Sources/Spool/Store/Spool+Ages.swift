@@ -1,4 +1,5 @@
 import IOPort
+public import Records
 
 // How old records are, and how many wait.
 extension Spool {
@@ -18,7 +19,7 @@ extension Spool {
   /// Records of a lane that not everybody has. Where everything is kept: that are kept.
   public func waitingRecords(of lane: SpoolLaneID) -> UInt64 {
     let place = Int(lane.rawValue)
-    return neededCount(of: place, in: 0..<lanes[place].nextSequence)
+    return waitingCount(of: place, in: 0..<lanes[place].nextSequence)
   }
 
   /// Bytes on the disk of these records, about. O(segments that hold the lane).
@@ -29,16 +30,37 @@ extension Spool {
   /// Milliseconds since a block was written; nil when nobody can know.
   func age(of moment: SpoolClock) -> UInt64? {
     guard moment != .unknown else { return nil }
+    return moment.age(at: clock, correctedBy: laterOffset(of: moment))
+  }
+
+  /// What the time of day was believed to be later in the same start of the machine as a moment at
+  /// which the clock was not set; nil when it never was, as far as anybody knows.
+  private func laterOffset(of moment: SpoolClock) -> Int64? {
+    guard moment.bootID != 0, moment.wallMilliseconds == nil else { return nil }
+    if moment.bootID == clock.bootID {
+      return clock.wallMilliseconds == nil ? nil : clock.wallOffsetMilliseconds
+    }
     var offset: Int64?
-    if moment.bootID != 0, moment.bootID != clock.bootID, moment.wallMilliseconds == nil {
-      // Perhaps the clock was set later in the same start of the machine.
-      for segment in reader.index.segments where segment.times.newest.bootID == moment.bootID {
-        if segment.times.newest.wallMilliseconds != nil {
-          offset = segment.times.newest.wallOffsetMilliseconds
-        }
+    for segment in reader.index.segments where segment.times.newest.bootID == moment.bootID {
+      if segment.times.newest.wallMilliseconds != nil {
+        offset = segment.times.newest.wallOffsetMilliseconds
       }
     }
-    return moment.age(at: clock, correctedBy: offset)
+    return offset
+  }
+
+  /// What the publish times are to be of records at hand that came before the clock was set; nil
+  /// when nobody knows better.
+  public func publishTimes(of read: SpoolRead) -> PublishTimes? {
+    let moment = reader.withRun(read.rawValue) { content, _ in content.header.clock }
+    if moment.bootID != 0, moment.bootID == clock.bootID, let times = correction.publishTimes {
+      return times
+    }
+    // It was set between their receipt and the writing.
+    if let wall = moment.wallMilliseconds { return PublishTimes(latestMilliseconds: UInt64(wall)) }
+    return laterOffset(of: moment).map {
+      PublishTimes(shiftMilliseconds: $0 &- moment.wallOffsetMilliseconds)
+    }
   }
 
   /// Drops segments in which everything is too old.

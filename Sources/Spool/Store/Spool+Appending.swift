@@ -1,4 +1,5 @@
 public import IOPort
+import Records
 
 // From records to blocks.
 extension Spool {
@@ -18,6 +19,7 @@ extension Spool {
     var hash = hash
     while laneByHash[hash] != nil { hash = LaneHash(rawValue: hash.rawValue &+ 1) }
     lanes.append(SpoolLane(topic: topic, hash: hash, isReliable: isReliable))
+    priorityCounts[Int(SpoolPriority.normal.rawValue)] += 1
     if isReady {
       lanes[lanes.count - 1].firstSequence = firstSequenceOfLanes
       lanes[lanes.count - 1].nextSequence = firstSequenceOfLanes
@@ -121,6 +123,11 @@ extension Spool {
   ) {
     guard phase == .ready else { return }
     self.clock = clock
+    if clock != .unknown {
+      correction.observe(
+        bootMilliseconds: clock.bootMilliseconds,
+        offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
+    }
     lastTurn = now
     compact(at: now)
     // While the disk is at work the next block may grow.
@@ -201,6 +208,8 @@ extension Spool {
         if fileBytes == nil, let footer, let last = footer.blocks.last {
           resealer.add(footer, end: last.offset + last.totalBytes)
         }
+        // Everybody got all of it before: no change of a cursor would release it.
+        if let ended = reader.index[segment], !isNeeded(ended) { cursorsChanged(at: now) }
       case .failed(let error):
         faults.writing = error
         tell(.failed(error))

@@ -6,7 +6,37 @@ extension Spool {
   public var listing: SpoolListing {
     var listing = SpoolListing(index: reader.index, lanes: lanes.map(LaneCursors.init))
     listing.report = recovered
+    let segments = reader.index.segments
+    for place in listing.segments.indices {
+      listing.segments[place].firstTime = moment(of: segments[place].times.oldest)
+      listing.segments[place].lastTime = moment(of: segments[place].times.newest)
+    }
+    for place in listing.lanes.indices {
+      listing.lanes[place].oldestWaiting = laneByTopic[listing.lanes[place].topic].flatMap {
+        oldestWaiting(of: $0)
+      }
+    }
     return listing
+  }
+
+  /// When the segment was begun with the first record of a lane that some reader has not got, Unix
+  /// milliseconds.
+  private func oldestWaiting(of place: Int) -> UInt64? {
+    var lowest = UInt64.max
+    for cursor in lanes[place].cursors {
+      lowest = min(lowest, cursor.delivered.firstMissing(from: lanes[place].firstSequence))
+    }
+    let extents = reader.index.extents(of: lanes[place].hash)
+    // What is not in the log any more has no time.
+    let first = extents.first { $0.lastSequence >= lowest }
+    return first.flatMap { reader.index[$0.segment] }.flatMap { moment(of: $0.times.oldest) }
+  }
+
+  /// The time of day of a moment as it is known now; nil when the clock was not set, then or since.
+  private func moment(of then: SpoolClock) -> UInt64? {
+    if let time = then.unixMilliseconds { return time }
+    guard let now = clock.unixMilliseconds, let age = age(of: then), age <= now else { return nil }
+    return now - age
   }
 
   /// Sets a reader of a topic's lane back: what is still in the log from `sequence` on is read
@@ -40,6 +70,7 @@ extension Spool {
   private mutating func take(_ book: LaneCursors, _ place: Int, now: Instant) {
     lanes[place].firstSequence = book.firstSequence
     lanes[place].cursors = book.cursors
+    dropCount += 1
     cursorsChanged(at: now)
   }
 
@@ -57,7 +88,7 @@ extension LaneCursors {
   /// The cursors of a lane that is in use.
   init(_ lane: SpoolLane) {
     self.init(
-      topic: lane.topic, nextSequence: lane.nextSequence, firstSequence: lane.firstSequence,
-      isReliable: lane.isReliable, cursors: lane.cursors)
+      topic: lane.topic, hash: lane.hash, nextSequence: lane.nextSequence,
+      firstSequence: lane.firstSequence, isReliable: lane.isReliable, cursors: lane.cursors)
   }
 }

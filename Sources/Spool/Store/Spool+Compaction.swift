@@ -17,7 +17,7 @@ extension Spool {
     usedBytes > maximumBytes / 4 || isDiskShort
   }
 
-  private var isDiskShort: Bool {
+  var isDiskShort: Bool {
     switch writer {
     case .some(let writer): return writer.isShortOfSpace
     case .none: return false
@@ -27,7 +27,8 @@ extension Spool {
   /// Looks for a segment to compact: the oldest that is needed for less than a quarter; when space
   /// is short, else the one that is needed least.
   mutating func beginCompaction(at now: Instant) {
-    guard compaction == nil, !isLeaving, isCompactionWorthwhile else { return }
+    // Where everything is kept the oldest segment goes as a whole.
+    guard compaction == nil, !isLeaving, !keepsDelivered, isCompactionWorthwhile else { return }
     spared = spared.filter { $0.value > now }
     // Even a small gain is one when records would be dropped or refused otherwise.
     var best = !isCrowded ? 0.25 : limits.overflow == .dropOldest ? 0.875 : 0.5

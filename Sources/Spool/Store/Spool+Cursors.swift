@@ -29,6 +29,22 @@ extension Spool {
     cursorsChanged(at: now)
   }
 
+  /// Keeps the names of a cursor's consumers, the newest last: at most
+  /// ``Cursor/maximumConsumers``.
+  public mutating func setConsumers(
+    _ names: [[UInt8]], ofCursor cursor: Int, of lane: SpoolLaneID, now: Instant
+  ) {
+    let place = Int(lane.rawValue)
+    let before = lanes[place].cursors[cursor].consumers
+    lanes[place].cursors[cursor].setConsumers(names)
+    if lanes[place].cursors[cursor].consumers != before { cursorsChanged(at: now) }
+  }
+
+  /// The names of a cursor's consumers, as far as they are kept.
+  public func consumers(ofCursor cursor: Int, of lane: SpoolLaneID) -> [[UInt8]] {
+    lanes[Int(lane.rawValue)].cursors[cursor].consumers
+  }
+
   /// The cursors of a lane: names, and whether each is exclusive.
   public func cursors(of lane: SpoolLaneID) -> [(name: [UInt8], isExclusive: Bool)] {
     lanes[Int(lane.rawValue)].cursors.map { ($0.name, $0.isExclusive) }
@@ -80,6 +96,7 @@ extension Spool {
   }
 
   mutating func cursorsChanged(at now: Instant) {
+    changeCount += 1
     guard !areCursorsDirty else { return }
     areCursorsDirty = true
     nextCursorSave = now.advanced(milliseconds: limits.cursorMilliseconds)
@@ -94,7 +111,9 @@ extension Spool {
       isSyncUnsaved = false
       syncSave = .distantFuture
       nextCursorSave = .distantFuture
-      releasing = releasableSegments()
+      savingChangeCount = changeCount
+      releasing = releasableSegments() + dropping
+      dropping = []
       cursorFile.save(cursorState, operations: &operations)
       // Some saves fail at once.
       takeCursorEvents(at: now, operations: &operations)
@@ -121,10 +140,7 @@ extension Spool {
     case .none: break
     }
     state.lanes = lanes.map { lane in
-      LaneCursors(
-        topic: lane.topic, nextSequence: lane.nextSequence, firstSequence: lane.firstSequence,
-        isReliable: lane.isReliable,
-        cursors: lane.cursors)
+      LaneCursors(lane)
     }
     return state
   }
@@ -133,6 +149,7 @@ extension Spool {
   mutating func saved(at now: Instant) {
     faults.cursors = nil
     counters.cursorSaves &+= 1
+    savedChangeCount = savingChangeCount
     for segment in releasing { release(segment) }
     releasing = []
     measureLanes()
@@ -140,6 +157,8 @@ extension Spool {
   }
 
   mutating func saveFailed(_ error: IOError, at now: Instant) {
+    // What was dropped is in no index any more; the rest is found again.
+    dropping = releasing.filter { reader.index[$0] == nil } + dropping
     releasing = []
     faults.cursors = error
     tell(.failed(error))

@@ -12,6 +12,21 @@ extension Spool {
     return lowest
   }
 
+  /// How many sequences of a range some reader who is served has not got, at most. Where everything
+  /// is kept, or nobody reads: all that were not dropped.
+  func waitingCount(of place: Int, in range: Range<UInt64>) -> UInt64 {
+    guard served != nil, hasLeftovers, !keepsDelivered else {
+      return neededCount(of: place, in: range)
+    }
+    let from = max(range.lowerBound, lanes[place].firstSequence)
+    guard from < range.upperBound else { return 0 }
+    var count: UInt64 = 0
+    for cursor in lanes[place].cursors where isServed(cursor) {
+      count += cursor.delivered.missingCount(in: from..<range.upperBound)
+    }
+    return min(count, range.upperBound - from)
+  }
+
   /// How many sequences of a range are needed, at most.
   func neededCount(of place: Int, in range: Range<UInt64>) -> UInt64 {
     let from = max(range.lowerBound, lanes[place].firstSequence)
@@ -76,6 +91,7 @@ extension Spool {
 
   /// Learns anew how much space the lanes take that have a limit of their own.
   mutating func measureLanes() {
+    guard limitedCount > 0 else { return }
     for place in lanes.indices where lanes[place].maximumBytes > 0 {
       lanes[place].neededBytes = measureNeededBytes(of: place)
     }

@@ -17,7 +17,7 @@ extension Spool {
   public func firstWaiting(of lane: SpoolLaneID) -> UInt64 {
     let book = lanes[Int(lane.rawValue)]
     var lowest = book.nextSequence
-    for cursor in book.cursors {
+    for cursor in book.cursors where isServed(cursor) {
       lowest = min(lowest, cursor.delivered.firstMissing(from: book.firstSequence))
     }
     return lowest

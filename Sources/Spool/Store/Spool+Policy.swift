@@ -8,16 +8,24 @@ extension Spool {
     of lane: SpoolLaneID, maximumBytes: UInt64, priority: SpoolPriority
   ) {
     let place = Int(lane.rawValue)
+    // There may be very many lanes, and each is told its policy at the start.
+    limitedCount += (maximumBytes > 0 ? 1 : 0) - (lanes[place].maximumBytes > 0 ? 1 : 0)
+    priorityCounts[Int(lanes[place].priority.rawValue)] -= 1
+    priorityCounts[Int(priority.rawValue)] += 1
     lanes[place].maximumBytes = maximumBytes
     lanes[place].priority = priority
-    hasHighPriority = lanes.contains { $0.priority == .high }
-    hasPriorities = lanes.contains { $0.priority != lanes[0].priority }
     if maximumBytes > 0 { lanes[place].neededBytes = measureNeededBytes(of: place) }
   }
 
+  /// Whether some lane has high priority: the others leave it some room.
+  var hasHighPriority: Bool { priorityCounts[Int(SpoolPriority.high.rawValue)] > 0 }
+
+  /// Whether lanes differ in priority.
+  var hasPriorities: Bool { priorityCounts.contains { $0 > 0 && $0 < lanes.count } }
+
   /// Whether it is worth to ask whether lanes are full.
   public var mayBeFull: Bool {
-    isStuck || isFull || usedBytes >= maximumBytes / 2 || lanes.contains { $0.maximumBytes > 0 }
+    isStuck || isFull || usedBytes >= maximumBytes / 2 || limitedCount > 0
   }
 
   /// Whether a lane's records are refused for want of space: of its own limit, of the share that
@@ -46,9 +54,11 @@ extension Spool {
   /// nearly full in the lanes that are least important. What others have in the same segments is
   /// compacted.
   mutating func enforceShares(at now: Instant) {
-    for place in lanes.indices
-    where lanes[place].maximumBytes > 0 && lanes[place].neededBytes > lanes[place].maximumBytes {
-      enforceOwnLimit(of: place, at: now)
+    if limitedCount > 0 {
+      for place in lanes.indices
+      where lanes[place].maximumBytes > 0 && lanes[place].neededBytes > lanes[place].maximumBytes {
+        enforceOwnLimit(of: place, at: now)
+      }
     }
     if hasPriorities, isCrowded { enforcePriorities(at: now) }
   }

@@ -18,6 +18,11 @@ extension Spool {
     reader.withRun(read.rawValue) { content, run in Int(content.header.runs[run].rawBytes) }
   }
 
+  /// How many records are at hand.
+  public func recordCount(of read: SpoolRead) -> Int {
+    reader.withRun(read.rawValue) { content, run in Int(content.header.runs[run].recordCount) }
+  }
+
   /// Calls `body` with every record at hand, in order: its sequence, its bytes as they were
   /// appended, and a question whether a cursor of the lane has it.
   public func forEachRecord(

@@ -44,12 +44,21 @@ extension Spool {
   /// Drops what is too old, and the oldest when there is too much and that is what is wanted.
   mutating func enforceLimits(at now: Instant) {
     dropAged(at: now)
+    if hasLeftovers, !keepsDelivered, wantsLeftovers { giveUpLeftovers(at: now) }
     guard limits.overflow == .dropOldest else { return }
     if nextShareCheck <= now {
       nextShareCheck = now.advanced(milliseconds: 100)
       enforceShares(at: now)
     }
     while usedBytes > maximumBytes, let victim = nextVictim { drop(victim, at: now) }
+  }
+
+  /// Whether what is left of another mode takes space that is wanted: lanes of low priority are
+  /// refused from half of the limit on.
+  private var wantsLeftovers: Bool {
+    isDiskShort || usedBytes >= maximumBytes / 2
+      || limitedCount > 0
+        && lanes.contains { $0.maximumBytes > 0 && $0.neededBytes >= $0.maximumBytes }
   }
 
   /// The segment that is dropped when there is too much: the oldest of those of which the most
@@ -88,8 +97,11 @@ extension Spool {
     for (place, extent) in extents(in: segment) {
       dropRecords(of: place, before: extent.lastSequence + 1)
     }
-    release(segment.number)
+    reader.forget(segment.number)
+    resealer.cancel(segment.number)
+    dropping.append(segment.number)
     cursorsChanged(at: now)
+    nextCursorSave = now
   }
 
   /// Drops the records of a lane before a sequence; their bytes are free when their segments go.
@@ -101,6 +113,7 @@ extension Spool {
     droppedRecords +=
       lanes[place].cursors.map { $0.delivered.missingCount(in: first..<end) }.max() ?? 0
     lanes[place].firstSequence = end
+    dropCount += 1
   }
 
   /// Segments of which nobody needs a record, and those of which every needed record was copied.

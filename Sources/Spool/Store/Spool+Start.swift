@@ -37,13 +37,14 @@ extension Spool {
     while let event = cursorFile.nextEvent() {
       switch event {
       case .loaded(let state, let damagedCopies):
+        if let later = cursorFile.laterVersion { return refuse(later) }
         recovered.damagedCursorCopies = damagedCopies
         loaded = state
         phase = .recovering
         recovery = LogRecovery(
           token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: files,
           synced: state?.synced ?? .start, identity: state?.identity,
-          patience: Self.recoveryPatience)
+          patience: Self.recoveryPatience, keepsLists: false)
         recovery.plantedFault = plantedFault
         recovery.start(operations: &operations)
         if recovery.isDone { finishRecovery(at: now, operations: &operations) }
@@ -53,16 +54,24 @@ extension Spool {
     }
   }
 
+  private mutating func refuse(_ later: SpoolLaterVersion) {
+    phase = .refused
+    laterVersions = [later]
+    loaded = nil
+  }
+
   private mutating func finishRecovery(at now: Instant, operations: inout OperationQueue) {
     var emptied = LogRecovery(
       token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: [])
     swap(&recovery, &emptied)
     let log = emptied.finish()
+    if let later = log.laterVersions.first { return refuse(later) }
     recovered.damagedBytes = log.damagedBytes
     recovered.damagedPlaces = log.damagedPlaces
     recovered.cutSegments = log.cutSegments
     recovered.foreignFiles = log.unreadableSegments.count
     recovered.segments = log.segments.count
+    recovered.areCursorsLost = loaded == nil && recovered.damagedCursorCopies > 0
     identity =
       log.identity ?? loaded?.identity
       ?? SpoolIdentity(first: random.next() | 1, second: random.next())
@@ -91,29 +100,25 @@ extension Spool {
     // A segment that can't be read now may be read at the next start: its numbers stay its own.
     if !log.unreadableSegments.isEmpty { firstSequenceOfLanes = 1 << 32 }
     // A lane keeps the hash that its records have.
-    var hashes: [[UInt8]: LaneHash] = [:]
-    for segment in log.segments {
-      for lane in segment.footer.lanes where !lane.topic.isEmpty { hashes[lane.topic] = lane.hash }
-    }
     for known in loaded?.lanes ?? [] where laneByTopic[known.topic] == nil {
-      let id = addLane(
-        topic: known.topic, hash: hashes[known.topic] ?? LaneHash(topic: known.topic),
-        isReliable: known.isReliable)
+      let id = addLane(topic: known.topic, hash: known.hash, isReliable: known.isReliable)
       let place = Int(id.rawValue)
       lanes[place].firstSequence = known.firstSequence
       lanes[place].nextSequence = known.nextSequence
+      lanes[place].savedEnd = known.nextSequence
       lanes[place].cursors = known.cursors
     }
     for segment in log.segments {
       for lane in segment.footer.lanes where !lane.topic.isEmpty {
         let place =
-          laneByTopic[lane.topic]
+          knownLane(lane)
           ?? Int(addLane(topic: lane.topic, hash: lane.hash, isReliable: true).rawValue)
         lanes[place].nextSequence = max(lanes[place].nextSequence, lane.lastSequence + 1)
       }
     }
     for place in lanes.indices {
       let next = lanes[place].nextSequence
+      lanes[place].startEnd = next
       lanes[place].nextSequence = next + firstSequenceOfLanes
       lanes[place].durableEnd = next + firstSequenceOfLanes
       guard firstSequenceOfLanes > 0 else { continue }
@@ -121,5 +126,11 @@ extension Spool {
         lanes[place].cursors[cursor].delivered.insert(next..<next + firstSequenceOfLanes)
       }
     }
+  }
+
+  /// The place of a segment's lane: by its number, which is nearly always that of its topic.
+  private func knownLane(_ lane: SegmentFooter.Lane) -> Int? {
+    if let place = laneByHash[lane.hash], lanes[place].topic == lane.topic { return place }
+    return laneByTopic[lane.topic]
   }
 }

@@ -1,5 +1,6 @@
 import Bytes
 public import IOPort
+import Records
 
 /// The on-disk buffer of the gateway: appends records to one log for all lanes, tells when they are
 /// durable, reads them back, and gives space back once everybody who reads a lane has them.
@@ -10,7 +11,11 @@ public import IOPort
 /// What it costs a message: one copy into the block that is being gathered, and its share of LZ4,
 /// of a checksum, of one write and of one sync for all who waited.
 public struct Spool: ~Copyable {
-  enum Phase: UInt8, BitwiseCopyable { case idle, loading, recovering, ready }
+  enum Phase: UInt8, BitwiseCopyable {
+    case idle, loading, recovering, ready
+    /// A later version wrote it: nothing is done any more.
+    case refused
+  }
 
   let owner: UInt8
   let limits: SpoolLimits
@@ -54,6 +59,16 @@ public struct Spool: ~Copyable {
   /// them for subscriptions to come.
   public var keepsDelivered = false
 
+  /// What a later version of the program wrote.
+  var laterVersions: [SpoolLaterVersion] = []
+
+  /// Who is served; nil: everybody who has a cursor.
+  var served: SpoolReaders?
+  /// What was there at the start for readers that are not served.
+  public internal(set) var leftovers = SpoolLeftovers()
+  /// Whether some of that may still be there.
+  var hasLeftovers = false
+
   /// Whether cursors changed since they were saved last.
   var areCursorsDirty = false
   var nextCursorSave = Instant.distantFuture
@@ -62,8 +77,16 @@ public struct Spool: ~Copyable {
   /// that never ended.
   var isSyncUnsaved = false
   var syncSave = Instant.distantFuture
+  /// Changes of cursors and lanes so far.
+  public internal(set) var changeCount: UInt64 = 0
+  /// Those of them that are on the disk.
+  public internal(set) var savedChangeCount: UInt64 = 0
+  var savingChangeCount: UInt64 = 0
   /// What the save under way says of segments that nobody needs any more.
   var releasing: [UInt32] = []
+  /// Segments dropped by a limit, whose files go when the disk knows of it: a lane must not begin
+  /// its sequences anew because the file that told them is gone.
+  var dropping: [UInt32] = []
   /// What fails now.
   public internal(set) var faults = SpoolFaults()
   /// What was counted so far.
@@ -74,6 +97,8 @@ public struct Spool: ~Copyable {
   public internal(set) var recovered = SpoolRecoveryReport()
   /// The clocks as of this turn.
   var clock = SpoolClock.unknown
+  /// Whether the clock of the machine was set since the start.
+  var correction = ClockCorrection()
   /// The time of this turn.
   var lastTurn = Instant(nanoseconds: 0)
   /// Everything up to this ticket is durable.
@@ -89,12 +114,14 @@ public struct Spool: ~Copyable {
   /// When ages and shares are looked at next.
   var nextAgeCheck = Instant.distantFuture
   var nextShareCheck = Instant(nanoseconds: 0)
-  /// Whether some lane has high priority: the others leave it some room.
-  var hasHighPriority = false
-  /// Whether lanes differ in priority.
-  var hasPriorities = false
+  /// Lanes of each priority.
+  var priorityCounts = [0, 0, 0]
+  /// Lanes that have a limit of their own.
+  var limitedCount = 0
   /// What compaction did so far.
   public internal(set) var compactions = SpoolCompactionReport()
+  /// How often records of a lane were dropped by a limit.
+  public internal(set) var dropCount: UInt64 = 0
   /// Records dropped by a limit that not everybody had.
   public internal(set) var droppedRecords: UInt64 = 0
   /// A fault that a test has planted, before the start.
@@ -133,6 +160,10 @@ public struct Spool: ~Copyable {
     cursorFile.load(operations: &operations)
   }
 
+  /// What a later version of the program wrote here; nil when there is nothing of the kind, or it
+  /// is not known yet. Then it never is ready, and nothing in the folder is changed.
+  public var laterVersion: SpoolLaterVersion? { laterVersions.first }
+
   /// Whether records may be appended and read.
   public var isReady: Bool { phase == .ready }
 
@@ -162,6 +193,8 @@ public struct SpoolRecoveryReport: Sendable, Equatable {
   public var foreignFiles = 0
   /// Copies of the cursor file that can't be read.
   public var damagedCursorCopies = 0
+  /// Whether nothing is known of cursors though there were some.
+  public var areCursorsLost = false
   /// Segments in the log.
   public var segments = 0
 

@@ -9,6 +9,10 @@ struct SpoolLane {
   var firstSequence: UInt64 = 0
   /// What the next record gets.
   var nextSequence: UInt64 = 0
+  /// The end that the cursor file had; 0 when it did not know the lane.
+  var savedEnd: UInt64 = 0
+  /// The end that the lane had in the log and the cursor file at the start.
+  var startEnd: UInt64 = 0
   /// Everything before is durable.
   var durableEnd: UInt64 = 0
   /// Who reads it, and how far each is.

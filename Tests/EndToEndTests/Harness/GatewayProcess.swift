@@ -36,19 +36,26 @@ final class GatewayProcess {
   let webhookPort: Int
   let configurationPath: String
   private(set) var process: ChildProcess
+  private let configuration: Configuration
 
   /// Starts the gateway and waits until its ports answer.
   init(
     _ configuration: Configuration = Configuration(), environment: [String: String] = [:]
   ) throws {
+    self.configuration = configuration
     folder = try TemporaryFolder()
     let ports = try RawSocket.freePorts(4)
     (mqttPort, brokerPort, adminPort, webhookPort) = (ports[0], ports[1], ports[2], ports[3])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
     process = try Self.start(configurationPath, in: folder, environment: environment)
-    try waitUntilReady(
-      hasBroker: configuration.brokerURL == nil, hasWebhooks: configuration.webhook != nil)
+    try waitUntilReady()
+  }
+
+  /// Starts the gateway again after its end, with the same folder and ports.
+  func startAgain() throws {
+    process = try Self.start(configurationPath, in: folder, environment: [:])
+    try waitUntilReady()
   }
 
   var brokerURL: String { "http://127.0.0.1:\(brokerPort)" }
@@ -123,8 +130,10 @@ final class GatewayProcess {
       environment: environment)
   }
 
-  private func waitUntilReady(hasBroker: Bool, hasWebhooks: Bool) throws {
+  private func waitUntilReady() throws {
     let deadline = Deadline()
+    let hasBroker = configuration.brokerURL == nil
+    let hasWebhooks = configuration.webhook != nil
     let others = (hasBroker ? [brokerPort] : []) + (hasWebhooks ? [webhookPort] : [])
     for port in [adminPort, mqttPort] + others {
       _ = try deadline.wait(for: "port \(port) of the gateway") { () -> RawSocket? in
