@@ -90,6 +90,24 @@ let package = Package(
       name: "danube-device",
       dependencies: [.target(name: "CMosquitto"), .target(name: "CCurl")], swiftSettings: strict),
 
+    // The bench (docs/performance.md): what it measures, and bare C beside it.
+    .target(
+      name: "Baseline", dependencies: ["BenchLoad", "CLZ4", "CLinux", "CNGHTTP2"],
+      path: "Benchmarks/Baseline",
+      cSettings: [.unsafeFlags(["-O2"])]),
+    .target(
+      name: "BenchLoad", dependencies: ["CLinux", "CNGHTTP2"], path: "Benchmarks/Load",
+      cSettings: [.unsafeFlags(["-O2"])]),
+    .target(name: "BenchKit", path: "Benchmarks/BenchKit", swiftSettings: strict),
+    .executableTarget(
+      name: "bench",
+      dependencies: [
+        "danube-gateway", "Baseline", "BenchKit", "BenchLoad", "Bytes", "CLinux", "HTTP1", "IOPort",
+        "Ingest", "MQTT", "Records",
+        "Rings", "Settings", "Spool", "Uring",
+      ],
+      path: "Benchmarks/Bench", swiftSettings: strict),
+
     .target(
       name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol"],
       path: "Tests/Simulator",
@@ -154,6 +172,7 @@ let package = Package(
     tests(
       "FuzzTests", ["FuzzEntries"],
       exclude: ["Entries", "Fuzzer", "Corpus", "coverage-floor.txt"]),
+    tests("BenchTests", ["BenchKit"]),
     tests("HouseRulesTests", [], exclude: ["unsafe-allow-list.txt"]),
   ],
   swiftLanguageModes: [.v6],

@@ -1,0 +1,21 @@
+/// Every scenario, in the order of a message's way through the gateway.
+enum ScenarioTable {
+  static let all: [Scenario] = [
+    RingScenario.scenario,
+    MQTTCodecScenario.scenario,
+    HTTPCodecScenario.scenario,
+    RouteMatchScenario.scenario,
+    IngestScenarios.pipelined,
+    IngestScenarios.unpipelined,
+    IngestScenarios.webhook,
+    UplinkScenarios.publishUnary,
+    SpoolAppendScenario.scenario,
+    SpoolReplayScenario.scenario,
+    SpoolRecoverScenario.scenario,
+    UplinkScenarios.endToEnd,
+    OutageScenario.scenario,
+    LatencyScenario.scenario,
+    ConnectionsScenario.scenario,
+    FootprintScenario.scenario,
+  ]
+}

@@ -1,0 +1,138 @@
+import BenchKit
+import BenchLoad
+
+/// What one round of a process scenario does with the clients.
+struct ProcessRound {
+  /// Not measured: connections and pools grow to their size.
+  static func warmUpSeconds(_ context: BenchContext) -> Double { context.isQuick ? 0.15 : 0.5 }
+
+  /// For how long to measure.
+  static func seconds(_ context: BenchContext) -> Double { context.isQuick ? 0.5 : 2 }
+
+  /// The fault that the clients commit themselves, where no sink is there to do it.
+  static func loadPlant(_ context: BenchContext, hasSink: Bool = false) -> Int32 {
+    let fault =
+      switch context.plant {
+      case .wrongAck: bench_plant_wrong_ack
+      case .lost where !hasSink: bench_plant_lost
+      case .duplicate where !hasSink: bench_plant_duplicate
+      default: bench_plant_none
+      }
+    return Int32(fault)
+  }
+
+  /// Sends for so long; a planted slowness stops `process` for 300 ms in the middle of it.
+  static func run(
+    _ load: borrowing Load, seconds: Double, stopping process: borrowing ChildProcess,
+    _ context: BenchContext
+  ) {
+    guard context.plant == .slow else { return load.run(seconds: seconds) }
+    load.run(seconds: seconds / 2)
+    process.setStopped(true)
+    load.run(seconds: 0.3)
+    process.setStopped(false)
+    load.run(seconds: seconds / 2)
+  }
+
+  /// Runs clients against a gateway that is up: warm-up, the measured time, and the last answers.
+  /// All is checked.
+  static func measure(
+    _ gateway: borrowing GatewayProcess, _ options: bench_load_options, label: String,
+    basis: Figure.Basis, _ context: BenchContext
+  ) throws(BenchError) -> Figure {
+    let load = try Load(options)
+    load.run(seconds: warmUpSeconds(context))
+    let before = try gateway.reading()
+    let counts = load.counts
+    // The clients stood still while the gateway was asked: what waited then is not counted.
+    load.run(seconds: 0.03)
+    load.reset()
+    run(load, seconds: seconds(context), stopping: gateway.process, context)
+    let end = bench_now()
+    let answered = load.counts.acknowledged - counts.acknowledged
+    let after = try gateway.reading()
+    try load.finish()
+    var figure = Figure(label, basis: basis)
+    after.fill(&figure, since: before, messages: answered)
+    figure.messagesPerSecond = Double(answered) * 1e9 / Double(end - before.time)
+    figure.latency = load.latencies
+    figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: gateway.process.id)
+    try check(gateway, sent: load.counts.sent)
+    return figure
+  }
+
+  /// Checks that the gateway counted what was sent.
+  static func check(_ gateway: borrowing GatewayProcess, sent: UInt64) throws(BenchError) {
+    // Its counters are written once a turn.
+    bench_sleep(20_000_000)
+    let metrics = try gateway.metrics()
+    try BenchError.expect(
+      "records that the gateway counted", UInt64(metrics["records_received_total"]), is: sent)
+    try BenchError.expect(
+      "records that the gateway counted as answered",
+      UInt64(metrics["records_acknowledged_total"]), is: sent)
+  }
+
+  /// The same clients against a bare server.
+  static func measure(
+    server name: String, _ options: bench_load_options, label: String, basis: Figure.Basis,
+    _ context: BenchContext
+  ) throws(BenchError) -> Figure {
+    let server = try BaselineProcess(server: name, folder: context.folder)
+    var options = options
+    options.port = server.port
+    return try measure(server.process, options, label: label, basis: basis, context)
+  }
+
+  /// The same clients against a process that is not the gateway.
+  static func measure(
+    _ process: borrowing ChildProcess, _ options: bench_load_options, label: String,
+    basis: Figure.Basis, _ context: BenchContext
+  ) throws(BenchError) -> Figure {
+    let load = try Load(options)
+    load.run(seconds: warmUpSeconds(context))
+    let counts = load.counts
+    let began = bench_now()
+    let processor = process.processorNanoseconds
+    let written = ProcessFigures.writtenBytes(of: process.id)
+    load.reset()
+    load.run(seconds: seconds(context))
+    let elapsed = bench_now() - began
+    let answered = load.counts.acknowledged - counts.acknowledged
+    let spent = process.processorNanoseconds - processor
+    let after = ProcessFigures.writtenBytes(of: process.id)
+    try load.finish()
+    var figure = Figure(label, basis: basis)
+    figure.messagesPerSecond = Double(answered) * 1e9 / Double(elapsed)
+    figure.processorNanoseconds = Double(spent) / Double(max(answered, 1))
+    figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: process.id)
+    if let written, let after {
+      figure.flashBytes = Double(after - written) / Double(max(answered, 1))
+    }
+    figure.latency = load.latencies
+    return figure
+  }
+
+  /// Calls to the C heap a message, in a gateway of its own: counting them slows it a little.
+  /// Once a case, when the pools have their size.
+  static func heapCalls(
+    _ setup: GatewaySetup, _ options: bench_load_options, _ context: BenchContext
+  ) throws(BenchError) -> Double? {
+    guard context.round == 0 else { return nil }
+    var setup = setup
+    setup.countsHeapCalls = true
+    var options = options
+    options.plant = 0
+    let gateway = try GatewayProcess.start(setup, in: context.folder)
+    guard gateway.heapCalls != nil else { return nil }
+    options.port = options.is_http != 0 ? gateway.ports.webhook : gateway.ports.mqtt
+    let load = try Load(options)
+    load.run(seconds: context.isQuick ? 0.2 : 1)
+    let before = gateway.heapCalls
+    let counts = load.counts
+    load.run(seconds: context.isQuick ? 0.2 : 1)
+    guard let before, let after = gateway.heapCalls else { return nil }
+    let answered = load.counts.acknowledged - counts.acknowledged
+    return Double(after - before) / Double(max(answered, 1))
+  }
+}

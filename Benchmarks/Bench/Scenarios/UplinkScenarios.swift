@@ -1,0 +1,137 @@
+import BenchKit
+import BenchLoad
+
+/// From devices by SendMessage to a broker that checks every record: beside bare nghttp2 to the
+/// same broker and the bare acknowledger, processor time added up.
+enum UplinkScenarios {
+  static var publishUnary: Scenario {
+    Scenario(
+      name: "publish-unary",
+      summary: "SendMessage of 256 keys, CPU of the delivery thread, beside bare nghttp2",
+      cases: [
+        Scenario.Case(
+          name: "100 B, 256 in flight", ours: publishOurs, limit: publishLimit)
+      ])
+  }
+
+  static var endToEnd: Scenario {
+    Scenario(
+      name: "end-to-end",
+      summary: "MQTT QoS 1 to safe to the broker, beside bare C for either side",
+      cases: [32, 100, 1_024, 65_536].map { bytes in
+        let label = bytes < 1_024 ? "\(bytes) B" : "\(bytes / 1_024) KiB"
+        return Scenario.Case(
+          name: label,
+          ours: { context throws(BenchError) in [try ours(bytes, label, context)] },
+          limit: { context throws(BenchError) in [try limit(bytes, label, context)] })
+      })
+  }
+
+  /// As many clients as calls are in flight: of a key there is one at a time.
+  private static func options(_ payloadBytes: Int) -> bench_load_options {
+    var options = bench_load_options()
+    options.connections = 256
+    options.window = payloadBytes > 16_384 ? 2 : 16
+    options.payload_bytes = UInt32(payloadBytes)
+    return options
+  }
+
+  private static func ours(
+    _ payloadBytes: Int, _ label: String, _ context: BenchContext
+  ) throws(BenchError) -> Figure {
+    var setup = GatewaySetup()
+    var options = options(payloadBytes)
+    let heapCalls = try heapCalls(&setup, options, context)
+    let sink = try Sink(clients: Int(options.connections), plant: context.plant)
+    setup.broker = .port(sink.port)
+    let gateway = try GatewayProcess.start(setup, in: context.folder)
+    options.port = gateway.ports.mqtt
+    options.plant = ProcessRound.loadPlant(context, hasSink: true)
+    var figure = try ProcessRound.measure(
+      gateway, sink, options, label: label, basis: .processorTime, context)
+    figure.heapCalls = heapCalls
+    return figure
+  }
+
+  private static func heapCalls(
+    _ setup: inout GatewaySetup, _ options: bench_load_options, _ context: BenchContext
+  ) throws(BenchError) -> Double? {
+    let sink = try Sink(clients: Int(options.connections))
+    setup.broker = .port(sink.port)
+    return try ProcessRound.heapCalls(setup, options, context)
+  }
+
+  /// Bare C for either side, added up. The bare acknowledger gets and answers many messages at a
+  /// time, which the gateway can't when the broker's answers come one by one: it is a bound that is
+  /// out of reach, beside which nothing is hidden.
+  private static func limit(
+    _ payloadBytes: Int, _ label: String, _ context: BenchContext
+  ) throws(BenchError) -> Figure {
+    var figure = try publisher(payloadBytes, label, context)
+    let server = try ProcessRound.measure(
+      server: "mqtt", options(payloadBytes), label: label, basis: .processorTime, context)
+    guard let publishing = figure.processorNanoseconds,
+      let answering = server.processorNanoseconds
+    else { return figure }
+    figure.processorNanoseconds = publishing + answering
+    figure.extras = [
+      .init(ProcessRound.ingestTime, answering, .nanoseconds),
+      .init(ProcessRound.deliveryTime, publishing, .nanoseconds),
+    ]
+    return figure
+  }
+
+  private static func publisher(
+    _ payloadBytes: Int, _ label: String, _ context: BenchContext
+  ) throws(BenchError) -> Figure {
+    let sink = try Sink(clients: 256)
+    let publisher = try BaselineProcess(
+      publisherTo: sink.port, payloadBytes: payloadBytes, calls: 256, folder: context.folder)
+    bench_sleep(200_000_000)
+    let began = bench_now()
+    let before = sink.counts.records
+    let processor = publisher.process.processorNanoseconds
+    bench_sleep(UInt64(ProcessRound.seconds(context) * 1e9))
+    let records = sink.counts.records - before
+    let elapsed = bench_now() - began
+    let spent = publisher.process.processorNanoseconds - processor
+    guard publisher.process.isRunning, records > 0 else {
+      throw .failed("the bare publisher ended, or nothing came of it")
+    }
+    try sink.check()
+    var figure = Figure(label, basis: .processorTime)
+    figure.messagesPerSecond = Double(records) * 1e9 / Double(elapsed)
+    figure.processorNanoseconds = Double(spent) / Double(records)
+    return figure
+  }
+
+  private static func publishOurs(_ context: BenchContext) throws(BenchError) -> [Figure] {
+    let label = "100 B, 256 in flight"
+    var setup = GatewaySetup()
+    setup.spool = .memory
+    let options = options(100)
+    let heapCalls = try heapCalls(&setup, options, context)
+    let sink = try Sink(clients: Int(options.connections), plant: context.plant)
+    setup.broker = .port(sink.port)
+    let gateway = try GatewayProcess.start(setup, in: context.folder)
+    var ours = options
+    ours.port = gateway.ports.mqtt
+    ours.plant = ProcessRound.loadPlant(context, hasSink: true)
+    var figure = try ProcessRound.measure(
+      gateway, sink, ours, label: label, basis: .processorTime, context)
+    figure.heapCalls = heapCalls
+    // Of the delivery thread alone, which does what the bare publisher does.
+    let whole = figure.processorNanoseconds
+    figure.processorNanoseconds =
+      figure.extras.first { $0.name == ProcessRound.deliveryTime }?.value
+    figure.extras =
+      whole.map {
+        [Figure.Extra("CPU of the whole gateway a message", $0, .nanoseconds)]
+      } ?? []
+    return [figure]
+  }
+
+  private static func publishLimit(_ context: BenchContext) throws(BenchError) -> [Figure] {
+    [try publisher(100, "100 B, 256 in flight", context)]
+  }
+}
