@@ -5,12 +5,12 @@ extension Delivery {
   /// How delivery is. Allocates: about once a second, not in every turn.
   var status: DeliveryStatus {
     var result = DeliveryStatus()
+    result.spool = spoolStatus
     guard let status = uplinkStatus else {
       result.isEmbedded = true
       result.isConnected = true
       return result
     }
-    result.spool = spoolStatus
     result.isConnected = status.isConnected
     result.brokers = status.brokers
     result.callsInFlight = status.callsInFlight

@@ -22,7 +22,8 @@ extension StatusReason {
         StatusReason(
           .degraded, .spoolFailing, "the spool's disk fails: \(error.text)",
           keepsDevicesAway: needsDisk && spool.faults.writing != nil))
-    } else if spool.state == .full {
+    } else if spool.state == .full, !delivery.isEmbedded {
+      // The embedded broker keeps what its limit allows: that it is full is as it should be.
       let isRejecting = settings.overflow == .reject
       reasons.append(
         StatusReason(

@@ -171,6 +171,38 @@ struct SpoolObservationTests {
     #expect(!Self.codes(scene).contains("spool_failing"))
   }
 
+  @Test("The embedded broker's disk without space: not ready, and all right again by itself")
+  func failingEmbedded() throws {
+    var configuration = GatewayScene.configuration(isEmbedded: true)
+    configuration.spool.mode = .spill
+    configuration.spool.segmentBytes = 65_536
+    let scene = try Self.scene(messages: 3_000, byteCount: 4_000, configuration: configuration)
+    scene.oracle.spaceIsShort = true
+    scene.run(milliseconds: 200)
+    #expect(Self.isReady(scene) && Self.codes(scene).isEmpty)
+    Self.disk(scene).capacityBytes = 224 << 10
+    #expect(scene.run(milliseconds: 60_000) { !Self.isReady(scene) })
+    #expect(Self.codes(scene) == ["spool_failing"])
+    #expect(try Self.status(scene)["state"] as? String == "failing")
+    Self.disk(scene).capacityBytes = .max
+    #expect(scene.run(milliseconds: 30_000) { Self.isReady(scene) })
+    scene.run(milliseconds: 2_000)
+    #expect(!Self.codes(scene).contains("spool_failing"))
+  }
+
+  @Test("The embedded broker at its retention limit is well")
+  func embeddedRetention() throws {
+    var configuration = GatewayScene.configuration(isEmbedded: true)
+    configuration.spool.mode = .spill
+    configuration.broker.retainBytes = 64 << 10
+    let scene = try Self.scene(messages: 1_500, byteCount: 4_000, configuration: configuration)
+    #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+    scene.run(milliseconds: 2_000)
+    #expect(scene.metric("danube_gateway_broker_records_expired_total") > 0)
+    #expect(Self.isReady(scene) && Self.codes(scene).isEmpty)
+    #expect(try Self.status(scene)["used_bytes"] as? Int ?? 0 > 0)
+  }
+
   @Test("A disk that fails beside a broker that works degrades the gateway and takes devices")
   func failingBesideBroker() throws {
     var configuration = Self.configuration()
