@@ -161,7 +161,12 @@ struct FormatTests {
     }
     let name = SegmentHeader.fileName(0xbeef)
     #expect(name.description == "0000beef.seg" && SegmentHeader.number(of: name) == 0xbeef)
-    for text in ["0000beeg.seg", "beef.seg", "0000BEEF.seg", "0000beef.tmp", "lock"] {
+    let last = SegmentHeader.fileName(0x7fff_ffff)
+    #expect(SegmentHeader.number(of: last) == 0x7fff_ffff)
+    for text in [
+      "0000beeg.seg", "beef.seg", "0000BEEF.seg", "0000beef.tmp", "lock", "80000000.seg",
+      "ffffffff.seg",
+    ] {
       #expect(SegmentHeader.number(of: try #require(FileName(text))) == nil)
     }
   }

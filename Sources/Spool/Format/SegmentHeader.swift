@@ -103,7 +103,8 @@ public struct SegmentHeader: Sendable, Equatable {
   /// `.seg`, the first letter lowest.
   private static var suffix: UInt32 { 0x6765_732e }
 
-  /// The number in the name of a segment's file; nil when it is none.
+  /// The number in the name of a segment's file; nil when it is none, or 2³¹ or more: nobody makes
+  /// so many, and the numbers behind a file that somebody named so must not run out.
   public static func number(of name: FileName) -> UInt32? {
     let words = name.words
     guard UInt64(littleEndian: words.1) == UInt64(suffix), words.2 == 0, words.3 == 0 else {
@@ -121,7 +122,7 @@ public struct SegmentHeader: Sendable, Equatable {
       default: return nil
       }
     }
-    return number
+    return number < 1 << 31 ? number : nil
   }
 }
 
