@@ -7,7 +7,7 @@ extension EndToEnd {
   struct CrashTests {
     @Test(
       "Nothing acknowledged is missing after kill -9, and each key is in order",
-      arguments: ["up", "down", "flapping", "full", "embedded", "broker-killed"])
+      arguments: ["up", "down", "flapping", "full", "embedded"])
     func killed(mode: String) throws {
       let script = Paths.packageRoot.appending(path: "scripts/crash-test").path
       let test = try ChildProcess(
