@@ -21,8 +21,27 @@ public struct GrowableBytes: ~Copyable {
     self.capacity = max(capacity, 16)
   }
 
+  /// An empty queue that owns `capacity` bytes at `memory`.
+  @unsafe
+  init(memory: UnsafeMutableRawPointer, capacity: Int) {
+    unsafe base = memory
+    self.capacity = capacity
+  }
+
   deinit {
     unsafe base?.deallocate()
+  }
+
+  /// The memory, which is the caller's then; the queue has none.
+  @unsafe
+  mutating func takeMemory() -> UnsafeMutableRawPointer? {
+    defer {
+      unsafe base = nil
+      capacity = 0
+      head = 0
+      tail = 0
+    }
+    return unsafe base
   }
 
   /// Bytes in the queue.
@@ -77,6 +96,15 @@ public struct GrowableBytes: ~Copyable {
     capacity = size
     head = 0
     tail = length
+  }
+
+  /// Makes room for `additional` more bytes within the memory that is held, if it has as much:
+  /// O(count) when the bytes have to move to the front.
+  public mutating func reserveWithin(_ additional: Int) {
+    guard capacity - tail < additional, head > 0, let base = unsafe base else { return }
+    unsafe base.copyMemory(from: base + head, byteCount: count)
+    tail -= head
+    head = 0
   }
 
   private mutating func moveOrGrow(_ additional: Int) {

@@ -36,6 +36,9 @@ public struct MemoryArena: ~Copyable {
   public private(set) var keptBytes = 0
   /// Heads of the lists of kept blocks, one a size; a kept block's first word is the next one.
   private var kept: [UnsafeMutableRawPointer?]
+  /// How often there was no kept block of each size.
+  private var misses: [Int]
+  private static let aheadBytes = 256 << 10
 
   /// The largest block there is, in bytes.
   public static var largestBlockBytes: Int { 1 << largestLog2 }
@@ -43,7 +46,9 @@ public struct MemoryArena: ~Copyable {
   /// An arena that never holds more than `budgetBytes`.
   public init(budgetBytes: Int) {
     self.budgetBytes = budgetBytes
-    unsafe kept = Array(repeating: nil, count: Self.largestLog2 - Self.smallestLog2 + 1)
+    let sizeCount = Self.largestLog2 - Self.smallestLog2 + 1
+    unsafe kept = Array(repeating: nil, count: sizeCount)
+    misses = Array(repeating: 0, count: sizeCount)
   }
 
   deinit {
@@ -68,33 +73,61 @@ public struct MemoryArena: ~Copyable {
   }
 
   /// A block of at least `byteCount` bytes; nil when the budget does not allow it or when it is
-  /// larger than the largest block.
-  public mutating func allocate(byteCount: Int) -> MemoryBlock? {
+  /// larger than the largest block. While no more than half of the budget is in use, a kept block
+  /// of up to `atMostBytes` serves where none of the size is kept: how many of each size are
+  /// needed at once varies more than how many of all.
+  public mutating func allocate(byteCount: Int, atMostBytes: Int = 0) -> MemoryBlock? {
     precondition(byteCount >= 0)
     guard byteCount <= Self.largestBlockBytes else { return nil }
     let log2 = Self.log2(ofBlockFor: byteCount)
-    let size = 1 << log2
-    let index = log2 - Self.smallestLog2
-    if let block = unsafe kept[index] {
-      unsafe kept[index] = block.load(as: UnsafeMutableRawPointer?.self)
-      keptBytes -= size
-      usedBytes += size
-      return unsafe MemoryBlock(base: block, sizeLog2: UInt8(log2))
+    if let block = takeKept(log2) { return block }
+    var larger = log2 + 1
+    while larger <= Self.largestLog2, 1 << larger <= atMostBytes,
+      usedBytes + (1 << larger) <= budgetBytes / 2
+    {
+      if let block = takeKept(larger) { return block }
+      larger += 1
     }
+    let size = 1 << log2
     guard usedBytes + size <= budgetBytes else { return nil }
     giveBack(untilFree: size)
     usedBytes += size
+    keepSome(log2)
     let fresh = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     return unsafe MemoryBlock(base: fresh, sizeLog2: UInt8(log2))
   }
 
+  /// Makes blocks ahead where none was kept, more each time, up to 256 KiB and within a quarter of
+  /// the budget: how many are needed at once varies, and misses end soon with a few too many.
+  private mutating func keepSome(_ log2: Int) {
+    let index = log2 - Self.smallestLog2
+    let size = 1 << log2
+    for _ in 0..<min((1 << min(misses[index], 10)) - 1, Self.aheadBytes >> log2) {
+      guard usedBytes + keptBytes + size <= budgetBytes / 4 else { break }
+      unsafe keep(.allocate(byteCount: size, alignment: 16), index)
+    }
+    misses[index] += 1
+  }
+
+  private mutating func keep(_ block: UnsafeMutableRawPointer, _ index: Int) {
+    unsafe block.storeBytes(of: kept[index], as: UnsafeMutableRawPointer?.self)
+    unsafe kept[index] = block
+    keptBytes += 1 << (index + Self.smallestLog2)
+  }
+
+  private mutating func takeKept(_ log2: Int) -> MemoryBlock? {
+    let index = log2 - Self.smallestLog2
+    guard let block = unsafe kept[index] else { return nil }
+    unsafe kept[index] = block.load(as: UnsafeMutableRawPointer?.self)
+    keptBytes -= 1 << log2
+    usedBytes += 1 << log2
+    return unsafe MemoryBlock(base: block, sizeLog2: UInt8(log2))
+  }
+
   /// Takes a block back.
   public mutating func free(_ block: MemoryBlock) {
-    let index = Int(block.sizeLog2) - Self.smallestLog2
     usedBytes -= block.byteCount
-    unsafe block.base.storeBytes(of: kept[index], as: UnsafeMutableRawPointer?.self)
-    unsafe kept[index] = block.base
-    keptBytes += block.byteCount
+    unsafe keep(block.base, Int(block.sizeLog2) - Self.smallestLog2)
   }
 
   /// Gives every kept block back to the C heap.

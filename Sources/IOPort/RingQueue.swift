@@ -1,10 +1,14 @@
 /// A queue with access by index: append at the end, remove from the front, O(1) amortised. Memory
-/// grows by doubling, and shrinks again when most of it has been unused for as many removals.
+/// grows by doubling, and shrinks again when most of it has been unused for as many removals as it
+/// has places, or for 4,096: a queue that fills and empties again and again keeps its memory.
 public struct RingQueue<Element: BitwiseCopyable> {
   private static var keptCapacity: Int { 64 }
+  private static var mostIdleRemovals: Int { 4_096 }
 
   private var storage: [Element] = []
   private var head = 0
+  /// Removals since more than an eighth of the memory was in use.
+  private var idleRemovals = 0
   /// Elements in the queue.
   public private(set) var count = 0
 
@@ -34,6 +38,7 @@ public struct RingQueue<Element: BitwiseCopyable> {
     if count == storage.count { resize(capacity: max(8, storage.count * 2), filler: element) }
     storage[(head + count) & (storage.count - 1)] = element
     count += 1
+    if count * 8 > storage.count { idleRemovals = 0 }
   }
 
   private mutating func resize(capacity: Int, filler: Element) {
@@ -53,7 +58,11 @@ public struct RingQueue<Element: BitwiseCopyable> {
     head = (head + 1) & (storage.count - 1)
     count -= 1
     if storage.count > Self.keptCapacity, count * 8 <= storage.count {
-      resize(capacity: storage.count / 2, filler: element)
+      idleRemovals += 1
+      if idleRemovals >= min(storage.count, Self.mostIdleRemovals) {
+        resize(capacity: storage.count / 2, filler: element)
+        idleRemovals = 0
+      }
     }
     return element
   }
@@ -63,5 +72,6 @@ public struct RingQueue<Element: BitwiseCopyable> {
     storage = []
     head = 0
     count = 0
+    idleRemovals = 0
   }
 }

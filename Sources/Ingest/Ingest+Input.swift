@@ -80,6 +80,32 @@ extension Ingest {
       + connections[id].webhook.backlog.capacity
     inputBytes += held - connections[id].countedBytes
     connections[id].countedBytes = held
+    inputMemory.shrinkSpare(to: spareInputLimit)
+  }
+
+  /// How much memory for input may be free: what is in use and what is free are within the limit
+  /// together.
+  private var spareInputLimit: Int {
+    min(limits.inputBytes / 4, limits.inputBytes - inputBytes)
+  }
+
+  /// Moves the connection's input to memory of `byteCount` bytes, or of as many as it holds.
+  mutating func resizeInput(_ id: SlotID, to byteCount: Int) {
+    inputMemory.resize(
+      &connections[id].input, to: byteCount, spareLimitBytes: spareInputLimit)
+    count(id)
+  }
+
+  /// The same for bytes that are not a connection's at the moment.
+  mutating func resize(_ queue: inout GrowableBytes, to byteCount: Int) {
+    inputMemory.resize(&queue, to: byteCount, spareLimitBytes: spareInputLimit)
+  }
+
+  /// The same for a webhook's bytes that can't be taken now.
+  mutating func resizeBacklog(_ id: SlotID, to byteCount: Int) {
+    inputMemory.resize(
+      &connections[id].webhook.backlog, to: byteCount, spareLimitBytes: spareInputLimit)
+    count(id)
   }
 
   /// Memory held without a reservation.
@@ -106,14 +132,16 @@ extension Ingest {
     let reserved = connections[id].reservedBytes
     let capacity = connections[id].input.capacity
     let needed = connections[id].input.count + additional
-    guard needed > capacity else { return true }
+    guard needed > capacity else {
+      connections[id].input.reserveWithin(additional)
+      return true
+    }
     // Not doubled: beside the packet at hand only what one wait of the port brings is kept.
     var larger = connections[id].input.isEmpty ? needed : needed + min(needed / 2, 64 << 10)
     if needed <= reserved { larger = min(larger, reserved) }
-    let growth = max(larger, reserved) - max(capacity, reserved)
+    let growth = max(InputMemory.capacity(for: larger), reserved) - max(capacity, reserved)
     guard looseBytes + growth <= looseLimit(id) else { return false }
-    connections[id].input.setCapacity(larger)
-    count(id)
+    resizeInput(id, to: larger)
     return true
   }
 
@@ -134,12 +162,11 @@ extension Ingest {
     guard isReading(id), expected > 0, connections[id].reservedBytes == 0,
       !connections[id].peerEnded
     else { return }
-    let missing = max(expected - connections[id].countedBytes, 0)
+    let missing = max(InputMemory.capacity(for: expected) - connections[id].countedBytes, 0)
     let isSmall =
       expected <= Self.smallPacketBytes && looseBytes + missing <= limits.looseInputBytes / 2
     if isSmall {
-      connections[id].input.setCapacity(expected)
-      count(id)
+      resizeInput(id, to: expected)
     } else if !isBehindOthers(id), canReserve(id) {
       reserve(id, at: now)
     } else {
@@ -174,8 +201,7 @@ extension Ingest {
     connections[id].reservedBytes = expected
     connections[id].reservedSince = now
     reservedInputBytes += expected
-    connections[id].input.setCapacity(expected)
-    count(id)
+    resizeInput(id, to: expected)
     if connections[id].kind == .webhook {
       connections[id].webhook.bytesWhenLooked = connections[id].input.count
       scheduleWebhook(id, at: now)
@@ -234,7 +260,7 @@ extension Ingest {
     input.removeFirst(used)
     if used > 0 { giveBackReservation(id) }
     if input.isEmpty || (input.capacity > 16 << 10 && input.count < input.capacity / 4) {
-      input.setCapacity(0)
+      resize(&input, to: 0)
     }
     swap(&input, &connections[id].input)
     count(id)
@@ -243,10 +269,11 @@ extension Ingest {
 
   /// Gives back the memory of bytes that nobody will process.
   mutating func dropInput(_ id: SlotID) {
-    connections[id].input.removeAll(keepingCapacityUpTo: 0)
-    connections[id].webhook.backlog.removeAll(keepingCapacityUpTo: 0)
+    connections[id].input.removeAll()
+    connections[id].webhook.backlog.removeAll()
     connections[id].waitsForInput = false
     giveBackReservation(id)
-    count(id)
+    resizeInput(id, to: 0)
+    resizeBacklog(id, to: 0)
   }
 }

@@ -149,8 +149,7 @@ extension Ingest {
     connections[id].webhook.headBytes = 0
     connections[id].expectedBytes = 0
     connections[id].madeProgress = true
-    if connections[id].input.capacity > 0 { connections[id].input.setCapacity(0) }
     giveBackReservation(id)
-    count(id)
+    resizeInput(id, to: 0)
   }
 }

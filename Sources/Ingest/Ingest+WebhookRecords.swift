@@ -69,7 +69,12 @@ extension Ingest {
     swap(&input, &connections[id].input)
     readKept(id, input.bytes, at: now, operations: &operations)
     guard isHeard(id) else { return }
-    if connections[id].webhook.stage == .complete { swap(&input, &connections[id].input) }
+    if connections[id].webhook.stage == .complete {
+      swap(&input, &connections[id].input)
+    } else {
+      input.removeAll()
+      resize(&input, to: 0)
+    }
     count(id)
   }
 

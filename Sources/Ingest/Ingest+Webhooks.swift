@@ -105,7 +105,10 @@ extension Ingest {
       swap(&input, &connections[id].input)
       count(id)
       awaitBody(id, at: now, operations: &operations)
-    case .head, .unwantedBody, .finished: count(id)
+    case .head, .unwantedBody, .finished:
+      input.removeAll()
+      resize(&input, to: 0)
+      count(id)
     }
   }
 
@@ -206,12 +209,14 @@ extension Ingest {
     _ id: SlotID, _ bytes: RawSpan, at now: Instant, operations: inout OperationQueue
   ) {
     let needed = connections[id].webhook.backlog.count + bytes.byteCount
-    let growth = max(needed - connections[id].webhook.backlog.capacity, 0)
+    let capacity = connections[id].webhook.backlog.capacity
+    let growth = max(InputMemory.capacity(for: needed) - capacity, 0)
     guard looseBytes + growth <= looseLimit(id) else {
       endRequests(id, .noMemory, for: .inputMemory, at: now, operations: &operations)
       return
     }
-    if growth > 0 { connections[id].webhook.backlog.setCapacity(needed) }
+    if growth > 0 { resizeBacklog(id, to: needed) }
+    connections[id].webhook.backlog.reserveWithin(bytes.byteCount)
     connections[id].webhook.backlog.append(bytes)
     count(id)
   }
@@ -232,9 +237,12 @@ extension Ingest {
     guard isHeard(id), connections[id].webhook.stage != .finished else { return }
     if used < backlog.count {
       backlog.removeFirst(used)
-      backlog.setCapacity(0)
+      resize(&backlog, to: 0)
       swap(&backlog, &connections[id].webhook.backlog)
-      count(id)
+    } else {
+      backlog.removeAll()
+      resize(&backlog, to: 0)
     }
+    count(id)
   }
 }

@@ -71,6 +71,7 @@ public struct Ingest: ~Copyable {
   var unixMilliseconds: UInt64 = 0
   /// Memory of the input buffers of all connections, and what is reserved beyond that.
   var inputBytes = 0
+  var inputMemory = InputMemory()
   /// Memory of the topics behind topic aliases of all connections.
   var aliasBytes = 0
   var wills: WillParts
@@ -181,11 +182,14 @@ public struct Ingest: ~Copyable {
   }
 
   /// When `advance` or `flush` has something to do next.
-  public var nextDeadline: Instant { min(timers.nextDeadline, batcher.nextDeadline) }
+  public var nextDeadline: Instant {
+    min(timers.nextDeadline, min(batcher.nextDeadline, inputMemory.ageAt))
+  }
 
   /// Ends a turn: seals batches that are due and sends what devices are to get.
   public mutating func flush(at now: Instant, operations: inout OperationQueue) {
     wakeInputWaiting(at: now, operations: &operations)
+    inputMemory.age(at: now)
     settleEndedWills(at: now, operations: &operations)
     if isShuttingDown { batcher.sealAll() } else { batcher.sealDue(at: now) }
     batcher.compactDue(at: now)

@@ -23,6 +23,12 @@ struct RecordChunk: ~Copyable {
   /// Whether every record was removed.
   var isEmpty: Bool { readPosition == bytes.count }
 
+  /// Forgets all records; the memory stays.
+  mutating func removeAll() {
+    bytes.removeAll()
+    readPosition = 0
+  }
+
   /// Appends a record and tells where it is.
   mutating func append(topic: Int, isLocal: Bool, body: RawSpan) -> Int {
     let position = bytes.count

@@ -17,6 +17,9 @@ struct RecordLog: ~Copyable {
   /// The number of the oldest chunk.
   private var firstChunk: UInt64 = 0
   private var chunkMemory = 0
+  /// The chunk that was removed last, for the next one: a full log takes as many as it removes. It
+  /// is not counted; at most one is kept, of the common size.
+  private var spare: RecordChunk?
   /// Records kept.
   private(set) var recordCount = 0
 
@@ -49,7 +52,7 @@ struct RecordLog: ~Copyable {
   mutating func append(topic: Int, isLocal: Bool, body: RawSpan) -> Location {
     let needed = RecordChunk.headerBytes + body.byteCount
     if lastChunkRoom < needed {
-      let chunk = RecordChunk(capacity: max(chunkBytes, needed))
+      let chunk = takeChunk(max(chunkBytes, needed))
       chunkMemory += chunk.capacity
       order.append(chunks.insert(chunk))
     }
@@ -77,9 +80,18 @@ struct RecordLog: ~Copyable {
 
   private mutating func removeFirstChunk() {
     guard let id = order.popFirst() else { return }
-    let chunk = chunks.remove(id)
+    var chunk = chunks.remove(id)
     chunkMemory -= chunk.capacity
     firstChunk += 1
+    if chunk.capacity == chunkBytes {
+      chunk.removeAll()
+      spare = consume chunk
+    }
+  }
+
+  private mutating func takeChunk(_ byteCount: Int) -> RecordChunk {
+    if byteCount == chunkBytes, let chunk = spare.take() { return chunk }
+    return RecordChunk(capacity: byteCount)
   }
 
   /// Looks at a record that is kept.

@@ -191,7 +191,8 @@ public final class BatchStore: @unchecked Sendable {
     guard let blockBytes = MemoryArena.blockBytes(for: byteCount),
       bytesInUse + blockBytes <= limits.memoryBytes - reserve
     else { return nil }
-    return unsafe ingest.pointee.arena.allocate(byteCount: byteCount)
+    return unsafe ingest.pointee.arena.allocate(
+      byteCount: byteCount, atMostBytes: limits.batchBytes)
   }
 
   /// Whether the batch has room for one more record with a body of `bodyBytes`.

@@ -50,6 +50,24 @@ struct MemoryArenaTests {
     check(arena.keptBytes, 16_384)
   }
 
+  @Test("A larger kept block serves where that is allowed, up to half of the budget")
+  func larger() throws {
+    var arena = MemoryArena(budgetBytes: 65_536)
+    let kept = try allocate(16_384, from: &arena)
+    arena.free(kept)
+    // Not asked for, or larger than allowed.
+    check(arena.allocate(byteCount: 4_096)?.byteCount, 4_096)
+    check(arena.allocate(byteCount: 4_096, atMostBytes: 8_192)?.byteCount, 4_096)
+    check(arena.allocate(byteCount: 4_096, atMostBytes: 16_384)?.byteCount, 16_384)
+    check(arena.usedBytes, 24_576)
+    check(arena.keptBytes, 0)
+    let other = try allocate(16_384, from: &arena)
+    arena.free(other)
+    // More than half would be in use.
+    check(arena.allocate(byteCount: 4_096, atMostBytes: 16_384)?.byteCount, 4_096)
+    check(arena.keptBytes, 16_384)
+  }
+
   @Test("Kept blocks of other sizes make room, and trimming gives all of them back")
   func giveBack() throws {
     var arena = MemoryArena(budgetBytes: 65_536)

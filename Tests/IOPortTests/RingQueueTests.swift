@@ -29,10 +29,28 @@ struct RingQueueTests {
     for number in 0..<UInt64(10_000) { queue.append(number) }
     #expect(queue.capacityBytes == 16_384 * 8)
     for number in 0..<UInt64(9_990) { #expect(queue.popFirst() == number) }
-    #expect(queue.capacityBytes <= 128 * 8)
     #expect((0..<10).map { queue[$0] } == Array(9_990..<10_000))
+    // Only when most of it has been unused for a while.
+    #expect(queue.capacityBytes == 16_384 * 8)
+    for number in 10_000..<UInt64(40_000) {
+      queue.append(number)
+      #expect(queue.popFirst() == number - 10)
+    }
+    #expect(queue.capacityBytes <= 128 * 8)
+    #expect((0..<10).map { queue[$0] } == Array(39_990..<40_000))
     queue.removeAll()
     #expect(queue.isEmpty)
     #expect(queue.capacityBytes == 0)
+  }
+
+  @Test("A queue that fills and empties again and again keeps its memory")
+  func oscillation() {
+    var queue = RingQueue<UInt64>()
+    for _ in 0..<100 {
+      for number in 0..<UInt64(1_000) { queue.append(number) }
+      #expect(queue.capacityBytes == 1_024 * 8)
+      for number in 0..<UInt64(1_000) { #expect(queue.popFirst() == number) }
+      #expect(queue.isEmpty && queue.capacityBytes == 1_024 * 8)
+    }
   }
 }

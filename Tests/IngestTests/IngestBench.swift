@@ -69,6 +69,7 @@ final class IngestBench {
   }
 
   var inputBytes: Int { ingest.inputBytes }
+  var spareInputBytes: Int { ingest.inputMemory.spareBytes }
   var timerCount: Int { ingest.timers.count }
   var inputLimits: IngestLimits { ingest.limits }
 

@@ -70,6 +70,27 @@ struct IngestInputTests {
     #expect(bench.inputBytes == bench.heldInputBytes && bench.inputBytes <= 64)
   }
 
+  @Test("The memory of packets in pieces serves the next ones, and goes when none come any more")
+  func spareMemory() throws {
+    let bench = try IngestBench(memoryBytes: 4 << 20)
+    let device = bench.connect(.v5)
+    let packet = publish(.v5, 1, payload: [UInt8](repeating: 7, count: 60_000))
+    var spare = 0
+    for round in 0..<5 {
+      bench.receive(device, Array(packet.prefix(20_000)))
+      #expect(bench.inputBytes >= packet.count && bench.inputBytes == bench.heldInputBytes)
+      bench.receive(device, Array(packet.dropFirst(20_000)))
+      settleAll(bench)
+      #expect(bench.output(device) == puback(1) && bench.inputBytes == 0)
+      if round > 0 { #expect(bench.spareInputBytes == spare) }
+      spare = bench.spareInputBytes
+      #expect(spare >= packet.count)
+      #expect(spare + bench.inputBytes <= bench.inputLimits.inputBytes)
+    }
+    for _ in 0..<12 { bench.pass(milliseconds: 10_000) }
+    #expect(bench.spareInputBytes == 0)
+  }
+
   @Test("Sixty devices halfway through a large packet all finish, a few at a time")
   func backpressure() throws {
     let bench = try IngestBench(memoryBytes: 4 << 20) { $0.limits.memoryBytes = 16 << 20 }

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 
 /// Gathers records of any lanes for one block.
 ///
@@ -6,6 +6,9 @@ import Bytes
 /// length, a `StreamMessage` body).
 public struct BlockBuilder: ~Copyable {
   private var raw = GrowableBytes()
+  /// Where records are compressed to: only then is it known how much memory the block takes.
+  private var compressed = GrowableBytes()
+  private static let keptBytes = 1 << 20
   /// What was gathered, in order.
   public private(set) var runs: [BlockRun] = []
   /// Records gathered.
@@ -55,25 +58,37 @@ public struct BlockBuilder: ~Copyable {
 
   /// Takes what was gathered as a block and begins a new one.
   public mutating func finish() -> EncodedBlock {
+    var none = SpareMemory()
+    return finish(using: &none)
+  }
+
+  /// The same; the block's memory is taken from `spare`, and should go back there.
+  public mutating func finish(using spare: inout SpareMemory) -> EncodedBlock {
     precondition(!isEmpty)
     var header = BlockHeader()
-    header.runs = runs
+    // A copy that leaves this array its memory.
+    header.runs.reserveCapacity(runs.count)
+    header.runs.append(contentsOf: runs)
     header.recordCount = recordCount
     header.rawBytes = UInt32(raw.count)
-    var payload = GrowableBytes()
-    if LZ4.compress(raw.bytes, into: &payload) {
-      header.codec = .lz4
-    } else {
-      header.codec = .stored
-      payload.append(raw.bytes)
-    }
+    // Taken out while it is written to, because the records beside it are read.
+    var compressed = GrowableBytes()
+    swap(&compressed, &self.compressed)
+    let isSmaller = LZ4.compress(raw.bytes, into: &compressed)
+    header.codec = isSmaller ? .lz4 : .stored
+    let storedBytes = isSmaller ? compressed.count : raw.count
+    var payload = spare.take(storedBytes + BlockHeader.alignment)
+    if isSmaller { payload.append(compressed.bytes) } else { payload.append(raw.bytes) }
+    compressed.removeAll(keepingCapacityUpTo: Self.keptBytes)
+    swap(&compressed, &self.compressed)
     header.storedBytes = UInt32(payload.count)
     header.payloadChecksum = CRC32C.checksum(payload.bytes)
     // Only now is the header's size known, and so the number of zeros.
     payload.appendZeros(header.totalBytes - header.headerBytes - payload.count)
-    raw.removeAll()
+    raw.removeAll(keepingCapacityUpTo: Self.keptBytes)
     runs.removeAll(keepingCapacity: true)
     recordCount = 0
-    return EncodedBlock(header: header, payload: payload)
+    let head = spare.take(header.headerBytes)
+    return EncodedBlock(header: header, head: head, payload: payload)
   }
 }

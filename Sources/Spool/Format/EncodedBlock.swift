@@ -5,13 +5,23 @@ public import Bytes
 public struct EncodedBlock: ~Copyable {
   /// The header; its position is right after `place`.
   public private(set) var header: BlockHeader
-  private var headBytes = GrowableBytes()
+  private var headBytes: GrowableBytes
   private let payloadBytes: GrowableBytes
 
-  /// A block with its payload, padded.
-  init(header: consuming BlockHeader, payload: consuming GrowableBytes) {
+  /// A block with its payload, padded, and memory for its encoded header.
+  init(
+    header: consuming BlockHeader, head: consuming GrowableBytes,
+    payload: consuming GrowableBytes
+  ) {
     self.header = header
+    headBytes = head
     payloadBytes = payload
+  }
+
+  /// Ends the block; its memory goes to `spare`, where no more than `limitBytes` are kept.
+  consuming func giveBack(to spare: inout SpareMemory, limitBytes: Int) {
+    spare.giveBack(headBytes, limitBytes: limitBytes)
+    spare.giveBack(payloadBytes, limitBytes: limitBytes)
   }
 
   /// Bytes in the file.

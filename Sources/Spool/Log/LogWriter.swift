@@ -14,6 +14,10 @@ public struct LogWriter: ~Copyable {
     let ticket: UInt64
     /// The topics of its lanes, in the order of the runs.
     let topics: [[UInt8]]
+
+    consuming func giveBack(to spare: inout SpareMemory, limitBytes: Int) {
+      block.giveBack(to: &spare, limitBytes: limitBytes)
+    }
   }
 
   let owner: UInt8
@@ -37,6 +41,11 @@ public struct LogWriter: ~Copyable {
   var syncBeganAt: Instant?
   /// What was written or synced since is not to be believed: the segment is left.
   var isLeaving = false
+  /// Memory of blocks that are durable, for the next ones.
+  private var spare = SpareMemory()
+  /// When half of that which nobody needed since is given back; no reason to wake up by itself.
+  private var spareAgeAt = Instant.distantFuture
+  private static let spareAgeMilliseconds = 10_000
   /// Bytes of blocks that are not durable.
   public private(set) var queuedBytes = 0
   /// Up to where the log is durable.
@@ -126,6 +135,11 @@ public struct LogWriter: ~Copyable {
     return lastTicket
   }
 
+  /// Appends what was gathered, in memory of earlier blocks.
+  public mutating func append(_ builder: inout BlockBuilder, topics: [[UInt8]]) -> UInt64 {
+    append(builder.finish(using: &spare), topics: topics)
+  }
+
   /// What there is to tell, oldest first.
   public mutating func nextEvent() -> LogEvent? {
     guard eventsTaken < events.count else {
@@ -140,8 +154,15 @@ public struct LogWriter: ~Copyable {
   /// When `advance` has something to do next.
   public var nextDeadline: Instant { min(retryAt, prepareRetryAt) }
 
-  /// Tries again what failed a while ago.
+  /// Tries again what failed a while ago, and gives back memory that nobody needs.
   public mutating func advance(to now: Instant, operations: inout OperationQueue) {
+    if spareAgeAt <= now {
+      spare.age()
+      spareAgeAt = .distantFuture
+    }
+    if spareAgeAt == .distantFuture, spare.heldBytes > 0 {
+      spareAgeAt = now.advanced(milliseconds: Self.spareAgeMilliseconds)
+    }
     if retryAt <= now { retryAt = .distantFuture }
     if prepareRetryAt <= now { prepareRetryAt = .distantFuture }
   }
@@ -160,6 +181,8 @@ public struct LogWriter: ~Copyable {
   /// Forgets the first `count` blocks: they are durable.
   mutating func removeDurable(_ count: Int) {
     guard count > 0, var segment = active else { return }
+    // There must be one footer alone, or each change would copy all of it.
+    active = nil
     var ticket: UInt64 = 0
     for place in 0..<count {
       let pending = blocks.remove(order[place])
@@ -167,6 +190,7 @@ public struct LogWriter: ~Copyable {
       queuedBytes -= pending.block.totalBytes
       let topics = pending.topics
       let header = pending.block.header
+      pending.giveBack(to: &spare, limitBytes: limits.queuedBytes)
       var run = 0
       segment.add(header) { hash in
         // It asks in the order of the runs.

@@ -96,12 +96,12 @@ extension Spool {
   }
 
   private mutating func closeBlock() {
-    let block = builder.finish()
     var topics: [[UInt8]] = []
-    for run in block.header.runs {
+    topics.reserveCapacity(builder.runs.count)
+    for run in builder.runs {
       topics.append(laneByHash[run.lane].map { lanes[$0].topic } ?? [])
     }
-    _ = writer?.append(block, topics: topics)
+    _ = writer?.append(&builder, topics: topics)
   }
 
   /// When the block that is gathered is due: at once after a pause, else some time after the last
