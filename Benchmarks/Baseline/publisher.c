@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../Load/record.h"
+#include "../Load/message.h"
 #include "BareServers.h"
 
 enum { out_bytes = 256 * 1024, client_names = 8 };
@@ -32,65 +32,17 @@ struct publisher {
   int has_producer;
 };
 
-static size_t put_varint(unsigned char *out, uint64_t value) {
-  size_t count = 0;
-  for (; value > 127; value >>= 7) out[count++] = (unsigned char)(value | 0x80);
-  out[count++] = (unsigned char)value;
-  return count;
-}
-
-static size_t put_bytes(unsigned char *out, int field, const void *bytes, size_t count) {
-  out[0] = (unsigned char)(field << 3 | 2);
-  size_t start = 1 + put_varint(out + 1, count);
-  memcpy(out + start, bytes, count);
-  return start + count;
-}
-
-static void finish(struct call *call, size_t count) {
-  size_t length = count - 5;
-  unsigned char prefix[5] = {
-      0, (unsigned char)(length >> 24), (unsigned char)(length >> 16),
-      (unsigned char)(length >> 8), (unsigned char)length};
-  memcpy(call->message, prefix, 5);
-  call->count = count;
-  call->offset = 0;
-}
-
-// A StreamMessage as the gateway sends it: request_id, msg_id, payload, publish_time,
-// producer_name, routing_key.
 static void write_record(struct publisher *publisher, uint32_t index) {
-  static const char topic[] = "/default/bench", producer[] = "bench-publisher";
   struct call *call = &publisher->calls[index];
-  unsigned char *out = call->message, id[64];
-  size_t count = 5, id_count;
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  uint64_t now = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-  out[count++] = 0x08;
-  count += put_varint(out + count, ++publisher->request);
-  id[0] = 0x08;
-  id[1] = 1;
-  id_count = 2 + put_bytes(id + 2, 2, topic, sizeof topic - 1);
-  count += put_bytes(out + count, 2, id, id_count);
-  out[count++] = 0x1a;
-  count += put_varint(out + count, publisher->payload_bytes);
-  record_write(
-      out + count, index, publisher->payload_bytes, publisher->sequences[index]++, now);
-  count += publisher->payload_bytes;
-  out[count++] = 0x20;
-  count += put_varint(out + count, now / 1000000u);
-  count += put_bytes(out + count, 5, producer, sizeof producer - 1);
-  char key[16];
-  snprintf(key, sizeof key, "c%06u", index % 1000000);
-  count += put_bytes(out + count, 10, key, 7);
-  finish(call, count);
+  call->offset = 0;
+  call->count = message_record(
+      call->message, index, publisher->payload_bytes, publisher->sequences[index]++,
+      ++publisher->request);
 }
 
 static void write_producer(struct call *call) {
-  size_t count = 5;
-  count += put_bytes(call->message + count, 2, "bench-publisher", 15);
-  count += put_bytes(call->message + count, 3, "/default/bench", 14);
-  finish(call, count);
+  call->offset = 0;
+  call->count = message_producer(call->message);
 }
 
 static ssize_t read_body(
@@ -183,7 +135,7 @@ static int open_session(struct publisher *publisher, uint32_t calls, uint32_t pa
   publisher->free_calls = calloc(calls + 1, sizeof *publisher->free_calls);
   if (!publisher->calls || !publisher->sequences || !publisher->free_calls) return ENOMEM;
   for (uint32_t index = 0; index < calls; index++) {
-    publisher->calls[index].message = malloc(payload_bytes + 512);
+    publisher->calls[index].message = malloc(payload_bytes + message_room);
     publisher->free_calls[index] = index;
     if (publisher->calls[index].message == NULL) return ENOMEM;
   }

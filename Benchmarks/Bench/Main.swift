@@ -14,6 +14,7 @@ enum ExitCode {
 struct Main {
   static func main() {
     BaselineProcess.runIfAsked()
+    CountedWork.runIfAsked()
     let options: Options
     do throws(BenchError) {
       options = try Options.parse()

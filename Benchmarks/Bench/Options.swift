@@ -15,6 +15,8 @@ struct Options {
   var isQuick = false
   var includesPeers = false
   var plant: Plant?
+  /// Whether to say who calls the C heap.
+  var tellsHeapCallers = false
   /// Where folders for the disk's scenarios are made.
   var folder = "/tmp"
 
@@ -28,6 +30,7 @@ struct Options {
       --compare FILE    compare with an earlier run's --json
       --folder DIR      where the disk to measure is (default: TMPDIR, or /tmp)
       --peers           measure other brokers and clients, too, where they are installed
+      --heap-callers    say who calls the C heap in the gateway while it is measured
       --plant FAULT     commit a fault, which must show: lost, duplicate, wrong-ack, slow
       -h, --help        print this text
 
@@ -36,7 +39,7 @@ struct Options {
   private static let options: [(name: StaticString, takesValue: Bool, letter: Character)] = [
     ("list", false, "l"), ("only", true, "o"), ("json", true, "j"), ("compare", true, "c"),
     ("quick", false, "q"), ("folder", true, "f"), ("peers", false, "p"), ("plant", true, "x"),
-    ("help", false, "h"),
+    ("heap-callers", false, "m"), ("help", false, "h"),
   ]
 
   /// Reads the command line with the C library's `getopt_long` (docs/decisions/0001).
@@ -93,6 +96,7 @@ struct Options {
     case "c": comparePath = value
     case "q": isQuick = true
     case "f": folder = value
+    case "m": tellsHeapCallers = true
     case "p": includesPeers = true
     case "x":
       guard let plant = Plant(rawValue: value) else {

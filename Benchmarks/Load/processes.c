@@ -220,3 +220,11 @@ uint64_t bench_read_counter(const char *path) {
   uint64_t count = 0;
   return bench_read_file(path, (char *)&count, sizeof count) == sizeof count ? count : 0;
 }
+
+int bench_write_counter(const char *path, uint32_t place, uint64_t value) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return errno;
+  ssize_t written = pwrite(file, &value, sizeof value, (off_t)(place * sizeof value));
+  close(file);
+  return written == (ssize_t)sizeof value ? 0 : EIO;
+}

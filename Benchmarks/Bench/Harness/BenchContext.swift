@@ -11,6 +11,8 @@ struct BenchContext: Sendable {
   let round: Int
   /// A fault to plant, by which the bench's own honesty is tried.
   let plant: Plant?
+  /// Whether to say who calls the C heap.
+  let tellsHeapCallers: Bool
 
   /// How long to measure in a round, about.
   var seconds: Double { isQuick ? 0.4 : 2 }

@@ -26,7 +26,8 @@ struct Runner {
       let folder = try TemporaryFolder(in: options.folder)
       for round in 0..<rounds {
         let context = BenchContext(
-          isQuick: options.isQuick, folder: folder.path, round: round, plant: options.plant)
+          isQuick: options.isQuick, folder: folder.path, round: round, plant: options.plant,
+          tellsHeapCallers: options.tellsHeapCallers)
         let name = unit.name.isEmpty ? scenario.name : "\(scenario.name) · \(unit.name)"
         Progress.show("\(name), round \(round + 1) of \(rounds)")
         ours += try unit.ours(context)

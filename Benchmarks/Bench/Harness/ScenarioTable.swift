@@ -12,6 +12,7 @@ enum ScenarioTable {
     SpoolAppendScenario.scenario,
     SpoolReplayScenario.scenario,
     SpoolRecoverScenario.scenario,
+    FlashScenario.scenario,
     UplinkScenarios.endToEnd,
     OutageScenario.scenario,
     LatencyScenario.scenario,

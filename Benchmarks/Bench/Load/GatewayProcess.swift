@@ -80,6 +80,15 @@ struct GatewayProcess: ~Copyable {
   /// Calls to the C heap so far; nil when they are not counted.
   var heapCalls: UInt64? { heapFile.map { unsafe bench_read_counter($0) } }
 
+  /// Has it note who calls the C heap, from now on.
+  func noteHeapCallers() { if let heapFile { HeapCounter.noteCallers(heapFile) } }
+
+  /// Who did so since then, as text.
+  func heapCallers() throws(BenchError) -> String {
+    guard let heapFile else { return "" }
+    return HeapCounter.callers(heapFile, of: try Executable.gateway(), folder: folder)
+  }
+
   /// What it has taken so far.
   func reading() throws(BenchError) -> GatewayReading {
     let metrics = try metrics()

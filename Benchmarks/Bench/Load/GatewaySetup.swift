@@ -16,6 +16,8 @@ struct GatewaySetup {
 
   var broker = Broker.embedded
   var spool = Spool.spill
+  /// The topic of what devices publish.
+  var topic = "/default/bench"
   /// Connections that each listener takes.
   var connections = 1_000
   /// `[limits] memory`, bytes.
@@ -58,7 +60,7 @@ struct GatewaySetup {
       max_connections = \(connections)
       [[route]]
       mqtt = "bench/#"
-      to = "/default/bench"
+      to = "\(topic)"
       [[route]]
       webhook = "/bench"
       to = "/default/bench"

@@ -78,6 +78,18 @@ enum HTTPCodecScenario {
     return [figure]
   }
 
+  /// A fixed number of requests, a multiple of 16, for `CountedWork`.
+  static func work(_ messages: Int) throws(BenchError) {
+    var block = GrowableBytes()
+    self.block(into: &block)
+    var reader = RequestReader(limits: RequestLimits(bodyBytes: 1 << 20))
+    var answer = GrowableBytes(capacity: 4_096)
+    var count = Count()
+    while count.requests < messages { try read(block.bytes, &reader, &answer, &count) }
+    try BenchError.expect("requests read", count.requests, is: messages)
+    try BenchError.expect("wrong heads", count.wrong, is: 0)
+  }
+
   private static func limit(_ context: BenchContext) throws(BenchError) -> [Figure] {
     var block = GrowableBytes()
     self.block(into: &block)

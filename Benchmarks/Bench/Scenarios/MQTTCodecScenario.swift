@@ -121,6 +121,23 @@ enum MQTTCodecScenario {
     return [figure]
   }
 
+  /// A fixed number of packets, a multiple of 64, for `CountedWork`.
+  static func work(_ version: ProtocolVersion, _ messages: Int) throws(BenchError) {
+    var block = GrowableBytes()
+    self.block(version, into: &block)
+    var server = try connected(version)
+    var answer = GrowableBytes(capacity: 4 * packetsPerBlock)
+    var count = Count()
+    while count.messages < messages {
+      do throws(MQTTError) {
+        try read(block.bytes, &server, &answer, &count)
+      } catch {
+        throw .mismatch("a packet was refused: \(error)")
+      }
+    }
+    try BenchError.expect("packets read", count.messages, is: messages)
+  }
+
   private static func limit(
     _ context: BenchContext, _ version: ProtocolVersion, _ label: String
   ) throws(BenchError) -> [Figure] {

@@ -80,6 +80,21 @@ enum RouteMatchScenario {
     return [figure]
   }
 
+  /// A fixed number of topics among 1,000 routes, for `CountedWork`.
+  static func work(_ messages: Int) throws(BenchError) {
+    let topics = Topics(count: 1_000)
+    let trie = trie(count: 1_000)
+    let texts = topics.texts.rawBytes
+    var wrong = 0
+    for number in 0..<messages {
+      let index = number * 7_919 % 1_000
+      let start = index == 0 ? 0 : Int(topics.ends[index - 1])
+      let found = trie.firstMatch(texts.extracting(start..<Int(topics.ends[index])))
+      if found.route != topics.routes[index] { wrong += 1 }
+    }
+    try BenchError.expect("wrong routes", wrong, is: 0)
+  }
+
   private static func limit(
     _ context: BenchContext, _ count: Int, _ label: String
   ) throws(BenchError) -> [Figure] {

@@ -10,7 +10,8 @@ enum UplinkScenarios {
       summary: "SendMessage of 256 keys, CPU of the delivery thread, beside bare nghttp2",
       cases: [
         Scenario.Case(
-          name: "100 B, 256 in flight", ours: publishOurs, limit: publishLimit)
+          name: "100 B, 256 in flight", ours: publishOurs, limit: publishLimit,
+          peers: publishPeers)
       ])
   }
 
@@ -56,8 +57,12 @@ enum UplinkScenarios {
   private static func heapCalls(
     _ setup: inout GatewaySetup, _ options: bench_load_options, _ context: BenchContext
   ) throws(BenchError) -> Double? {
-    let sink = try Sink(clients: Int(options.connections))
+    let sink = try Sink(clients: 2 * Int(options.connections))
     setup.broker = .port(sink.port)
+    // On a machine with more to do records get old on their way, and go to the disk: another way,
+    // with calls of its own, whose share depends on the machine.
+    var setup = setup
+    setup.spool = .memory
     return try ProcessRound.heapCalls(setup, options, context)
   }
 
@@ -87,21 +92,30 @@ enum UplinkScenarios {
     let sink = try Sink(clients: 256)
     let publisher = try BaselineProcess(
       publisherTo: sink.port, payloadBytes: payloadBytes, calls: 256, folder: context.folder)
+    return try measure(publisher.process, sink, label, context)
+  }
+
+  /// A process that calls SendMessage as fast as it can, 256 calls at a time.
+  private static func measure(
+    _ process: borrowing ChildProcess, _ sink: borrowing Sink, _ label: String,
+    _ context: BenchContext
+  ) throws(BenchError) -> Figure {
     bench_sleep(200_000_000)
     let began = bench_now()
     let before = sink.counts.records
-    let processor = publisher.process.processorNanoseconds
+    let processor = process.processorNanoseconds
     bench_sleep(UInt64(ProcessRound.seconds(context) * 1e9))
     let records = sink.counts.records - before
     let elapsed = bench_now() - began
-    let spent = publisher.process.processorNanoseconds - processor
-    guard publisher.process.isRunning, records > 0 else {
-      throw .failed("the bare publisher ended, or nothing came of it")
+    let spent = process.processorNanoseconds - processor
+    guard process.isRunning, records > 0 else {
+      throw .failed("the publisher of \(label) ended, or nothing came of it")
     }
     try sink.check()
     var figure = Figure(label, basis: .processorTime)
     figure.messagesPerSecond = Double(records) * 1e9 / Double(elapsed)
     figure.processorNanoseconds = Double(spent) / Double(records)
+    figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: process.id)
     return figure
   }
 
@@ -133,5 +147,16 @@ enum UplinkScenarios {
 
   private static func publishLimit(_ context: BenchContext) throws(BenchError) -> [Figure] {
     [try publisher(100, "100 B, 256 in flight", context)]
+  }
+
+  /// The gRPC C core with the same work; as the bare publisher, it keeps nothing anywhere.
+  private static func publishPeers(_ context: BenchContext) throws(BenchError) -> [Figure] {
+    let sink = try Sink(clients: 256)
+    guard
+      let publisher = try CoreGRPCPublisher.start(
+        port: sink.port, payloadBytes: 100, calls: 256, folder: context.folder)
+    else { return [] }
+    let label = "gRPC C core, 256 in flight, nothing kept"
+    return [try measure(publisher, sink, label, context)]
   }
 }

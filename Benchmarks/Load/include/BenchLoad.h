@@ -152,4 +152,6 @@ long bench_read_file(const char *_Nonnull path, char *_Nonnull bytes, size_t cap
 int bench_write_file(const char *_Nonnull path, const char *_Nonnull text);
 // The eight bytes at the beginning of a file that another process has mapped.
 uint64_t bench_read_counter(const char *_Nonnull path);
+// Writes the eight bytes at `place` of such a file; 0, or an error number.
+int bench_write_counter(const char *_Nonnull path, uint32_t place, uint64_t value);
 void bench_signal(int process, int signal);
