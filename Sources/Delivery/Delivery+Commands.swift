@@ -72,12 +72,4 @@ extension Delivery {
     guard let change = told else { throw .unknownLane }
     return change
   }
-
-  private func hasSubmitted(_ lane: Int) -> Bool {
-    for index in 0..<lanes[lane].batches.count {
-      let ticket = lanes[lane].batches[index]
-      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .submitted { return true }
-    }
-    return false
-  }
 }

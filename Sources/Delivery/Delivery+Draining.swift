@@ -103,7 +103,9 @@ extension Delivery {
   mutating func takeSpoolEvents(at now: Instant) {
     while let event = spool?.nextEvent() ?? nil {
       switch event {
-      case .ready: learnSpooledLanes(at: now)
+      case .ready:
+        openAgain()
+        learnSpooledLanes(at: now)
       case .durable(let ticket): durable(upTo: ticket)
       case .failed(let error):
         metrics.spoolFailures.add()

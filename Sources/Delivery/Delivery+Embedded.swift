@@ -18,40 +18,59 @@ extension Delivery {
   /// Tells ingest what became of batches.
   mutating func takeSettled(at now: Instant) {
     guard broker != nil else { return }
+    countDiskFailures()
+    refuseForBroker(at: now)
     while let told = broker?.nextSettledBatch() ?? nil {
-      if told.isAccepted {
-        countDelivered(told.batch, at: now)
-      } else {
+      if let refusal = told.refusal {
         for index in 0..<UInt32(store.recordCount(of: told.batch)) {
-          progress.refused(RecordRef(batch: told.batch, index: index), .invalidRequest)
+          progress.refused(RecordRef(batch: told.batch, index: index), refusal)
         }
+      } else {
+        countDelivered(told.batch, at: now)
       }
       books[Int(told.batch.rawValue)].stage = .done
       progress.complete(told.batch)
     }
-    tellBrokerRefusals(at: now)
-    let failures = broker?.diskFailures ?? 0
-    if failures > knownDiskFailures {
-      metrics.spoolFailures.add(failures - knownDiskFailures)
-      knownDiskFailures = failures
-    }
   }
 
-  /// How long the disk of the embedded broker may take nothing before senders are told,
-  /// milliseconds. A write that failed once often succeeds at the next attempt.
-  private static var stuckMilliseconds: Int { 1_000 }
+  private mutating func countDiskFailures() {
+    let failures = broker?.diskFailures ?? 0
+    guard failures > knownDiskFailures else { return }
+    metrics.spoolFailures.add(failures - knownDiskFailures)
+    knownDiskFailures = failures
+  }
 
-  /// Tells ingest that nothing is taken for want of space: the disk of the embedded broker fails,
-  /// or is full. Records of non-reliable topics need no space.
-  private mutating func tellBrokerRefusals(at now: Instant) {
-    if broker?.isDiskStuck == true { stuckSince = stuckSince ?? now } else { stuckSince = nil }
-    let since = stuckSince?.advanced(milliseconds: Self.stuckMilliseconds)
-    let isRefusing = since.map { $0 <= now } ?? false
-    guard isRefusing || refusingCount > 0 else { return }
-    refusingCount = isRefusing ? 1 : 0
+  /// When what waits for the embedded broker's disk is refused; nil while that works. Records of
+  /// non-reliable topics need no space.
+  private mutating func refusalByBroker(at now: Instant) -> Instant? {
+    if broker?.isReady == false {
+      if broker?.isStartDelayed == true { want.noteUnopened(at: now) }
+      return want.refusesUnopened(at: now)
+    }
+    guard broker?.isDiskStuck == true else {
+      want.stuckSince = nil
+      return nil
+    }
+    let since = want.stuckSince ?? now
+    want.stuckSince = since
+    return since.advanced(milliseconds: SpaceWant.patienceMilliseconds)
+  }
+
+  /// The disk of the embedded broker fails, or is full: nothing is taken for want of space, and
+  /// what waits is refused.
+  private mutating func refuseForBroker(at now: Instant) {
+    let due = refusalByBroker(at: now)
+    want.nextRefusal = due ?? .distantFuture
+    let isRefusing = due.map { $0 <= now } ?? false
+    guard isRefusing || want.refusingCount > 0 else { return }
+    want.refusingCount = isRefusing ? 1 : 0
     for number in 0..<knownLaneCount {
       let id = LaneID(rawValue: UInt32(number))
       table.setRefusing(isRefusing && table[id].isReliable, id)
+    }
+    if isRefusing {
+      broker?.refuseWaiting()
+      want.nextRefusal = .distantFuture
     }
   }
 

@@ -24,7 +24,7 @@ extension Delivery {
       by: &observer, now: now, isMoving: isMoving, metrics: metrics.spool)
     let age = oldestUnsafe.map { now.nanoseconds(since: $0) } ?? 0
     metrics.spool.oldestUnsafe.set(Int64(clamping: age))
-    observer.note(unsafeMilliseconds: Int(age / 1_000_000), refusingLanes: refusingCount)
+    observer.note(unsafeMilliseconds: Int(age / 1_000_000), refusingLanes: want.refusingCount)
     guard isSpoolReady else { return }
     for lane in lanes.indices { followSpooling(of: lane, at: now) }
   }

@@ -29,7 +29,10 @@ extension Delivery {
     }
     lanes[lane].batches.append(ticket)
     lanes[lane].pace.noteIncoming(store.recordCount(of: ticket.batch))
-    if !lanes[lane].isSpooling, !goesToDisk(lane) {
+    if lanes[lane].isShut {
+      // It was on its way when the lane was shut.
+      spillSoon(lane)
+    } else if !lanes[lane].isSpooling, !goesToDisk(lane) {
       submit(ticket, of: lane)
     } else {
       if goesToDisk(lane) { beginSpooling(lane) }
@@ -116,7 +119,9 @@ extension Delivery {
 
   /// Spools the lanes whose oldest batch has waited too long, and those that spool anyway.
   mutating func spill(at now: Instant) {
-    guard isSpoolReady else { return }
+    want.nextRefusal = .distantFuture
+    guard isSpoolReady else { return refuseUnplaced(at: now) }
+    refuseAwaited(at: now)
     let patience = spillAfterMilliseconds
     while let ticket = arrivals.first {
       if isCurrent(ticket) {
@@ -152,49 +157,18 @@ extension Delivery {
     return true
   }
 
-  /// Tells ingest which lanes take no records for want of space.
-  mutating func tellRefusals() {
-    if refusingCount == 0 {
-      guard !spooling.isEmpty || !toSpill.isEmpty, mayBeFull else { return }
-    }
-    for lane in lanes.indices {
-      let isRefusing =
-        (lanes[lane].isSpooling || lanes[lane].isBlocked)
-        && lanes[lane].policy.storage != .never && isSpaceShort(lane)
-      guard isRefusing != lanes[lane].isRefusing else { continue }
-      lanes[lane].isRefusing = isRefusing
-      refusingCount += isRefusing ? 1 : -1
-      if lanes[lane].id.rawValue < UInt32(table.count) {
-        table.setRefusing(isRefusing, lanes[lane].id)
-      }
-    }
-  }
-
-  private var mayBeFull: Bool {
-    switch spool {
-    case .some(let spool): return spool.mayBeFull
-    case .none: return false
-    }
-  }
-
-  /// Whether the spool is full for a lane, or its disk fails.
-  private func isSpaceShort(_ lane: Int) -> Bool {
-    switch spool {
-    case .some(let spool): return spool.isStuck || spool.isFull(lanes[lane].spoolLane)
-    case .none: return false
-    }
-  }
-
-  /// When a batch has waited long enough.
+  /// When a batch has waited long enough: for the broker, or for space.
   var nextSpill: Instant {
-    guard isSpoolReady, let ticket = arrivals.first else { return .distantFuture }
+    guard isSpoolReady, let ticket = arrivals.first else { return want.nextRefusal }
     let since = books[Int(ticket.batch.rawValue)].since
-    return since.advanced(milliseconds: spillAfterMilliseconds)
+    return min(want.nextRefusal, since.advanced(milliseconds: spillAfterMilliseconds))
   }
 
+  /// Whether records of a lane may be given to the spool. What a disk that fails is given could not
+  /// be refused properly any more.
   private func hasSpoolRoom(_ lane: Int) -> Bool {
     switch spool {
-    case .some(let spool): return spool.hasRoom(for: lanes[lane].spoolLane)
+    case .some(let spool): return !spool.isStuck && spool.hasRoom(for: lanes[lane].spoolLane)
     case .none: return false
     }
   }
@@ -219,21 +193,14 @@ extension Delivery {
   }
 
   /// Writes everything of a lane that is in memory and not accepted to the spool, in order. False
-  /// when the spool has no room for all of it: the rest waits.
+  /// when the spool has no room for all of it: the rest waits. What waits in vain is refused.
   private mutating func spill(_ lane: Int, at now: Instant) -> Bool {
-    var wasSubmitted = false
-    for index in 0..<lanes[lane].batches.count {
-      let ticket = lanes[lane].batches[index]
-      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .submitted {
-        wasSubmitted = true
-      }
-    }
-    if wasSubmitted, hasSpoolRoom(lane) { takeBack(lane) }
+    if hasSubmitted(lane), hasSpoolRoom(lane) { takeBack(lane) }
     while let ticket = lanes[lane].batches.first {
       if isCurrent(ticket) {
         guard hasSpoolRoom(lane) else {
           lanes[lane].isBlocked = true
-          return false
+          return refuseWaiting(lane, at: now)
         }
         beginSpooling(lane)
         write(ticket, of: lane, at: now)
@@ -241,7 +208,18 @@ extension Delivery {
       lanes[lane].batches.popFirst()
     }
     lanes[lane].isBlocked = false
+    lanes[lane].shortSince = nil
+    lanes[lane].isTakenBack = false
     return true
+  }
+
+  /// Whether the uplink has batches of a lane.
+  func hasSubmitted(_ lane: Int) -> Bool {
+    for index in 0..<lanes[lane].batches.count {
+      let ticket = lanes[lane].batches[index]
+      if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .submitted { return true }
+    }
+    return false
   }
 
   /// Takes the lane's records back from the uplink, all but those in calls.

@@ -52,12 +52,10 @@ public struct Delivery: ~Copyable {
   var nextDrain = Instant.distantFuture
   var lastTurn = Instant(nanoseconds: 0)
   var observer = SpoolObserver()
-  /// Lanes whose new records are refused.
-  var refusingCount = 0
+  /// Who is refused for want of space.
+  var want = SpaceWant()
   var isLeaving = false
   var isStopping = false
-  /// Since when the embedded broker's disk takes nothing.
-  var stuckSince: Instant?
   /// Failures of the embedded broker's disk that were counted.
   var knownDiskFailures: UInt64 = 0
   /// The way to a broker elsewhere; nil with the embedded broker.
@@ -157,6 +155,7 @@ public struct Delivery: ~Copyable {
     }
     spool?.setPolicy(
       of: spoolLane, maximumBytes: UInt64(lane.policy.maximumSpoolBytes),
+      maximumAgeMilliseconds: lane.policy.maximumSpoolAgeMilliseconds,
       priority: SpoolPriority(lane.policy.priority))
     let known = spool?.cursor(named: [], of: spoolLane)
     let cursor =
@@ -245,7 +244,7 @@ public struct Delivery: ~Copyable {
   public var nextDeadline: Instant {
     var deadline = Instant.distantFuture
     switch broker {
-    case .some(let broker): deadline = broker.nextDeadline
+    case .some(let broker): deadline = min(broker.nextDeadline, want.nextRefusal)
     case .none: break
     }
     switch uplink {

@@ -37,6 +37,12 @@ struct DeliveryLane {
   var spoolsSince: Instant?
   /// Whether something waits for room in the spool.
   var isBlocked = false
+  /// Since when what waits for room waits in vain; nil while it does not.
+  var shortSince: Instant?
+  /// Whether what waits in vain was taken back from the uplink.
+  var isTakenBack = false
+  /// Whether records that waited in vain were refused, and new ones would fare no better.
+  var isShut = false
   /// Whether new records are refused.
   var isRefusing = false
 

@@ -87,26 +87,41 @@ extension Ingest {
   ) {
     // It does not count as safe when its batch is complete.
     _ = batcher.store.takeReceivedNanoseconds(of: record)
-    metrics.refused(reason.refusal).add(1)
     let source = batcher.store.source(of: record)
-    if source == .answered {
-      metrics.dropped(.refused).add(1)
-      answeredEarly -= 1
-    }
+    let isDropped = count(reason, of: source)
     let id = SlotID(index: source.index, generation: source.generation)
     let isConnected = source.index != .max && connections.contains(id)
-    note(
-      .recordRefused, reason.text, peer: isConnected ? connections[id].peer : nil,
-      subject: isConnected ? clientText(id) : "")
+    if reason != .noSpace {
+      note(
+        .recordRefused, reason.text, peer: isConnected ? connections[id].peer : nil,
+        subject: isConnected ? clientText(id) : "")
+    }
     guard isConnected else { return }
     let code =
       switch connections[id].kind {
-      case .mqtt: reason.code.rawValue
-      case .webhook: WebhookOutcome(reason).rawValue
+      case .mqtt: isDropped ? ReasonCode.success.rawValue : reason.code.rawValue
+      case .webhook: (isDropped ? .accepted : WebhookOutcome(reason)).rawValue
       }
     connections[id].answers.markReady(sequence: source.sequence, reason: code)
     sendAnswers(id, at: now, operations: &operations)
     leaveIfEnded(id, at: now, operations: &operations)
+  }
+
+  /// Counts a record that is refused. True when its sender is told that all is well: it is dropped.
+  private mutating func count(_ reason: RefusalReason, of source: RecordSource) -> Bool {
+    let isAnswered = source == .answered
+    if isAnswered { answeredEarly -= 1 }
+    guard reason == .noSpace else {
+      metrics.refused(reason.refusal).add(1)
+      if isAnswered { metrics.dropped(.refused).add(1) }
+      return false
+    }
+    if dropsNewest || isAnswered {
+      metrics.dropped(.noSpace).add(1)
+    } else {
+      metrics.refused(.noSpace).add(1)
+    }
+    return dropsNewest
   }
 
   /// Sends the answers at the head of the queue that are ready, in one go.
@@ -164,6 +179,7 @@ extension RefusalReason {
     case .tooLarge: .brokerTooLarge
     case .invalidPayload: .brokerInvalidPayload
     case .invalidRequest: .brokerInvalidRequest
+    case .noSpace: .noSpace
     }
   }
 
@@ -174,6 +190,7 @@ extension RefusalReason {
     case .tooLarge: .implementationSpecificError
     case .invalidPayload: .payloadFormatInvalid
     case .invalidRequest: .implementationSpecificError
+    case .noSpace: .quotaExceeded
     }
   }
 
@@ -182,6 +199,7 @@ extension RefusalReason {
     case .tooLarge: "Danube refuses the record: too large"
     case .invalidPayload: "Danube refuses the record: its schema does not allow the payload"
     case .invalidRequest: "Danube refuses the record: invalid request"
+    case .noSpace: "no space for the record: the broker takes none and the disk is full or fails"
     }
   }
 }

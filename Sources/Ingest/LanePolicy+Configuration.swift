@@ -6,19 +6,24 @@ extension LanePolicy {
   init(_ route: RouteConfiguration) {
     self.init(
       order: RecordOrder(route.order), storage: Storage(route.acknowledgement),
-      priority: Priority(route.priority), maximumSpoolBytes: route.spoolMaxBytes)
+      priority: Priority(route.priority), maximumSpoolBytes: route.spoolMaxBytes,
+      maximumSpoolAgeMilliseconds: UInt64(route.spoolMaxAgeSeconds) * 1_000)
   }
 
-  /// What several routes to one topic ask for: the strictest of each.
+  /// What several routes to one topic ask for: the strictest order and storage, the highest
+  /// priority, the largest limits.
   mutating func join(_ other: LanePolicy) {
     if other.order == .topic || order == .none { order = other.order }
     if other.storage != .spill { storage = other.storage }
     if other.priority.rawValue > priority.rawValue { priority = other.priority }
-    if other.maximumSpoolBytes == 0 || maximumSpoolBytes == 0 {
-      maximumSpoolBytes = 0
-    } else {
-      maximumSpoolBytes = max(maximumSpoolBytes, other.maximumSpoolBytes)
-    }
+    maximumSpoolBytes = Self.larger(maximumSpoolBytes, other.maximumSpoolBytes)
+    maximumSpoolAgeMilliseconds = Self.larger(
+      maximumSpoolAgeMilliseconds, other.maximumSpoolAgeMilliseconds)
+  }
+
+  /// The larger of two limits, of which 0 is none.
+  private static func larger<Limit: FixedWidthInteger>(_ one: Limit, _ other: Limit) -> Limit {
+    one == 0 || other == 0 ? 0 : max(one, other)
   }
 }
 

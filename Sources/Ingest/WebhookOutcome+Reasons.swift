@@ -18,12 +18,13 @@ extension WebhookOutcome {
     }
   }
 
-  /// What is answered for a record that Danube refused.
+  /// What is answered for a record that was taken in and is refused.
   init(_ reason: RefusalReason) {
     switch reason {
     case .tooLarge: self = .recordTooLarge
     case .invalidPayload: self = .invalidPayload
     case .invalidRequest: self = .recordRefused
+    case .noSpace: self = .noSpace
     }
   }
 }

@@ -216,9 +216,7 @@ extension BrokerState {
   mutating func spoolMessage(
     _ message: RawSpan, topic: Int, requestID: UInt64, from call: ConsumerStream
   ) throws(Refusal) {
-    guard hasSpoolRoom, !isBatchWaiting else {
-      throw Refusal(.resourceExhausted, "the disk is full or does not keep up; try again")
-    }
+    guard hasSpoolRoom, !isBatchWaiting else { throw .noSpace }
     element.removeAll(keepingCapacityUpTo: 64 << 10)
     element.appendLengthDelimited(2, message)
     var scratch = GrowableBytes()

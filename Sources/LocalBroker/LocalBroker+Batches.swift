@@ -29,7 +29,7 @@ extension LocalBroker {
   /// Appends a batch for whose records there is room; without a topic it is refused.
   private mutating func append(_ batch: BatchID, from store: BatchStore, topic: Int?) {
     guard let topic else {
-      return settled.append(SettledBatch(batch: batch, isAccepted: false))
+      return settled.append(SettledBatch(batch: batch, refusal: .invalidRequest))
     }
     if state.isSpooled(topic), store.recordCount(of: batch) > 0 {
       let ticket = spool(batch, from: store, topic: topic)
@@ -43,7 +43,7 @@ extension LocalBroker {
       }
     }
     state.queueSubscriptions(of: topic)
-    settled.append(SettledBatch(batch: batch, isAccepted: true))
+    settled.append(SettledBatch(batch: batch))
   }
 
   /// Appends records to the spool and tells the ticket of the last one.
@@ -66,6 +66,27 @@ extension LocalBroker {
     guard state.isOpen, let store else { return }
     while state.hasSpoolRoom, let batch = waitingBatches.popFirst() {
       append(batch, from: store, topic: state.topic(of: store.lane(of: batch)))
+    }
+  }
+
+  /// Refuses everything that waits for the disk, which takes nothing: batches and messages of
+  /// clients. What was given to the disk already may become durable later all the same, so that a
+  /// sender that tries again is heard twice.
+  public mutating func refuseWaiting() {
+    while let batch = waitingBatches.popFirst() {
+      settled.append(SettledBatch(batch: batch, refusal: .noSpace))
+    }
+    for index in 0..<state.awaited.count {
+      let awaited = state.awaited[index]
+      switch awaited.waiter {
+      case .nobody: continue
+      case .batch(let batch): settled.append(SettledBatch(batch: batch, refusal: .noSpace))
+      case .call(let call, _):
+        if connections.contains(call.connection), !connections[call.connection].isClosing {
+          refuse(call.stream, on: call.connection, .noSpace)
+        }
+      }
+      state.awaited[index] = Awaited(ticket: awaited.ticket, topic: awaited.topic, waiter: .nobody)
     }
   }
 

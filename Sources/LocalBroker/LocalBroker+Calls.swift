@@ -118,7 +118,7 @@ extension LocalBroker {
     connection.session.respond(call.stream, message: answer.bytes)
   }
 
-  private mutating func refuse(_ stream: Int32, on id: SlotID, _ refusal: Refusal) {
+  mutating func refuse(_ stream: Int32, on id: SlotID, _ refusal: Refusal) {
     state.metrics.callsRefused.add()
     connections[id].session.fail(stream, status: refusal.status, message: refusal.message)
   }

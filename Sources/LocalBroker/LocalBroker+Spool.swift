@@ -50,6 +50,14 @@ extension LocalBroker {
   /// Whether clients are served: it has no spool, or the spool knows what it holds.
   public var isReady: Bool { state.isOpen }
 
+  /// Whether what is on the disk could not be read, and is about to be tried again.
+  public var isStartDelayed: Bool {
+    switch state.spool {
+    case .some(let spool): return spool.isStartDelayed
+    case .none: return false
+    }
+  }
+
   /// Whether records wait that the disk did not take: it is full, or fails.
   public var isDiskStuck: Bool {
     switch state.spool {
@@ -109,7 +117,7 @@ extension LocalBroker {
       state.queueSubscriptions(of: first.topic)
       switch first.waiter {
       case .nobody: break
-      case .batch(let batch): settled.append(SettledBatch(batch: batch, isAccepted: true))
+      case .batch(let batch): settled.append(SettledBatch(batch: batch))
       case .call(let call, let requestID):
         answer.removeAll(keepingCapacityUpTo: 64 << 10)
         RequestEcho(requestID: requestID).encode(into: &answer)

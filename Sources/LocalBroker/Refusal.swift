@@ -13,6 +13,11 @@ struct Refusal: Error, Equatable {
   /// What Danube 0.15 does with a message that has no `msg_id`: its handler breaks.
   static var missingMessageID: Refusal { Refusal(.cancelled, "msg_id is missing") }
 
+  /// There is no space on the disk, or it does not keep up.
+  static var noSpace: Refusal {
+    Refusal(.resourceExhausted, "the disk is full or does not keep up; try again")
+  }
+
   static var malformed: Refusal { Refusal(.internalError, "the request is not a protobuf message") }
 }
 

@@ -4,12 +4,15 @@ public import Records
 public struct SettledBatch: BitwiseCopyable, Sendable, Equatable {
   /// The batch; the broker does not need its memory any more.
   public let batch: BatchID
-  /// Whether its records are accepted: with a spool they are durable. Else all are refused.
-  public let isAccepted: Bool
+  /// Why all its records are refused; nil when they are accepted: with a spool they are durable.
+  public let refusal: RefusalReason?
 
   /// What became of `batch`.
-  public init(batch: BatchID, isAccepted: Bool) {
+  public init(batch: BatchID, refusal: RefusalReason? = nil) {
     self.batch = batch
-    self.isAccepted = isAccepted
+    self.refusal = refusal
   }
+
+  /// Whether its records are accepted.
+  public var isAccepted: Bool { refusal == nil }
 }

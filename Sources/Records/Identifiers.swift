@@ -67,7 +67,7 @@ public struct Progress: BitwiseCopyable, Sendable, Equatable {
   public enum Kind: UInt8, BitwiseCopyable, Sendable {
     /// Records 64 × `word` + n are safe for every bit n of `bits`.
     case safe
-    /// The broker refused record `word` for good; `bits` holds a ``RefusalReason``.
+    /// Record `word` was refused for good; `bits` holds a ``RefusalReason``.
     case refused
     /// Every record that was not refused is safe and nobody reads the batch any more: release it.
     case complete
@@ -94,7 +94,7 @@ public struct Progress: BitwiseCopyable, Sendable, Equatable {
   }
 }
 
-/// Why the broker will never take a record.
+/// Why a record that was taken in is not made safe any more.
 public enum RefusalReason: UInt8, BitwiseCopyable, Sendable {
   /// The record is larger than the broker allows.
   case tooLarge
@@ -102,4 +102,6 @@ public enum RefusalReason: UInt8, BitwiseCopyable, Sendable {
   case invalidPayload
   /// The broker called the request invalid.
   case invalidRequest
+  /// The broker takes no records, and there is no space on the disk, or the disk fails.
+  case noSpace
 }

@@ -25,15 +25,19 @@ public struct LanePolicy: BitwiseCopyable, Sendable, Equatable {
   public var priority: Priority
   /// Bytes of the lane on the disk; 0 for no limit but that of all.
   public var maximumSpoolBytes: Int
+  /// Age at which records of the lane are dropped from the disk, milliseconds; 0 for no limit but
+  /// that of all.
+  public var maximumSpoolAgeMilliseconds: UInt64
 
   /// A policy; as it stands that of a route that says nothing.
   public init(
     order: RecordOrder = .key, storage: Storage = .spill, priority: Priority = .normal,
-    maximumSpoolBytes: Int = 0
+    maximumSpoolBytes: Int = 0, maximumSpoolAgeMilliseconds: UInt64 = 0
   ) {
     self.order = order
     self.storage = storage
     self.priority = priority
     self.maximumSpoolBytes = maximumSpoolBytes
+    self.maximumSpoolAgeMilliseconds = maximumSpoolAgeMilliseconds
   }
 }

@@ -43,14 +43,7 @@ public struct BlockingFiles: IOPort, ~Copyable {
 
   /// Opens a directory that exists.
   public mutating func openDirectory(_ path: String) throws(IOError) -> Descriptor {
-    let fileDescriptor = unsafe clinux_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-    guard fileDescriptor >= 0 else { throw KernelError.ioError(clinux_errno()) }
-    guard let place = descriptors.insert(fileDescriptor) else {
-      Sockets.close(fileDescriptor)
-      throw IOError(.resourcesExhausted)
-    }
-    descriptors[place].isDirectory = true
-    return descriptors.descriptor(of: place)
+    try DirectoryReading.open(path, in: &descriptors)
   }
 
   /// The files of a directory with their sizes, by name.

@@ -1,8 +1,22 @@
 import CLinux
 import IOPort
 
-/// The names in a directory.
+/// Directories and the names in them.
 enum DirectoryReading {
+  /// Opens a directory that exists.
+  static func open(
+    _ path: String, in descriptors: inout DescriptorTable
+  ) throws(IOError) -> Descriptor {
+    let fileDescriptor = unsafe clinux_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    guard fileDescriptor >= 0 else { throw KernelError.ioError(clinux_errno()) }
+    guard let place = descriptors.insert(fileDescriptor) else {
+      Sockets.close(fileDescriptor)
+      throw IOError(.resourcesExhausted)
+    }
+    descriptors[place].isDirectory = true
+    return descriptors.descriptor(of: place)
+  }
+
   /// The files of an open directory with their sizes, by name. Names that no ``FileName`` can hold
   /// are left out, and so is whatever is no file.
   static func files(

@@ -14,14 +14,7 @@ extension Uring {
       guard case .failed(_, let code) = error else { throw IOError(.other) }
       throw KernelError.ioError(code)
     }
-    let fileDescriptor = unsafe clinux_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-    guard fileDescriptor >= 0 else { throw KernelError.ioError(clinux_errno()) }
-    guard let place = descriptors.insert(fileDescriptor) else {
-      Sockets.close(fileDescriptor)
-      throw IOError(.resourcesExhausted)
-    }
-    descriptors[place].isDirectory = true
-    return descriptors.descriptor(of: place)
+    return try DirectoryReading.open(path, in: &descriptors)
   }
 
   /// The files of a directory with their sizes, by name.

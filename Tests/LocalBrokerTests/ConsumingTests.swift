@@ -57,7 +57,7 @@ struct ConsumingTests {
     }
     store.seal(batch)
     scene.broker.append(batch, from: store)
-    #expect(scene.broker.settled == [SettledBatch(batch: batch, isAccepted: true)])
+    #expect(scene.broker.settled == [SettledBatch(batch: batch)])
     for (stream, name) in zip(streams, ["s", "t"]) {
       let messages = try scene.messages(stream, count: 5)
       #expect(messages.payloads == ["m0", "m1", "m2", "m3", "m4"])

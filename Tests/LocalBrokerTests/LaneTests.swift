@@ -74,7 +74,8 @@ struct LaneTests {
         store.open(lane: LaneID(rawValue: lane), bodyBytes: 100, expectedBytes: 0))
       store.seal(batch)
       scene.broker.append(batch, from: store)
-      #expect(scene.broker.settled.last == SettledBatch(batch: batch, isAccepted: isTaken))
+      let expected = SettledBatch(batch: batch, refusal: isTaken ? nil : .invalidRequest)
+      #expect(scene.broker.settled.last == expected)
     }
   }
 

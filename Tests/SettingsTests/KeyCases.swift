@@ -231,6 +231,7 @@ let keyCases: [KeyCase] = [
   KeyCase(
     "route", "spool_max_bytes", good: ["0", "1", "\"64MiB\""],
     bad: ["1.5", "true", "[]", "-1", "\"\"", "\"16385GiB\""]),
+  integers("route", "spool_max_age_s", 0...315_360_000),
   sizes(
     "limits", "memory", good: ["1048576", "\"1MiB\"", "\"2GiB\""], bad: ["1048575", "\"1023KiB\""]),
   integers("limits", "batch_linger_ms", 0...1000),

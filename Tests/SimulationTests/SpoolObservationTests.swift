@@ -128,8 +128,9 @@ struct SpoolObservationTests {
     }
     #expect(written.allSatisfy { $0 > 0 }, "seed \(seed): \(written)")
     #expect(written.reduce(0, +) == disk.writtenBytes, "seed \(seed): \(written)")
+    // What a disk that fails has in hand is refused, and may be stored later.
     #expect(
-      Self.spool(scene, "stored_records_total") == 1_200 - scene.oracle.refusedCount,
+      Self.spool(scene, "stored_records_total") >= 1_200 - scene.oracle.refusedCount,
       "seed \(seed)")
     #expect(Self.spool(scene, "stored_blocks_bytes_total") <= written[0], "seed \(seed)")
     #expect(Self.spool(scene, "failures_total") > 0, "seed \(seed)")
@@ -298,17 +299,25 @@ struct SpoolObservationTests {
     #expect(recovery["segments"] == 1 && recovery["damaged_bytes"] == 0)
   }
 
-  @Test("Without a disk the oldest record that is not safe gets older")
-  func unsafe() throws {
-    let scene = try Self.scene()
+  @Test(
+    "The oldest record that is not safe gets older with the broker away, and waits for no disk",
+    arguments: [RouteConfiguration.Acknowledgement.delivered, .durable])
+  func unsafe(acknowledgement: RouteConfiguration.Acknowledgement) throws {
+    var configuration = Self.configuration()
+    for index in configuration.routes.indices {
+      configuration.routes[index].acknowledgement = acknowledgement
+    }
+    let scene = try Self.scene(configuration: configuration)
     scene.oracle.spaceIsShort = true
     Self.away(scene)
     Self.disk(scene).isReadOnly = true
     scene.run(milliseconds: 11_000)
     let age = scene.metric("danube_gateway_oldest_unsafe_record_age_seconds")
-    #expect((9...11).contains(age), "\(age) s")
+    let expected = acknowledgement == .delivered ? 9...11 : 0...1
+    #expect(expected.contains(age), "\(age) s")
     #expect(Self.spool(scene, "stored_records_total") == 0)
     Self.disk(scene).isReadOnly = false
+    Self.back(scene)
     scene.run(milliseconds: 30_000)
     #expect(scene.metric("danube_gateway_oldest_unsafe_record_age_seconds") == 0)
   }

@@ -119,4 +119,26 @@ struct SpoolLimitsTests {
       #expect(loop.spool.droppedRecords == (isKnown ? 200 : 0))
     }
   }
+
+  @Test("A lane's own age drops its records and no others, and its space comes back")
+  func ownAge() throws {
+    let world = SimulatedWorld(seed: 4)
+    let loop = try fill(
+      world, limits(overflow: .reject), wanted: 300, milliseconds: 6_000
+    ) { loop in
+      for (number, lane) in loop.lanes {
+        loop.spool.setPolicy(
+          of: lane.id, maximumBytes: 0, maximumAgeMilliseconds: number <= 2 ? 2_000 : 0,
+          priority: .normal)
+      }
+    }
+    var kept: UInt64 = 0
+    for number in 1...6 as ClosedRange<UInt64> {
+      let records = waiting(loop, number).records
+      #expect((records == 0) == (number <= 2), "lane \(number) has \(records)")
+      kept += records
+    }
+    #expect(kept > 0 && loop.spool.droppedRecords == 300 - kept)
+    #expect(loop.spool.counters.agedRecords == 300 - kept)
+  }
 }

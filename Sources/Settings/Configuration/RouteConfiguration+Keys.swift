@@ -115,6 +115,13 @@ extension RouteConfiguration: ConfigurationSection {
       "spool_max_bytes", .byteSize(0...(1 << 44)), default: "0",
       "How much of the spool each Danube topic of the route may take; 0 for all of it."
     ) { $0.spoolMaxBytes = $1 },
+    .init(
+      "spool_max_age_s", .integer(0...315_360_000, of: "seconds"), default: "0",
+      """
+      The age at which records of the route's Danube topics are dropped from the spool that the
+      broker never took, where spool.max_age_s does not drop them before; 0 for none.
+      """
+    ) { $0.spoolMaxAgeSeconds = $1 },
   ]
 
   func check(_ node: SettingsNode, at path: String, report: inout SettingsReport) {

@@ -24,6 +24,9 @@ public struct RouteConfiguration: Sendable, Equatable {
   public var priority = Priority.normal
   /// Bytes of each topic of the route on the disk; 0 for no limit but that of all.
   public var spoolMaxBytes = 0
+  /// Age at which records of the route are dropped that the broker never took, seconds; 0 for none
+  /// but that of all.
+  public var spoolMaxAgeSeconds = 0
 
   /// What becomes of bytes of a placeholder that a Danube topic cannot have.
   public enum TopicValues: String, CaseIterable, Sendable {

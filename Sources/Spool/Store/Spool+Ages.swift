@@ -63,27 +63,43 @@ extension Spool {
     }
   }
 
-  /// Drops segments in which everything is too old.
+  /// Drops segments in which everything is too old, and of others what is too old for its lane.
   mutating func dropAged(at now: Instant) {
-    guard limits.maximumAgeMilliseconds > 0, nextAgeCheck <= now else { return }
-    let pause = min(max(limits.maximumAgeMilliseconds / 4, 1), 1_000)
-    nextAgeCheck = now.advanced(milliseconds: Int(pause))
+    guard let shortest = shortestMaximumAge, nextAgeCheck <= now else { return }
+    nextAgeCheck = now.advanced(milliseconds: Int(min(max(shortest / 4, 1), 1_000)))
+    let dropped = droppedRecords
     for segment in reader.index.segments {
-      guard let age = age(of: segment.times.newest), age >= limits.maximumAgeMilliseconds else {
-        continue
-      }
-      let dropped = droppedRecords
-      defer { counters.agedRecords &+= droppedRecords - dropped }
-      if !segment.isActive {
+      guard let age = age(of: segment.times.newest), age >= shortest else { continue }
+      let isTooOld =
+        limits.maximumAgeMilliseconds > 0 && age >= limits.maximumAgeMilliseconds
+      if isTooOld, !segment.isActive {
         drop(segment, at: now)
-        continue
+      } else {
+        // Its file stays: there may come more, or others need it.
+        dropAgedRecords(in: segment, age: isTooOld ? .max : age, at: now)
       }
-      // Its file stays: there may come more.
-      let first = lanes.map(\.firstSequence)
-      for (place, extent) in extents(in: segment) {
-        dropRecords(of: place, before: extent.lastSequence + 1)
-      }
-      if lanes.map(\.firstSequence) != first { cursorsChanged(at: now) }
     }
+    counters.agedRecords &+= droppedRecords - dropped
+  }
+
+  private var shortestMaximumAge: UInt64? {
+    let ofAll = limits.maximumAgeMilliseconds
+    guard let shortestOwnAge else { return ofAll > 0 ? ofAll : nil }
+    return ofAll > 0 ? min(ofAll, shortestOwnAge) : shortestOwnAge
+  }
+
+  /// Drops what a segment has of lanes for which it is too old.
+  private mutating func dropAgedRecords(
+    in segment: LogIndex.Segment, age: UInt64, at now: Instant
+  ) {
+    var hasChanged = false
+    for (place, extent) in extents(in: segment)
+    where lanes[place].firstSequence <= extent.lastSequence {
+      let limit = lanes[place].maximumAgeMilliseconds
+      guard age == .max || limit > 0 && age >= limit else { continue }
+      dropRecords(of: place, before: extent.lastSequence + 1)
+      hasChanged = true
+    }
+    if hasChanged { cursorsChanged(at: now) }
   }
 }

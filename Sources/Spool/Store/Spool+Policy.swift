@@ -2,12 +2,19 @@ import IOPort
 
 // What a lane may take, and who loses first.
 extension Spool {
-  /// Limits a lane to `maximumBytes` on the disk, about, for records that not everybody has (0: no
-  /// limit of its own), and says who loses first when the whole log is full.
+  /// Limits a lane to `maximumBytes` on the disk, about, for records that not everybody has, and to
+  /// an age (0: no limit of its own), and says who loses first when the whole log is full. Records
+  /// that are too old are dropped as ``SpoolLimits/maximumAgeMilliseconds`` says.
   public mutating func setPolicy(
-    of lane: SpoolLaneID, maximumBytes: UInt64, priority: SpoolPriority
+    of lane: SpoolLaneID, maximumBytes: UInt64, maximumAgeMilliseconds: UInt64 = 0,
+    priority: SpoolPriority
   ) {
     let place = Int(lane.rawValue)
+    lanes[place].maximumAgeMilliseconds = maximumAgeMilliseconds
+    if maximumAgeMilliseconds > 0 {
+      shortestOwnAge = min(shortestOwnAge ?? .max, maximumAgeMilliseconds)
+      if nextAgeCheck == .distantFuture { nextAgeCheck = Instant(nanoseconds: 0) }
+    }
     // There may be very many lanes, and each is told its policy at the start.
     limitedCount += (maximumBytes > 0 ? 1 : 0) - (lanes[place].maximumBytes > 0 ? 1 : 0)
     priorityCounts[Int(lanes[place].priority.rawValue)] -= 1

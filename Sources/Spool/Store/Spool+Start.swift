@@ -30,6 +30,9 @@ extension Spool {
     }
   }
 
+  /// Whether what is there could not be read, and is about to be tried again.
+  public var isStartDelayed: Bool { phase == .recovering && recovery.isWaiting }
+
   /// How often a segment that can't be read is tried again before the start goes on without it.
   private static var recoveryPatience: Int { 8 }
 

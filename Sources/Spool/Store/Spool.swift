@@ -118,6 +118,8 @@ public struct Spool: ~Copyable {
   var priorityCounts = [0, 0, 0]
   /// Lanes that have a limit of their own.
   var limitedCount = 0
+  /// The shortest age at which records of a lane are dropped, milliseconds; nil without any.
+  var shortestOwnAge: UInt64?
   /// What compaction did so far.
   public internal(set) var compactions = SpoolCompactionReport()
   /// How often records of a lane were dropped by a limit.

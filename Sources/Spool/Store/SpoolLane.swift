@@ -19,6 +19,8 @@ struct SpoolLane {
   var cursors: [Cursor] = []
   /// Bytes on the disk that its records may take while not everybody has them; 0: no limit.
   var maximumBytes: UInt64 = 0
+  /// Age at which its records are dropped, milliseconds; 0: only with all others.
+  var maximumAgeMilliseconds: UInt64 = 0
   /// Who loses first when there is no room.
   var priority = SpoolPriority.normal
   /// Bytes on the disk that its needed records take, about: as of the last save, and what came
