@@ -64,12 +64,33 @@ extension Delivery {
     _ topic: [UInt8], before end: UInt64?, isTrial: Bool, at now: Instant
   ) throws(SpoolChangeError) -> SpoolChange {
     if broker != nil {
-      guard let change = try broker?.spool?.drop(topic, before: end, isTrial: isTrial, now: now)
-      else { throw .unknownLane }
+      let told = try broker?.drop(topic, before: end, isTrial: isTrial, at: now)
+      guard let change = told else { throw .unknownLane }
       return change
     }
     let told = try spool?.drop(topic, before: end, isTrial: isTrial, now: now)
     guard let change = told else { throw .unknownLane }
     return change
+  }
+
+  /// Changes of who has got what so far, and how many of them are on the disk.
+  public var spoolChanges: (made: UInt64, saved: UInt64) {
+    switch broker {
+    case .some(let broker): return broker.spoolChanges
+    case .none: break
+    }
+    switch spool {
+    case .some(let spool): return (spool.changeCount, spool.savedChangeCount)
+    case .none: return (0, 0)
+    }
+  }
+
+  /// What keeps such changes from the disk; nil when nothing does.
+  public var spoolCursorFault: IOError? { observer.status.faults.cursors }
+
+  /// Saves these changes at the end of the turn instead of after a while.
+  public mutating func saveSpoolChanges(at now: Instant) {
+    spool?.hurry(at: now)
+    broker?.spool?.hurry(at: now)
   }
 }

@@ -15,6 +15,11 @@ extension Delivery {
   /// a power of two.
   private static var usualReplayBytes: Int { 512 << 10 }
 
+  /// Attempts, about one a second, to read a block that the disk fails to give while it takes what
+  /// is written: then it is passed over as a damaged one is, so that a bad sector does not hold the
+  /// records behind it for ever.
+  private static var readAttempts: Int { 60 }
+
   /// Lets every lane go on that has records in the spool.
   mutating func drain(at now: Instant, operations: inout OperationQueue) {
     guard isSpoolReady, !isStopping else { return }
@@ -55,7 +60,8 @@ extension Delivery {
       nextDrain = min(nextDrain, now.advanced(milliseconds: 50))
       return
     }
-    guard let read = spool?.read(spoolLane, from: next) else { return }
+    let skips = lanes[lane].readFailures >= Self.readAttempts
+    guard let read = spool?.read(spoolLane, from: next, skipsUnreadable: skips) else { return }
     lanes[lane].read = read
     readers[read] = lane
   }
@@ -112,11 +118,13 @@ extension Delivery {
         observer.noteFailure(error)
       case .readable(let read):
         guard let lane = readers[read] else { continue }
+        lanes[lane].readFailures = 0
         replay(read, of: lane, at: now)
         end(read, of: lane)
         nextDrain = now
       case .missing(let read, let next):
         guard let lane = readers[read] else { continue }
+        lanes[lane].readFailures = 0
         skip(lane, to: next, at: now)
         end(read, of: lane)
         nextDrain = now
@@ -124,6 +132,7 @@ extension Delivery {
         observer.noteFailure(error)
         guard let lane = readers[read] else { continue }
         metrics.spoolFailures.add()
+        if (spool?.faults.preventsWriting ?? nil) == nil { lanes[lane].readFailures += 1 }
         // The disk may be better soon; a busy loop would not make it so.
         lanes[lane].pace.take(limits.drainRecordsPerSecond)
         end(read, of: lane)

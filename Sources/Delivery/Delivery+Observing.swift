@@ -15,18 +15,27 @@ extension Delivery {
 
   /// Looks at the spool, when it is time.
   mutating func observeSpool(at now: Instant) {
-    guard observer.isDue(at: now) else { return }
-    // With the embedded broker nothing moves on from the disk.
-    broker?.spool?.observe(by: &observer, now: now, isMoving: false, metrics: metrics.spool)
+    let isBrokerReady = broker?.isSpooling == true && broker?.isReady == true
+    guard observer.isDue(at: now, isReady: isSpoolReady || isBrokerReady) else { return }
+    if broker != nil {
+      // What subscriptions take the spool itself sees.
+      broker?.spool?.observe(by: &observer, now: now, isMoving: false, metrics: metrics.spool)
+      let batch = broker?.oldestUnsettledBatch ?? nil
+      return noteUnsafe(since: batch.flatMap { firstUnsettled(of: $0) }, at: now)
+    }
     guard spool != nil else { return }
     let isMoving = lanes.contains { $0.replays > 0 && uplink?.isReady($0.id) == true }
     spool?.observe(
       by: &observer, now: now, isMoving: isMoving, metrics: metrics.spool)
-    let age = oldestUnsafe.map { now.nanoseconds(since: $0) } ?? 0
-    metrics.spool.oldestUnsafe.set(Int64(clamping: age))
-    observer.note(unsafeMilliseconds: Int(age / 1_000_000), refusingLanes: want.refusingCount)
+    noteUnsafe(since: oldestUnsafe, at: now)
     guard isSpoolReady else { return }
     for lane in lanes.indices { followSpooling(of: lane, at: now) }
+  }
+
+  private mutating func noteUnsafe(since received: UInt64?, at now: Instant) {
+    let age = received.map { now.nanoseconds(since: Instant(nanoseconds: $0)) } ?? 0
+    metrics.spool.oldestUnsafe.set(Int64(clamping: age))
+    observer.note(unsafeMilliseconds: Int(age / 1_000_000), refusingLanes: want.refusingCount)
   }
 
   private mutating func followSpooling(of lane: Int, at now: Instant) {
@@ -43,7 +52,7 @@ extension Delivery {
   }
 
   /// When the oldest record was received that is in memory and neither accepted nor durable.
-  private var oldestUnsafe: Instant? {
+  private var oldestUnsafe: UInt64? {
     var oldest: UInt64?
     func look(_ ticket: BatchTicket) {
       guard let received = firstUnsettled(of: ticket.batch) else { return }
@@ -61,7 +70,7 @@ extension Delivery {
       look(first.batch)
     }
     if let first = unplaced.first { look(first) }
-    return oldest.map { Instant(nanoseconds: $0) }
+    return oldest
   }
 
   private func firstUnsettled(of batch: BatchID) -> UInt64? {

@@ -217,9 +217,9 @@ public struct Delivery: ~Copyable {
     }
   }
 
-  /// Begins: the spool finds out what it has.
-  public mutating func start(operations: inout OperationQueue) {
-    spool?.start(operations: &operations)
+  /// Begins: the spool finds out what it has. The embedded broker has a start of its own.
+  public mutating func start(at now: Instant, operations: inout OperationQueue) {
+    spool?.start(at: now, operations: &operations)
   }
 
   /// Takes a completion whose token has the spool's owner.

@@ -26,6 +26,8 @@ struct DeliveryLane {
   var nextRead: UInt64 = 0
   /// The request for records under way.
   var read: SpoolRead?
+  /// How often in a row the disk failed to give the records asked for.
+  var readFailures = 0
   /// Replayed batches that the uplink has.
   var replays = 0
   /// What may be replayed now.

@@ -21,6 +21,9 @@ struct SpoolAges {
     marks.append(Mark(sequence: first, milliseconds: milliseconds))
   }
 
+  /// Records before `next` that were not there at the last advance.
+  func countNew(upTo next: UInt64) -> UInt64 { next - min(next, seen) }
+
   /// Records up to `next` came since `milliseconds`; those before `first` are gone.
   mutating func advance(first: UInt64, next: UInt64, since milliseconds: Int64) {
     if next > seen {
@@ -41,6 +44,16 @@ struct SpoolAges {
       marks.count == 1 || sequence < marks[1].sequence
     else { return }
     marks[0] = Mark(sequence: sequence, milliseconds: milliseconds)
+  }
+
+  /// Whether it is known when the record came.
+  func knows(_ sequence: UInt64) -> Bool { marks.first.map { $0.sequence <= sequence } ?? false }
+
+  /// Records from `sequence` on wait again that were settled before, or that a new reader wants:
+  /// they were written at `milliseconds`.
+  mutating func returned(_ sequence: UInt64, at milliseconds: Int64) {
+    marks.insert(Mark(sequence: sequence, milliseconds: milliseconds), at: 0)
+    if marks.count > Self.markLimit { marks.remove(at: 1) }
   }
 
   /// When the oldest record came; nil when there is none.

@@ -3,25 +3,42 @@ public import Metrics
 /// What the spool shows of itself. Copied from its own counters some times a second, so that it
 /// costs a record nothing.
 public struct SpoolMetrics: Sendable {
-  /// What waits in the spool for some topic, or for all that have no series of their own.
+  /// What is in the spool of some topic, or of all that have no series of their own.
   struct Depth: Sendable {
     let records: Gauge
     let bytes: Gauge
     let age: Gauge
+    let keptRecords: Gauge
+    let keptBytes: Gauge
 
     init(topic: String, registry: MetricsRegistry) {
       let labels = [(name: "topic", value: topic)]
       records = registry.gauge(
         "danube_gateway_spool_depth_records",
-        help: "Records in the spool that a broker has not accepted.", labels: labels)
+        help: "Records in the spool that wait: for the broker elsewhere, or for the subscription of"
+          + " the embedded one that is furthest behind.", labels: labels)
       bytes = registry.gauge(
         "danube_gateway_spool_depth_bytes",
-        help: "Bytes of these records before compression, by the mean of those in the log.",
+        help: "Bytes of the records that wait before compression, by the mean of those kept.",
         unit: .bytes, labels: labels)
       age = registry.gauge(
         "danube_gateway_spool_oldest_record_age_seconds",
-        help: "Age of the oldest of these records; 0 when there is none.", unit: .seconds,
+        help: "Age of the oldest record that waits; 0 when there is none.", unit: .seconds,
         labels: labels)
+      keptRecords = registry.gauge(
+        "danube_gateway_spool_kept_records",
+        help: "Records on the disk, those that nobody waits for as well.", labels: labels)
+      keptBytes = registry.gauge(
+        "danube_gateway_spool_kept_bytes",
+        help: "Bytes of these records before compression.", unit: .bytes, labels: labels)
+    }
+
+    func set(_ lane: SpoolStatus.Lane) {
+      records.set(Int64(clamping: lane.records))
+      bytes.set(Int64(clamping: lane.bytes))
+      age.setMilliseconds(lane.ageMilliseconds)
+      keptRecords.set(Int64(clamping: lane.keptRecords))
+      keptBytes.set(Int64(clamping: lane.keptBytes))
     }
   }
 
@@ -86,10 +103,10 @@ public struct SpoolMetrics: Sendable {
     isFailing = gauge("spool_failing", "1 while something about the spool's disk fails.")
     isFull = gauge("spool_full", "1 while the spool takes no records for want of space.")
     drainRate = gauge(
-      "spool_drain_records_per_second", "Records a second that leave the spool, smoothed.")
+      "spool_drain_records_per_second", "Records a second that wait no more, smoothed.")
     timeToEmpty = gauge(
       "spool_time_to_empty_seconds",
-      "When the spool is empty at the smoothed rates; -1 while it does not get emptier.",
+      "When nothing waits at the smoothed rates; -1 while it does not get less.",
       unit: .seconds)
     oldestUnsafe = gauge(
       "oldest_unsafe_record_age_seconds",

@@ -23,6 +23,6 @@ public enum SpoolNotice: Sendable {
   case dropped(records: UInt64)
   /// So many records were dropped because they were too old.
   case expired(records: UInt64)
-  /// So many records can't be read.
-  case damaged(records: UInt64)
+  /// A place in the log can't be read.
+  case damaged(LogDamage)
 }

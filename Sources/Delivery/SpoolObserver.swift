@@ -10,7 +10,6 @@ struct SpoolObserver {
 
   private(set) var status = SpoolStatus()
   private var notices: [SpoolNotice] = []
-  private var firstLook: Instant?
   private var lastLook = Instant(nanoseconds: 0)
   private var isOpen = false
   /// By number of the spool's lane.
@@ -19,17 +18,17 @@ struct SpoolObserver {
   private var failingSince: Instant?
   private var hasFailed: IOError?
   private var isFull = false
-  private var depthBefore: UInt64 = 0
-  private var appendedBefore: UInt64?
+  private var depthBefore: UInt64?
+  /// Records that came since the last look and somebody waits for.
+  private var arrived: UInt64 = 0
   private var droppedBefore: UInt64 = 0
   private var agedBefore: UInt64 = 0
-  private var damagedBefore: UInt64 = 0
   private var drain = SpoolRate()
   private var fill = SpoolRate()
 
-  /// Whether it is time to look.
-  func isDue(at now: Instant) -> Bool {
-    now >= lastLook.advanced(milliseconds: Self.intervalMilliseconds)
+  /// Whether it is time to look. What a start found is told at once.
+  func isDue(at now: Instant, isReady: Bool) -> Bool {
+    isReady && !isOpen || now >= lastLook.advanced(milliseconds: Self.intervalMilliseconds)
   }
 
   /// Something for the log; nil when there is nothing.
@@ -57,12 +56,11 @@ struct SpoolObserver {
     at spool: inout Spool, now: Instant, isMoving: Bool, metrics: SpoolMetrics
   ) {
     let seconds = Double(now.nanoseconds(since: lastLook)) / 1e9
-    let began = firstLook ?? now
-    firstLook = began
     if spool.isReady {
       measure(&spool, since: Int64(lastLook.nanoseconds / 1_000_000), at: now, metrics)
-      if !isOpen { open(spool, after: now.milliseconds(since: began)) }
+      if !isOpen { open(spool) }
       follow(spool, seconds: seconds)
+      for place in spool.takeDamage() { tell(.damaged(place)) }
     }
     followFaults(spool.faults, at: now)
     followSpace(spool)
@@ -76,7 +74,9 @@ struct SpoolObserver {
     if spool.faults.first != nil { return .failing }
     if spool.isFull { return .full }
     if status.records == 0 { return .empty }
-    return isMoving ? .draining : .holding
+    // Nobody knows of subscriptions whether they take something but by what they took.
+    let isTaken = isMoving || spool.keepsDelivered && drain.perSecond > 0
+    return isTaken ? .draining : .holding
   }
 
   /// How much waits, and how long it has.
@@ -85,10 +85,9 @@ struct SpoolObserver {
   ) {
     let milliseconds = Int64(now.nanoseconds / 1_000_000)
     var lanes: [SpoolStatus.Lane] = []
-    var totals = metrics.depths.map { _ in (records: UInt64(0), bytes: UInt64(0), age: 0) }
-    status.records = 0
-    status.bytes = 0
-    status.ageMilliseconds = 0
+    var totals = metrics.depths.map { _ in SpoolStatus.Lane(topic: []) }
+    var total = SpoolStatus.Lane(topic: [])
+    arrived = 0
     for number in 0..<spool.laneCount {
       let lane = SpoolLaneID(rawValue: UInt32(number))
       let records = spool.waitingRecords(of: lane)
@@ -101,26 +100,27 @@ struct SpoolObserver {
           SpoolAges(
             first: first, next: isOpen ? first : next, at: Self.moment(age ?? 0, before: now)))
       }
+      if spool.hasReaders(lane) { arrived += ages[number].countNew(upTo: next) }
       ages[number].advance(first: first, next: next, since: isOpen ? since : milliseconds)
-      if records == 0 { continue }
-      let bytes = spool.estimatedBytes(of: lane, records: records)
-      let age = Int(max(0, milliseconds - (ages[number].oldest ?? milliseconds)))
-      let topic = spool.topic(of: lane)
-      lanes.append(
-        SpoolStatus.Lane(topic: topic, records: records, bytes: bytes, ageMilliseconds: age))
-      let place = metrics.place(of: topic)
-      totals[place].records += records
-      totals[place].bytes += bytes
-      totals[place].age = max(totals[place].age, age)
-      status.records += records
-      status.bytes += bytes
-      status.ageMilliseconds = max(status.ageMilliseconds, age)
+      if records > 0, !ages[number].knows(first) {
+        let age = spool.oldestMilliseconds(of: lane) ?? 0
+        ages[number].returned(first, at: Self.moment(age, before: now))
+      }
+      let kept = spool.keptRecords(of: lane)
+      if records == 0, kept.records == 0 { continue }
+      var look = SpoolStatus.Lane(topic: spool.topic(of: lane))
+      look.records = records
+      (look.keptRecords, look.keptBytes) = kept
+      if records > 0 {
+        look.bytes = spool.estimatedBytes(of: lane, records: records)
+        look.ageMilliseconds = Int(max(0, milliseconds - (ages[number].oldest ?? milliseconds)))
+        lanes.append(look)
+      }
+      totals[metrics.place(of: look.topic)].add(look)
+      total.add(look)
     }
-    for (depth, total) in zip(metrics.depths, totals) {
-      depth.records.set(Int64(clamping: total.records))
-      depth.bytes.set(Int64(clamping: total.bytes))
-      depth.age.setMilliseconds(total.age)
-    }
+    for (depth, total) in zip(metrics.depths, totals) { depth.set(total) }
+    status.total = total
     status.waitingLanes = lanes.count
     lanes.sort { $0.records > $1.records }
     status.lanes = Array(lanes.prefix(SpoolStatus.laneLimit))
@@ -128,21 +128,15 @@ struct SpoolObserver {
 
   /// How fast it fills and drains, and what was lost.
   private mutating func follow(_ spool: borrowing Spool, seconds: Double) {
-    var appended: UInt64 = 0
-    for number in 0..<spool.laneCount {
-      appended += spool.nextSequence(of: SpoolLaneID(rawValue: UInt32(number)))
-    }
     let dropped = spool.droppedRecords
     let aged = spool.counters.agedRecords
-    if let before = appendedBefore {
-      let came = appended &- before
+    if let before = depthBefore {
       let left =
-        Int64(clamping: depthBefore &+ came) - Int64(clamping: status.records)
+        Int64(clamping: before &+ arrived) - Int64(clamping: status.records)
         - Int64(clamping: dropped - droppedBefore)
       drain.add(Double(max(0, left)), seconds: seconds)
-      fill.add(Double(came), seconds: seconds)
+      fill.add(Double(arrived), seconds: seconds)
     }
-    appendedBefore = appended
     depthBefore = status.records
     status.drainRate = Int(drain.perSecond.rounded())
     let net = drain.perSecond - fill.perSecond
@@ -160,14 +154,12 @@ struct SpoolObserver {
     }
     droppedBefore = dropped
     agedBefore = aged
-    let damaged = spool.damage.records
-    if damaged > damagedBefore { tell(.damaged(records: damaged - damagedBefore)) }
-    damagedBefore = damaged
   }
 
-  private mutating func open(_ spool: borrowing Spool, after milliseconds: Int) {
+  private mutating func open(_ spool: borrowing Spool) {
     isOpen = true
     status.recovered = spool.recovered
+    let milliseconds = Int(spool.recoveryNanoseconds / 1_000_000)
     status.recoveryMilliseconds = milliseconds
     tell(.opened(spool.recovered, milliseconds: milliseconds, records: status.records))
     if spool.leftovers.records > 0 {
@@ -246,7 +238,7 @@ struct SpoolObserver {
 
 extension Gauge {
   /// Replaces a duration.
-  fileprivate func setMilliseconds(_ milliseconds: Int) {
+  func setMilliseconds(_ milliseconds: Int) {
     set(Int64(milliseconds.multipliedReportingOverflow(by: 1_000_000).partialValue))
   }
 }

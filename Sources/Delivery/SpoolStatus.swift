@@ -15,24 +15,38 @@ public struct SpoolStatus: Sendable {
     case failing
     /// It takes nothing for want of space.
     case full
-    /// Records wait in it and the broker takes none.
+    /// Records wait in it and nobody takes them.
     case holding
-    /// Records go from it to the broker.
+    /// Records go from it to the broker, or to subscriptions.
     case draining
-    /// It holds nothing that the broker does not have.
+    /// It holds nothing that somebody waits for.
     case empty
   }
 
-  /// A topic of which records wait.
+  /// What the spool holds of a topic.
   public struct Lane: Sendable, Equatable {
     /// The topic.
     public var topic: [UInt8]
-    /// Records that wait.
-    public var records: UInt64
+    /// Records that wait: the broker elsewhere has not accepted them, or the subscription of the
+    /// embedded broker that is furthest behind has not acknowledged them.
+    public var records: UInt64 = 0
     /// Their bytes before compression, about.
-    public var bytes: UInt64
-    /// The age of the oldest, milliseconds.
-    public var ageMilliseconds: Int
+    public var bytes: UInt64 = 0
+    /// The age of the oldest that waits, milliseconds.
+    public var ageMilliseconds = 0
+    /// Records on the disk, those that nobody waits for as well.
+    public var keptRecords: UInt64 = 0
+    /// Their bytes before compression.
+    public var keptBytes: UInt64 = 0
+
+    /// Takes what there is of another topic in as well.
+    mutating func add(_ other: Lane) {
+      records += other.records
+      bytes += other.bytes
+      ageMilliseconds = max(ageMilliseconds, other.ageMilliseconds)
+      keptRecords += other.keptRecords
+      keptBytes += other.keptBytes
+    }
   }
 
   /// What it does.
@@ -47,12 +61,10 @@ public struct SpoolStatus: Sendable {
   public var limitBytes: UInt64 = 0
   /// Files of the log.
   public var segments = 0
+  /// What there is of all topics.
+  public var total = Lane(topic: [])
   /// Records that wait, over all topics.
-  public var records: UInt64 = 0
-  /// Their bytes before compression, about.
-  public var bytes: UInt64 = 0
-  /// The age of the oldest record that waits, milliseconds.
-  public var ageMilliseconds = 0
+  public var records: UInt64 { total.records }
   /// The age of the oldest record in memory that is not safe, milliseconds.
   public var oldestUnsafeMilliseconds = 0
   /// Records a second that leave it, smoothed.
@@ -78,4 +90,7 @@ public struct SpoolStatus: Sendable {
 
   /// Whether records go to a disk at all.
   public var hasDisk: Bool { state != .none && state != .unavailable }
+
+  /// Whether the disk takes records, as far as is known.
+  public var takesRecords: Bool { hasDisk && faults.preventsWriting == nil }
 }

@@ -27,7 +27,12 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var wasConnected: Bool?
   private var askedHosts: [NamedHost] = []
   private var isStopping = false
-  private var isSpoolUnavailable = false
+  /// Why the folder of the spool can't be used; nil when it can, or there is to be none.
+  private var spoolProblem: IOError?
+  /// Changes of the spool that are answered when the disk has them.
+  private var promises = SpoolPromises()
+  /// Whether main is to be told that it is answered.
+  private var hasAnswers = false
   private var stopDeadline = Instant.distantFuture
 
   /// How often `/status` learns how delivery is, milliseconds.
@@ -51,14 +56,17 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       delivery = gateway.makeDelivery(
         owner: LoopOwner.delivery, spool: gateway.makeSpool(directory: directory, files: files))
     case .failed(let error):
-      isSpoolUnavailable = true
+      spoolProblem = error
       delivery = gateway.makeDelivery(owner: LoopOwner.delivery, spool: nil)
       logger.log(
         .error, "spool.unavailable", at: self.port.unixMilliseconds,
-        message: "the folder of the spool can't be used: records wait in memory only"
+        message: """
+          the folder of the spool can't be used: records wait in memory only; make it a folder \
+          that the gateway may write to, and start the gateway again
+          """
       ) { fields in
         fields.add("folder", gateway.spoolDirectory)
-        fields.add("error", "\(error.kind) \(error.code)")
+        fields.add("error", error.text)
       }
     }
     gateway.control.setDoorbell(self.port.doorbell, of: .delivery)
@@ -66,17 +74,19 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       if case .failed(let error) = opened {
         // It would answer for what it can't keep.
         throw StartError(
-          message: "the folder \(gateway.spoolDirectory) can't be used (\(error.kind), error"
-            + " \(error.code)): the embedded broker keeps its records there. Make it writable, or"
-            + " write mode = \"memory\" in [spool] to go without.")
+          message: "the folder \(gateway.spoolDirectory) can't be used (\(error.text)): the"
+            + " embedded broker keeps its records there. Make it writable, or write mode ="
+            + " \"memory\" in [spool] to go without.")
       }
       let listener = try listen(
         on: gateway.configuration.broker.address, purpose: "broker", port: &self.port)
       delivery.broker?.start(
-        listener: listener.descriptor, bound: listener.bound, operations: &operations)
+        listener: listener.descriptor, bound: listener.bound, at: startedAt,
+        operations: &operations)
       gateway.control.addListening("broker", listener.bound)
     }
-    delivery.start(operations: &operations)
+    // The folder was listed since then, which is part of a start.
+    delivery.start(at: startedAt, operations: &operations)
     delivery.uplink?.start(at: self.port.now, operations: &operations)
     gateway.control.set(.running, of: .delivery)
     if let bell = gateway.control.doorbell(of: .main) {
@@ -145,6 +155,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       wallOffsetMilliseconds: Int64(bitPattern: port.unixMilliseconds) - Int64(bitPattern: boot),
       bootID: gateway.bootID)
     delivery.flush(at: now, clock: clock, operations: &operations)
+    answerSpoolChanges(at: now)
     if let later = delivery.spoolLaterVersion { return refuse(later) }
     tellIngest()
     resolve()
@@ -171,11 +182,28 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   }
 
   private mutating func answerSpoolQuestions(at now: Instant) {
-    let questions = gateway.spoolDesk.takeQuestions()
-    if questions.isEmpty { return }
-    for asked in questions {
-      gateway.spoolDesk.answer(asked.number, delivery.answer(asked.question, at: now))
+    for asked in gateway.spoolDesk.takeQuestions() {
+      let answer = delivery.answer(asked.question, at: now)
+      if case .changed(let change) = answer, asked.question.isChange {
+        promises.add(asked.number, change, made: delivery.spoolChanges.made, at: now)
+        delivery.saveSpoolChanges(at: now)
+      } else {
+        gateway.spoolDesk.answer(asked.number, answer)
+        hasAnswers = true
+      }
     }
+  }
+
+  /// Tells who changed something when the disk has it.
+  private mutating func answerSpoolChanges(at now: Instant) {
+    for (number, answer) in promises.take(
+      saved: delivery.spoolChanges.saved, fault: delivery.spoolCursorFault, at: now)
+    {
+      gateway.spoolDesk.answer(number, answer)
+      hasAnswers = true
+    }
+    guard hasAnswers else { return }
+    hasAnswers = false
     if let bell = gateway.control.doorbell(of: .main) {
       operations.append(.ring(bell), token: Token(owner: LoopOwner.delivery, verb: 0))
     }
@@ -186,7 +214,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     var deadline = Instant(nanoseconds: 0)
     if batches.prepareToSleep() {
       deadline = min(delivery.nextDeadline, port.now.advanced(milliseconds: 1_000))
-      deadline = min(deadline, min(nextStatus, stopDeadline))
+      deadline = min(deadline, min(min(nextStatus, stopDeadline), promises.deadline))
       if delivery.nextProgress != nil {
         deadline = min(deadline, port.now.advanced(milliseconds: 1))
       }
@@ -224,7 +252,10 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private mutating func tellStatus(at now: Instant) {
     nextStatus = now.advanced(milliseconds: Self.statusIntervalMilliseconds)
     var status = delivery.status
-    if isSpoolUnavailable { status.spool.state = .unavailable }
+    if let spoolProblem {
+      status.spool.state = .unavailable
+      status.spool.lastError = spoolProblem
+    }
     gateway.deliveryStatus.withLock { [status] in $0 = status }
     gateway.deliveryMetrics.isConnected.set(Int64(status.isConnected ? 1 : 0))
     guard !status.isEmbedded else { return }
@@ -252,7 +283,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     } else {
       logger.log(
         .warning, "uplink.disconnected", at: time,
-        message: gateway.usesSpool
+        message: status.spool.takesRecords
           ? "records go to the disk" : "records wait in memory, devices are not answered",
         repeats: .all
       ) { fields in
@@ -276,7 +307,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     while let notice = delivery.nextSpoolNotice() {
       logger.log(
         notice.level, notice.event, at: port.unixMilliseconds,
-        message: notice.message(overflow: gateway.configuration.spool.overflow)
+        message: notice.message(gateway.configuration), repeats: notice.isOwn ? .all : .limited
       ) { fields in
         notice.add(to: &fields, folder: gateway.spoolDirectory)
       }

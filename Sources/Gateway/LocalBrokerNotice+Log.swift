@@ -6,7 +6,7 @@ extension LocalBrokerNotice {
   var level: LogLevel {
     switch kind {
     case .recordsMissed: .warning
-    case .laneRefused: .error
+    case .recordsDamaged, .laneRefused: .error
     }
   }
 
@@ -14,6 +14,7 @@ extension LocalBrokerNotice {
   var event: StaticString {
     switch kind {
     case .recordsMissed: "broker.records_missed"
+    case .recordsDamaged: "broker.records_damaged"
     case .laneRefused: "broker.topic_refused"
     }
   }
@@ -26,6 +27,8 @@ extension LocalBrokerNotice {
       a limit of the embedded broker, retain_bytes or retain_age_s, is reached: its oldest records \
       were dropped before the subscription had them
       """
+    case .recordsDamaged:
+      "records on the disk are damaged: the subscription does not get them; look at the disk"
     case .laneRefused:
       """
       the topic exists with the other dispatch strategy, or as partitions: the gateway's records \

@@ -64,6 +64,8 @@ extension MainLoop where Port: ~Copyable {
             SpoolListingText.json(listing, at: now))
         }
       case .changed(let change): tell(change, request)
+      case .unsaved(_, let error):
+        refuse(request, statusCode: 503, SpoolChangeText.unsaved(error))
       case .failed(let error):
         let lane = FormBody.values(in: admin.body(of: request.connection))?["lane"] ?? ""
         refuse(request, statusCode: 409, SpoolChangeText.problem(error, lane: lane))
@@ -94,6 +96,7 @@ extension MainLoop where Port: ~Copyable {
     text.member("undelivered", change.undelivered)
     text.member("first_sequence", change.first)
     text.member("is_done", !isTrial)
+    if change.isParked { text.member("is_parked", true) }
     text.endObject()
     respond(request, statusCode: 200, type: AdminContentType.json, text.bytes)
   }

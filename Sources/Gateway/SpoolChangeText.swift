@@ -11,12 +11,23 @@ public enum SpoolChangeText {
 
   /// What was done.
   public static func done(_ change: SpoolChange, isReplay: Bool, lane: String) -> String {
+    if isReplay, change.isParked {
+      return "\(change.records) records of \(lane), from \(change.first) on, wait for a reader "
+        + "that this mode does not serve: they will be sent once danube.url changes that\n"
+    }
     if isReplay {
       return "\(change.records) records of \(lane), from \(change.first) on, will be sent; "
         + "\(change.records - min(change.records, change.undelivered)) of them again\n"
     }
     return "gave up \(change.records) records of \(lane), of which \(change.undelivered) were not "
       + "delivered; the next one is \(change.first)\n"
+  }
+
+  /// What is said when the disk did not take it in time.
+  static func unsaved(_ error: IOError?) -> String {
+    let why = error.map { ": \($0.text)" } ?? ""
+    return "it was done, but the disk does not take it\(why). It is tried again by itself; if the "
+      + "gateway ends before that, it is as if nothing had been asked for"
   }
 
   /// Why it was not done.

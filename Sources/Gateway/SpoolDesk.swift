@@ -1,3 +1,4 @@
+import IOPort
 import Spool
 import Synchronization
 
@@ -10,6 +11,15 @@ final class SpoolDesk: Sendable {
     case listing
     case replay(topic: [UInt8], reader: [UInt8], from: UInt64)
     case drop(topic: [UInt8], before: UInt64?, isTrial: Bool)
+
+    /// Whether it changes something.
+    var isChange: Bool {
+      switch self {
+      case .listing: false
+      case .replay: true
+      case .drop(_, _, let isTrial): !isTrial
+      }
+    }
   }
 
   /// What is answered.
@@ -17,7 +27,10 @@ final class SpoolDesk: Sendable {
     /// There is no spool, or it does not know yet what it holds.
     case noSpool
     case listing(SpoolListing)
+    /// The disk has it.
     case changed(SpoolChange)
+    /// It holds, and the disk did not take it in time.
+    case unsaved(SpoolChange, IOError?)
     case failed(SpoolChangeError)
   }
 

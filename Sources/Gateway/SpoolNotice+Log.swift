@@ -34,8 +34,9 @@ extension SpoolNotice {
   }
 
   /// What happened, and what can be done about it.
-  func message(overflow: SpoolConfiguration.Overflow) -> StaticString {
-    switch self {
+  func message(_ configuration: GatewayConfiguration) -> StaticString {
+    let isEmbedded = configuration.danube.target == .embedded
+    return switch self {
     case .opened(let report, _, _):
       report.isDamaged
         ? "parts of the spool can't be read any more: they are left out and stay where they are"
@@ -44,7 +45,7 @@ extension SpoolNotice {
     case .failing(let error): Self.message(error)
     case .works: "the spool's disk works again"
     case .full:
-      switch overflow {
+      switch configuration.spool.overflow {
       case .reject:
         """
         the spool holds max_bytes: new records are refused while the broker does not take them; \
@@ -56,9 +57,19 @@ extension SpoolNotice {
     case .hasRoom: "the spool takes records again"
     case .laneSpools: "the broker does not take the topic's records in time: they go to the disk"
     case .laneDrained: "the broker has all of the topic's records that were on the disk"
-    case .dropped: "records were dropped that no broker had: the spool was full"
-    case .expired: "records were dropped that no broker had: they were older than max_age_s"
-    case .damaged: "records on the disk are damaged: they are left out; look at the disk's health"
+    case .dropped:
+      isEmbedded
+        ? "retain_bytes is reached: records were dropped that some subscription had not got"
+        : "records were dropped that no broker had: the spool was full"
+    case .expired:
+      isEmbedded
+        ? "records older than retain_age_s were dropped that some subscription had not got"
+        : "records were dropped that no broker had: they were older than max_age_s"
+    case .damaged:
+      """
+      a place on the disk is damaged: its records are left out; copy the folder, and look at the \
+      disk's health
+      """
     }
   }
 
@@ -98,6 +109,9 @@ extension SpoolNotice {
     }
   }
 
+  /// Whether each is written: places of damage are told once.
+  var isOwn: Bool { if case .damaged = self { true } else { false } }
+
   /// The numbers of it.
   func add(to fields: inout LogFields, folder: String) {
     switch self {
@@ -127,8 +141,13 @@ extension SpoolNotice {
     case .laneDrained(let topic, let milliseconds):
       fields.add("topic", topic.rawBytes)
       fields.add("ms", milliseconds)
-    case .dropped(let records), .expired(let records), .damaged(let records):
+    case .dropped(let records), .expired(let records):
       fields.add("records", Int(clamping: records))
+    case .damaged(let place):
+      fields.add("file", SegmentHeader.fileName(place.segment).description)
+      fields.add("offset", Int(place.offset))
+      fields.add("records", Int(clamping: place.records))
+      fields.add("folder", folder)
     }
   }
 }

@@ -15,13 +15,17 @@ extension StatusReason {
       reasons.append(
         StatusReason(
           .degraded, .spoolUnavailable,
-          "the folder of the spool can't be used: records wait in memory only"))
+          "the folder \(gateway.spoolDirectory) can't be used"
+            + (spool.lastError.map { " (\($0.text))" } ?? "")
+            + ": records wait in memory only; make it a folder that the gateway may write to, and"
+            + " start the gateway again",
+          keepsDevicesAway: needsDisk))
     }
     if let error = spool.faults.first {
       reasons.append(
         StatusReason(
           .degraded, .spoolFailing, "the spool's disk fails: \(error.text)",
-          keepsDevicesAway: needsDisk && spool.faults.writing != nil))
+          keepsDevicesAway: needsDisk && spool.faults.preventsWriting != nil))
     } else if spool.state == .full, !delivery.isEmbedded {
       // The embedded broker keeps what its limit allows: that it is full is as it should be.
       let isRejecting = settings.overflow == .reject

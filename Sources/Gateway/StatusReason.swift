@@ -91,7 +91,7 @@ struct StatusReason: Sendable {
     if !delivery.isConnected {
       let error = delivery.lastError.isEmpty ? "" : ": \(delivery.lastError)"
       let what =
-        delivery.spool.hasDisk
+        delivery.spool.takesRecords
         ? "they go to the disk" : "they wait in memory and devices are not answered"
       reasons.append(
         StatusReason(

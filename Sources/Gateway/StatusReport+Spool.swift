@@ -17,8 +17,10 @@ extension StatusReport {
       text.member("limit_bytes", spool.limitBytes)
       text.member("segments", spool.segments)
       text.member("records", spool.records)
-      text.member("record_bytes", spool.bytes)
-      text.member("oldest_ms", spool.ageMilliseconds)
+      text.member("record_bytes", spool.total.bytes)
+      text.member("oldest_ms", spool.total.ageMilliseconds)
+      text.member("kept_records", spool.total.keptRecords)
+      text.member("kept_record_bytes", spool.total.keptBytes)
       text.member("oldest_unsafe_ms", spool.oldestUnsafeMilliseconds)
       text.member("drain_records_per_second", spool.drainRate)
       if let seconds = spool.secondsToEmpty { text.member("seconds_to_empty", seconds) }
@@ -31,6 +33,7 @@ extension StatusReport {
         text.member("records", lane.records)
         text.member("record_bytes", lane.bytes)
         text.member("oldest_ms", lane.ageMilliseconds)
+        text.member("kept_records", lane.keptRecords)
         text.endObject()
       }
       text.endArray()

@@ -37,6 +37,16 @@ extension BrokerState {
         recordCount: count))
   }
 
+  /// Records on the disk are damaged that a subscription had not got.
+  mutating func damaged(_ count: UInt64, missedBy subscription: SlotID) {
+    guard count > 0 else { return }
+    metrics.recordsMissed.add(count)
+    note(
+      LocalBrokerNotice(
+        .recordsDamaged, topic: topics[subscriptions[subscription].topic].name,
+        subscription: subscriptions[subscription].name, recordCount: Int(clamping: count)))
+  }
+
   /// A record goes to a consumer.
   mutating func delivered(
     _ offset: UInt64, of subscription: SlotID, to consumer: SlotID, at now: Instant

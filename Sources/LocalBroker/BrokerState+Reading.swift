@@ -75,6 +75,9 @@ extension BrokerState {
     let start = max(asked.offset, firstOffset(of: topic))
     let end = min(next ?? asked.end, asked.end)
     guard start < end else { return }
+    if let lane = topics[topic].lane {
+      damaged(spool?.lostRecords(of: lane, in: start..<end) ?? 0, missedBy: subscription)
+    }
     subscriptions[subscription].window.pass(over: start..<end)
     keepDelivered(start..<end, of: subscription)
   }

@@ -190,6 +190,27 @@ extension BrokerState {
     return change
   }
 
+  /// Gives up the records of a topic below `end`, or all. What a limit dropped before is noticed
+  /// first: it counts, what a person gives up does not.
+  mutating func drop(
+    _ name: [UInt8], before end: UInt64?, isTrial: Bool
+  ) throws(SpoolChangeError) -> SpoolChange {
+    noticeDrops()
+    let told = try spool?.drop(name, before: end, isTrial: isTrial, now: now)
+    guard let change = told else { throw .unknownLane }
+    guard !isTrial, let topic = topic(named: name), isSpooled(topic) else { return change }
+    let first = firstOffset(of: topic)
+    for subscription in topics[topic].subscriptions {
+      if subscriptions[subscription].window.nextOffset < topics[topic].droppedBefore {
+        _ = nextToDeliver(subscription)
+      }
+      subscriptions[subscription].window.giveUp(before: first)
+      queue(subscription)
+    }
+    topics[topic].droppedBefore = max(topics[topic].droppedBefore, first)
+    return change
+  }
+
   // MARK: Records
 
   /// Appends a record, as an element of a batch, to a topic's lane; there must be room. It stays in

@@ -125,6 +125,13 @@ struct DeliveryWindow {
     trim()
   }
 
+  /// Nobody wants the records before `offset` any more, delivered or not.
+  mutating func giveUp(before offset: UInt64) {
+    pass(over: 0..<offset)
+    if nextOffset < offset { _ = advance(nextOffsetTo: offset) }
+    trim()
+  }
+
   /// A record went to a consumer; its ack is awaited until `due`. Tells how often it was delivered.
   mutating func delivered(_ offset: UInt64, to consumer: SlotID, due: Instant) -> Int {
     nextDue = min(nextDue, due)

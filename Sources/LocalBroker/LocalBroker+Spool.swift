@@ -2,6 +2,7 @@ import Bytes
 import DanubeProtocol
 import GRPC
 public import IOPort
+public import Records
 public import Spool
 
 // The broker's part in what becomes of records on the disk.
@@ -47,6 +48,23 @@ extension LocalBroker {
     return try state.replay(topic, subscription: subscription, from: sequence)
   }
 
+  /// Gives up the records of a topic below `end`, or all; with `isTrial` only tells what that would
+  /// come to. No subscription misses them.
+  public mutating func drop(
+    _ topic: [UInt8], before end: UInt64?, isTrial: Bool, at now: Instant
+  ) throws(SpoolChangeError) -> SpoolChange {
+    state.now = now
+    return try state.drop(topic, before: end, isTrial: isTrial)
+  }
+
+  /// Changes of cursors so far, and how many of them are on the disk.
+  public var spoolChanges: (made: UInt64, saved: UInt64) {
+    switch state.spool {
+    case .some(let spool): return (spool.changeCount, spool.savedChangeCount)
+    case .none: return (0, 0)
+    }
+  }
+
   /// Whether clients are served: it has no spool, or the spool knows what it holds.
   public var isReady: Bool { state.isOpen }
 
@@ -64,6 +82,15 @@ extension LocalBroker {
     case .some(let spool): return spool.isStuck
     case .none: return false
     }
+  }
+
+  /// The oldest batch of the gateway that waits for the disk; nil when there is none. O(calls of
+  /// clients that came before it).
+  public var oldestUnsettledBatch: BatchID? {
+    for place in 0..<state.awaited.count {
+      if case .batch(let batch) = state.awaited[place].waiter { return batch }
+    }
+    return waitingBatches.first
   }
 
   /// Takes a completion whose token has the spool's owner.

@@ -83,12 +83,13 @@ public struct LocalBroker: ~Copyable {
   /// is told as it is: clients take it for the host they reached. The spool begins to find out what
   /// it holds.
   public mutating func start(
-    listener: Descriptor, bound: SocketAddress, operations: inout OperationQueue
+    listener: Descriptor, bound: SocketAddress, at now: Instant = Instant(nanoseconds: 0),
+    operations: inout OperationQueue
   ) {
     self.listener = listener
     state.advertisedURL = Array("http://\(bound)".utf8)
     if state.isOpen { operations.append(.accept(listener), token: token(.accept)) }
-    state.spool?.start(operations: &operations)
+    state.spool?.start(at: now, operations: &operations)
   }
 
   private func token(_ verb: Verb) -> Token { Token(owner: owner, verb: verb.rawValue) }

@@ -22,7 +22,7 @@ public final class LocalBrokerMetrics: Sendable {
   public let ackTimeouts: Counter
   /// Records forgotten because a limit was reached.
   public let recordsExpired: Counter
-  /// Records that a subscription had not got yet when they were forgotten.
+  /// Records that a subscription had not got yet when they were forgotten, or damaged on the disk.
   public let recordsMissed: Counter
   /// Records of non-reliable topics that came while no consumer was there for them.
   public let recordsUnheard: Counter
@@ -54,7 +54,8 @@ public final class LocalBrokerMetrics: Sendable {
     recordsExpired = counter(
       "records_expired", "Records forgotten because a limit of the embedded broker was reached.")
     recordsMissed = counter(
-      "records_missed", "Records forgotten before a subscription had them, counted for each.")
+      "records_missed",
+      "Records forgotten, or damaged on the disk, before a subscription had them; for each.")
     recordsUnheard = counter(
       "records_unheard", "Records of non-reliable topics that came while no consumer was there.")
     retainedBytes = registry.gauge(

@@ -5,6 +5,8 @@ public struct LocalBrokerNotice: Sendable, Equatable {
   public enum Kind: UInt8, Sendable, CaseIterable {
     /// The oldest records were dropped by a limit before a reliable subscription had them.
     case recordsMissed
+    /// Records are damaged on the disk that a reliable subscription had not got.
+    case recordsDamaged
     /// A lane's topic is there already, made by a client with the other dispatch strategy, or as
     /// partitions where it has none or the other way round. The lane's records are refused.
     case laneRefused

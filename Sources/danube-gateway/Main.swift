@@ -35,14 +35,22 @@ struct Main {
     }
   }
 
-  /// What a start would find in the folder of the spool that it could not serve.
-  private static func spoolNotes(_ configuration: GatewayConfiguration) -> [String] {
-    guard let listing = SpoolLook.listing(configuration) else { return [] }
+  /// Says what a start would find in the folder of the spool: records that it could not serve. Ends
+  /// the process as the start would when a later version wrote there.
+  private static func noteSpool(_ configuration: GatewayConfiguration) {
+    guard let listing = SpoolLook.listing(configuration) else { return }
     let folder = SpoolLook.folder(configuration)
-    var notes = listing.laterVersions.map { "\(folder): \(SpoolVersionText.refusal($0))" }
-    let left = SpoolLeftoversText.note(listing, configuration, folder: folder)
-    if let left, notes.isEmpty { notes.append(left) }
-    return notes
+    if configuration.spool.mode != .memory, let later = listing.laterVersions.first {
+      Complaint.write("danube-gateway: \(folder): \(SpoolVersionText.refusal(later))")
+      exit(ExitCode.configuration)
+    }
+    for later in listing.laterVersions {
+      StandardStreams.writeStandardOutput("note: \(folder): \(SpoolVersionText.refusal(later))\n")
+    }
+    guard listing.laterVersions.isEmpty,
+      let left = SpoolLeftoversText.note(listing, configuration, folder: folder)
+    else { return }
+    StandardStreams.writeStandardOutput("note: \(left)\n")
   }
 
   /// Says what is wrong; else what the environment changes and, where it is asked for, everything.
@@ -64,8 +72,6 @@ struct Main {
     if let note = RunCommand.memoryNote(loaded.configuration) {
       StandardStreams.writeStandardOutput("note: \(note)\n")
     }
-    for note in spoolNotes(loaded.configuration) {
-      StandardStreams.writeStandardOutput("note: \(note)\n")
-    }
+    noteSpool(loaded.configuration)
   }
 }

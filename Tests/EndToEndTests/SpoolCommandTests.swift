@@ -179,6 +179,26 @@ extension EndToEnd {
       #expect(unnamed.end == .exited(1) && unnamed.errorOutput.contains("--subscription NAME"))
     }
 
+    @Test("What a gateway that runs has confirmed holds after kill -9")
+    func confirmed() throws {
+      let gateway = try stopped(records: 5)
+      try gateway.startAgain()
+      let drop = try spool(
+        ["drop", "--config", "edge.toml", "--lane", Self.topic, "--before", "4", "--yes"],
+        in: gateway)
+      try gateway.process.killNow()
+      #expect(drop.end == .exited(0), "\(drop.errorOutput)")
+      let left = try spool(["export", "--undelivered", "--dir", "data"], in: gateway)
+      #expect(try objects(left.output).map { $0["sequence"] as? Int } == [4])
+      try gateway.startAgain()
+      let replay = try spool(
+        ["replay", "--config", "edge.toml", "--lane", Self.topic, "--from", "2"], in: gateway)
+      try gateway.process.killNow()
+      #expect(replay.end == .exited(0), "\(replay.errorOutput)")
+      let again = try spool(["export", "--undelivered", "--dir", "data"], in: gateway)
+      #expect(try objects(again.output).map { $0["sequence"] as? Int } == [2, 3, 4])
+    }
+
     @Test("A gateway that runs is asked: ls, replay and drop")
     func live() throws {
       let broker = try GatewayProcess()

@@ -52,6 +52,7 @@ struct MetricsPageTests {
     let ofNamedTopics: Set = [
       "danube_gateway_spool_depth_records", "danube_gateway_spool_depth_bytes",
       "danube_gateway_spool_oldest_record_age_seconds",
+      "danube_gateway_spool_kept_records", "danube_gateway_spool_kept_bytes",
     ]
     for entry in try exported {
       #expect(known.isSuperset(of: entry.labels), "\(entry.name): \(entry.labels)")

@@ -162,6 +162,7 @@ extension HostileSpool {
       let content = disk.content(of: name, in: path)
     else { return nil }
     let records = Self.records(of: header, in: content)
+    damagedFiles.insert(name)
     let at = Int.random(in: 0..<header.headerBytes + Int(header.storedBytes), using: &random)
     disk.flip(
       bit: Int.random(in: 0..<8, using: &random), ofByte: Int(header.position.offset) + at,

@@ -33,6 +33,8 @@ final class HostileSpool {
   var brokerMode = BrokerMode.up
   /// Counts of what happened that nobody else keeps.
   var tally: [String: Int] = [:]
+  /// Segments in which a block was damaged on purpose.
+  var damagedFiles: Set<FileName> = []
   /// Whether nothing goes wrong any more.
   private(set) var isHealed = false
   /// Set by a crash at an operation of the disk.
@@ -257,7 +259,7 @@ final class HostileSpool {
     let oracle = scene.oracle
     let missing = oracle.brokenPromises
     if !missing.isEmpty { oracle.complain("answered and lost: \(missing)") }
-    if logFiles.count > 2 {
+    if filesInUse > 2 {
       oracle.complain("segments stay: \(describedFiles)")
     }
     let store = scene.gateway.store
@@ -275,7 +277,13 @@ final class HostileSpool {
       && scene.gateway.store.batchesInUse == 0 && scene.gateway.store.replayBatchesInUse == 0
       && scene.oracle.isEveryPromiseKept
       // The one at hand, and the one that is ready.
-      && logFiles.count <= 2
+      && filesInUse <= 2
+  }
+
+  /// Files of the log but for those that stay because they were damaged, which are few.
+  private var filesInUse: Int {
+    let damaged = logFiles.filter { damagedFiles.contains($0) }.count
+    return logFiles.count - min(damaged, 8)
   }
 
   var logFiles: [FileName] {

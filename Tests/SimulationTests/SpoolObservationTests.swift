@@ -299,6 +299,45 @@ struct SpoolObservationTests {
     #expect(recovery["segments"] == 1 && recovery["damaged_bytes"] == 0)
   }
 
+  @Test("A folder that can't be written to is told before the first record comes")
+  func unwritableFolder() throws {
+    let scene = try Self.scene(devices: 0)
+    Self.away(scene)
+    Self.disk(scene).isReadOnly = true
+    scene.run(milliseconds: 5_000)
+    #expect(!Self.isReady(scene) && Self.codes(scene).contains("spool_failing"))
+    let reasons = StatusReason.all(of: scene.gateway, at: scene.world.now).map(\.message)
+    #expect(!reasons.contains { $0.contains("they go to the disk") }, "\(reasons)")
+    var sources = scene.gateway.takeLogSources()
+    let lines = EmbeddedObservationTests.lines(&sources, with: "uplink.disconnected")
+    #expect(lines.first?.contains("records wait in memory") == true, "\(lines)")
+    Self.disk(scene).isReadOnly = false
+    #expect(scene.run(milliseconds: 10_000) { Self.isReady(scene) })
+  }
+
+  @Test("How long a start took is told at once, without the time until somebody looked")
+  func recoveryTime() throws {
+    let scene = try Self.scene()
+    Self.away(scene)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
+    Self.disk(scene).faults.latencyNanoseconds = 3_000_000...3_000_000
+    try scene.crash(losesPower: true)
+    var sources = scene.gateway.takeLogSources()
+    var lines: [Substring] = []
+    #expect(
+      scene.run(milliseconds: 200) {
+        lines += EmbeddedObservationTests.lines(&sources, with: "spool.opened")
+        return !lines.isEmpty
+      })
+    let told = lines.first?.split(separator: " ").first { $0.hasPrefix("ms=") }
+    let milliseconds = try #require(told.flatMap { Int($0.dropFirst(3)) })
+    // Some operations of 3 ms each, one after the other.
+    #expect((12...100).contains(milliseconds), "\(lines)")
+    scene.run(milliseconds: 2_000)
+    let recovery = try #require(try Self.status(scene)["recovery"] as? [String: Int])
+    #expect(recovery["ms"] == milliseconds)
+  }
+
   @Test(
     "The oldest record that is not safe gets older with the broker away, and waits for no disk",
     arguments: [RouteConfiguration.Acknowledgement.delivered, .durable])

@@ -12,6 +12,8 @@ public struct DiskFaults: Sendable, Equatable {
   public var failedWritePerMille = 0
   /// Of reads: how many the device fails.
   public var failedReadPerMille = 0
+  /// Offsets of every file that the device fails to read: a bad sector.
+  public var unreadableOffsets = 0..<0
   /// Of syncs: how many fail. What they were to make durable is then forgotten by the kernel: a
   /// later sync that succeeds says nothing about it, as on Linux.
   public var failedSyncPerMille = 0

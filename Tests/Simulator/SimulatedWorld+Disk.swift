@@ -205,7 +205,10 @@ extension SimulatedWorld {
     _ request: DiskRequest, at offset: Int, into memory: MutableMemorySlice
   ) -> FileEvent {
     let disk = request.file.disk
-    if disk.happens(disk.faults.failedReadPerMille) {
+    let offsets = offset..<offset + memory.count
+    if disk.happens(disk.faults.failedReadPerMille)
+      || offsets.overlaps(disk.faults.unreadableOffsets)
+    {
       disk.faultCounts.failedReads += 1
       return .failed(IOError(.deviceFailed, code: EIO))
     }

@@ -133,6 +133,12 @@ final class InspectionBench {
     return all
   }
 
+  func remove(_ name: String) throws {
+    let file = path + "/" + name
+    guard FileManager.default.fileExists(atPath: file) else { return }
+    try FileManager.default.removeItem(atPath: file)
+  }
+
   /// Turns a byte of a file round.
   func damage(_ name: String, at offset: Int) throws {
     var bytes = try content(name)

@@ -128,6 +128,37 @@ struct InspectionTests {
     #expect(verification.records == 2_000)
   }
 
+  @Test("After an end in order no write was interrupted")
+  func cleanEnd() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 300)
+    var inspection = try bench.inspect()
+    #expect(inspection.log.cutSegments == 0)
+    #expect(try inspection.verify(isLive: false).interruptedWrites == 0)
+  }
+
+  @Test(
+    "Without cursors and without a header the oldest segment is read", arguments: [50, 2_000],
+    [[20], Array(0..<512)])
+  func oldestWithoutHeader(count: Int, places: [Int]) throws {
+    let bench = try InspectionBench()
+    try bench.run(records: count)
+    for name in ["cursors-a", "cursors-b"] { try bench.remove(name) }
+    for place in places { try bench.damage("00000001.seg", at: place) }
+    var inspection = try bench.inspect(isReadOnly: false)
+    let all = records(&inspection, SpoolSelection())
+    #expect(all.records.values.reduce(0) { $0 + $1.count } == count && all.damage.isEmpty)
+    let verification = try inspection.verify(isLive: false)
+    #expect(verification.records == UInt64(count))
+    #expect(verification.damage.map(\.kind) == [.segmentHeader])
+    guard count == 50 else { return }
+    // Half an identity is not enough to write.
+    let before = try bench.snapshot()
+    _ = try inspection.drop(LogLoop.topic(1), before: nil)
+    #expect(throws: SpoolChangeError.self) { try inspection.save() }
+    #expect(try bench.snapshot() == before)
+  }
+
   @Test("Without any cursor file everything is waiting, and the lanes come from the log")
   func noCursors() throws {
     let bench = try InspectionBench()
@@ -156,6 +187,22 @@ struct InspectionTests {
     try bench.run(records: 0)
     var third = try bench.inspect()
     #expect(third.listing().lanes.map { $0.readers.map(\.waitingRecords) } == [[200], [100]])
+  }
+
+  @Test("A reader that is not served is set back, and still waits for nothing new")
+  func parkedReplay() throws {
+    var cursor = Cursor(name: [], isExclusive: false, delivered: DeliveredSet(next: 10))
+    cursor.delivered.park(from: 20)
+    var lane = LaneCursors(
+      topic: LogLoop.topic(1), hash: LaneHash(topic: LogLoop.topic(1)), nextSequence: 30,
+      firstSequence: 0, isReliable: true, cursors: [cursor])
+    let change = try lane.replay(reader: [], from: 5, stored: [0..<30])
+    #expect(change == SpoolChange(records: 25, undelivered: 10, first: 5, isParked: true))
+    let delivered = lane.cursors[0].delivered
+    #expect(delivered.missingCount(in: 0..<100) == 25 && !delivered.contains(29))
+    #expect(delivered.isParked && delivered.contains(30))
+    let other = try lane.replay(reader: [], from: 25, stored: [0..<30])
+    #expect(other.isParked && other.records == 5)
   }
 
   @Test("Records that are given up are gone, and how many were undelivered is told")

@@ -24,12 +24,16 @@ public struct SpoolChange: Sendable, Equatable {
   public var undelivered: UInt64
   /// The lowest sequence in the log that is left to be read.
   public var first: UInt64
+  /// Whether the reader that was set back is one that the gateway does not serve in its mode: the
+  /// records wait until it does.
+  public var isParked = false
 
   /// A change.
-  public init(records: UInt64, undelivered: UInt64, first: UInt64) {
+  public init(records: UInt64, undelivered: UInt64, first: UInt64, isParked: Bool = false) {
     self.records = records
     self.undelivered = undelivered
     self.first = first
+    self.isParked = isParked
   }
 }
 
@@ -61,6 +65,8 @@ extension SpoolInspection where Port: ~Copyable {
   /// Makes the changed cursors durable, in the copy that is not the newest.
   public mutating func save() throws(SpoolChangeError) {
     try checkVersions()
+    // A cursor file without the spool's identity would be another spool's.
+    if log.isIdentityGuessed { throw .failed(IOError(.notSupported)) }
     cursorFile.save(state, operations: &operations)
     while true {
       while let event = cursorFile.nextEvent() {
@@ -110,9 +116,13 @@ extension LaneCursors {
       cursors[other].delivered.advance(to: firstSequence)
     }
     firstSequence = min(firstSequence, sequence)
+    let isParked = cursors[place].delivered.isParked
     cursors[place].delivered = DeliveredSet(next: sequence)
+    // It does not wait for what is stored for others from now on.
+    if isParked { cursors[place].delivered.park(from: nextSequence) }
     let first = stored.first { $0.upperBound > sequence }.map { max($0.lowerBound, sequence) }
-    return SpoolChange(records: records, undelivered: undelivered, first: first ?? sequence)
+    return SpoolChange(
+      records: records, undelivered: undelivered, first: first ?? sequence, isParked: isParked)
   }
 
   /// Gives up all records below `end`, or all.

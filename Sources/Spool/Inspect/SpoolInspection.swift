@@ -54,7 +54,7 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
     }
     hasCursors = loaded != nil
     laterVersions = cursorFile.laterVersion.map { [$0] } ?? []
-    log = recover(synced: loaded?.synced ?? .start)
+    log = recover(loaded)
     laterVersions += log.laterVersions
     state = Self.learned(loaded, from: log)
   }
@@ -67,9 +67,11 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
     }
   }
 
-  private mutating func recover(synced: SpoolPosition) -> RecoveredLog {
+  private mutating func recover(_ loaded: CursorState?) -> RecoveredLog {
     var recovery = LogRecovery(
-      token: Self.token, directory: directory, files: files, synced: synced)
+      token: Self.token, directory: directory, files: files, synced: loaded?.synced ?? .start,
+      identity: loaded?.identity)
+    recovery.trustsFirstBlock = true
     recovery.start(operations: &operations)
     while !recovery.isDone {
       port.submit(&operations)

@@ -43,9 +43,10 @@ extension LogRecovery {
           }
           footer.add(header, places: &places) { topics[$0] ?? [] }
           end = header.position.offset + UInt32(header.totalBytes)
-        case .bad(let from):
+        case .bad(let from, let isBlank):
           guard from < syncedEnds[entry.segment] ?? 0, plantedFault != .cutsAtDamage else {
-            result.cutSegments += 1
+            // Space that was reserved and not written is as it was left.
+            if !isBlank { result.cutSegments += 1 }
             break items
           }
           result.damagedPlaces += 1

@@ -17,7 +17,7 @@ public struct LogRecovery: ~Copyable {
   /// What a scan found, in order.
   enum Item {
     case block(BlockHeader)
-    case bad(from: UInt32)
+    case bad(from: UInt32, isBlank: Bool)
   }
 
   static let windowBytes = 256 << 10
@@ -59,6 +59,11 @@ public struct LogRecovery: ~Copyable {
   /// A segment could not be read: `retry` tries it again, after a while.
   private(set) var isWaiting = false
   var plantedFault: PlantedSpoolFault?
+  /// Whether the first block of a segment without a header may tell the spool's identity, half of
+  /// it, when nothing else does: enough to read, not to write.
+  var trustsFirstBlock = false
+  /// The header at hand is not even one that is damaged: only a footer makes the file ours.
+  private var isForeign = false
 
   /// A recovery of the files of a directory. All its tokens are `token`; `synced` is a place up to
   /// which the log is known to have been durable. Whoever asks for `patience` has to `retry`.
@@ -182,6 +187,7 @@ public struct LogRecovery: ~Copyable {
   private mutating func open(operations: inout OperationQueue) {
     phase = .opening
     isHeaderLost = false
+    isForeign = false
     operations.open(
       SegmentHeader.fileName(current.number), in: directory, .read, token: token)
   }
@@ -242,9 +248,7 @@ public struct LogRecovery: ~Copyable {
     } catch {
       return takeLostHeader(operations: &operations)
     }
-    phase = .readingTrailer
-    let trailer = UInt64(SegmentFooter.trailerBytes)
-    read(current.bytes - trailer, Int(trailer), operations: &operations)
+    readTrailer(operations: &operations)
   }
 
   private mutating func noteLater(_ part: SpoolLaterVersion.Part, _ version: UInt32) {
@@ -259,10 +263,25 @@ public struct LogRecovery: ~Copyable {
   /// There is no header. When it never came to be, nothing in the segment counts; when it was
   /// damaged later, its blocks are as good as they were.
   private mutating func takeLostHeader(operations: inout OperationQueue) {
-    guard SegmentHeader.isMarked(buffer.bytes) else { return giveUp(operations: &operations) }
     result.identity = result.identity ?? knownIdentity
     isHeaderLost = true
+    isForeign = !SegmentHeader.isMarked(buffer.bytes)
+    if result.identity != nil, current.bytes >= UInt64(SegmentHeader.encodedBytes) {
+      return readTrailer(operations: &operations)
+    }
+    scanUnlessForeign(operations: &operations)
+  }
+
+  /// There is no footer of this spool.
+  private mutating func scanUnlessForeign(operations: inout OperationQueue) {
+    if isForeign, !trustsFirstBlock { return giveUp(operations: &operations) }
     beginScan(operations: &operations)
+  }
+
+  private mutating func readTrailer(operations: inout OperationQueue) {
+    phase = .readingTrailer
+    let trailer = UInt64(SegmentFooter.trailerBytes)
+    read(current.bytes - trailer, Int(trailer), operations: &operations)
   }
 
   private mutating func takeTrailer(operations: inout OperationQueue) {
@@ -273,7 +292,7 @@ public struct LogRecovery: ~Copyable {
       return close(operations: &operations)
     }
     guard let place = SegmentFooter.place(trailer: buffer.bytes, fileBytes: current.bytes)
-    else { return beginScan(operations: &operations) }
+    else { return scanUnlessForeign(operations: &operations) }
     phase = .readingFooter
     footerOffset = place.offset
     let offset = keepsLists ? UInt64(place.offset) : place.summary
@@ -292,11 +311,11 @@ public struct LogRecovery: ~Copyable {
           try SegmentFooter(summary: buffer.bytes, topics: &known)
         }
       guard footer.number == current.number, footer.identity == result.identity?.first else {
-        return beginScan(operations: &operations)
+        return scanUnlessForeign(operations: &operations)
       }
       add(footer, at: footerOffset, fileBytes: current.bytes)
     } catch {
-      return beginScan(operations: &operations)
+      return scanUnlessForeign(operations: &operations)
     }
     close(operations: &operations)
   }
@@ -344,9 +363,19 @@ public struct LogRecovery: ~Copyable {
           operations: &operations)
         return
       case .block(let header):
+        if result.identity == nil, trustsFirstBlock,
+          header.position.offset == UInt32(SegmentHeader.encodedBytes)
+        {
+          result.identity = SpoolIdentity(first: header.identity, second: 0)
+          result.isIdentityGuessed = true
+        }
+        if let identity = result.identity, identity.first != header.identity {
+          items.append(.bad(from: header.position.offset, isBlank: false))
+          continue
+        }
         if result.identity != nil { note(header) }
         items.append(.block(header))
-      case .bad(let from, _): items.append(.bad(from: from))
+      case .bad(let from, _): items.append(.bad(from: from, isBlank: scan.isBlank))
       case .later(let version): noteLater(.block, UInt32(version))
       case .end: return endScan(operations: &operations)
       }
@@ -358,6 +387,7 @@ public struct LogRecovery: ~Copyable {
     let isLater = result.laterVersions.contains { $0.part == .block }
     // Blocks of a spool that nobody knows can't be told from records that look like blocks.
     if hasBlock, result.identity == nil { return giveUp(operations: &operations) }
+    if isForeign, !hasBlock { return giveUp(operations: &operations) }
     if isHeaderLost, !hasBlock, !isLater {
       result.blankSegments.append(current.number)
     } else {

@@ -14,6 +14,8 @@ public struct RecoveredLog: Sendable {
 
   /// The spool's identity; nil when there is no segment yet.
   public var identity: SpoolIdentity?
+  /// Whether only the first half of that is known, from a block.
+  public var isIdentityGuessed = false
   /// The segments in the order of the log.
   public var segments: [Segment] = []
   /// A number above that of every file in the directory.

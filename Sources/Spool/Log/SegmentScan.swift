@@ -26,6 +26,8 @@ public struct SegmentScan {
   let fileBytes: UInt32
   private var offset = UInt32(SegmentHeader.encodedBytes)
   private var badFrom: UInt32?
+  /// Whether the bad place that was told last is nothing but zeros: space that was reserved.
+  private(set) var isBlank = false
   /// A good block that a bad part ended at.
   private var found: BlockHeader?
 
@@ -66,7 +68,9 @@ public struct SegmentScan {
         offset += UInt32(count)
         return .later(version: version)
       case .bad:
-        if badFrom == nil { badFrom = offset }
+        if badFrom == nil { isBlank = true }
+        badFrom = badFrom ?? offset
+        if isBlank { isBlank = Self.isBlank(bytes, upTo: BlockHeader.alignment) }
         offset = min(offset + UInt32(BlockHeader.alignment), fileBytes)
       }
     }
@@ -75,6 +79,14 @@ public struct SegmentScan {
       return .bad(from: from, to: fileBytes)
     }
     return .end
+  }
+
+  private static func isBlank(_ bytes: RawSpan, upTo count: Int) -> Bool {
+    var reader = ByteReader(bytes.extracting(first: min(count, bytes.byteCount)))
+    while let byte = reader.readUInt8() {
+      if byte != 0 { return false }
+    }
+    return true
   }
 
   private enum Check {

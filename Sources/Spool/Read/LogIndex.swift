@@ -131,6 +131,11 @@ public struct LogIndex: Sendable {
     return Double(known.rawBytes) / Double(known.recordCount)
   }
 
+  /// Records that the log holds of a lane, and their bytes before compression.
+  func kept(of lane: LaneHash) -> (records: UInt64, bytes: UInt64) {
+    lanes[lane].map { ($0.recordCount, $0.rawBytes) } ?? (0, 0)
+  }
+
   /// What each segment holds of a lane, by number of the segment.
   public func extents(of lane: LaneHash) -> [Extent] { lanes[lane]?.extents ?? [] }
 

@@ -13,8 +13,9 @@ struct LogLoad: ~Copyable {
   /// The blocks that were asked for.
   var blocks: [SegmentFooter.Block] = []
   var scan: SegmentScan?
-  /// What the scan found.
+  /// What the scan found, and where it found nothing good.
   var scanned = SegmentRuns()
+  var badPlaces: [UInt32] = []
 
   /// Whether it reads what is wanted, among others.
   func serves(_ other: LogReader.Want) -> Bool {

@@ -102,7 +102,11 @@ extension LogReader {
     for load in waiting { loads[load].want = nil }
     if error.kind == .notFound, !file.isForgotten, index[file.number] != nil {
       tell(.lost(segment: file.number))
+      noteLoss(ofFile: file.number)
+      let gone = lost[file.number]
       forget(file.number)
+      // Whoever asks now is to be told that it was there.
+      lost[file.number] = gone
     }
     for want in wants { fail(want, error) }
   }
@@ -291,6 +295,7 @@ extension LogReader {
       return end(id)
     }
     loads[id].scanned = SegmentRuns()
+    loads[id].badPlaces = []
     loads[id].scan = SegmentScan(
       number: segment.number, identity: identity, fileBytes: UInt64(segment.end))
     read(
@@ -314,7 +319,9 @@ extension LogReader {
       case .block(let header):
         loads[id].scanned.add(header)
         continue
-      case .bad: continue
+      case .bad(let from, _):
+        loads[id].badPlaces.append(from)
+        continue
       case .later:
         // Nobody may take it for a hole.
         let want = loads[id].want
@@ -324,6 +331,7 @@ extension LogReader {
       case .end: break
       }
       runs.insert(loads[id].scanned, of: number)
+      noteLoss(of: number, found: loads[id].scanned, badPlaces: loads[id].badPlaces)
       return end(id)
     }
   }

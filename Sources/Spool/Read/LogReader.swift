@@ -58,7 +58,8 @@ public struct LogReader: ~Copyable {
   let identity: UInt64
   /// What is where.
   public internal(set) var index: LogIndex
-  /// Blocks that were durable and can't be read, or are not what they were; each counts once.
+  /// Blocks that were durable and can't be read, or are not what they were; each counts once. In a
+  /// segment that has to be gone through some that follow each other count as one.
   public internal(set) var damagedBlocks: UInt64 = 0
   /// Records in them.
   public internal(set) var damagedRecords: UInt64 = 0
@@ -75,6 +76,10 @@ public struct LogReader: ~Copyable {
   var loads: SlotTable<LogLoad>
   var loadIDs: [SlotID] = []
   var damaged: Set<SpoolPosition> = []
+  /// What was found lost since the start, by segment.
+  var lost: [UInt32: [LaneHash: DeliveredSet]] = [:]
+  /// Places of damage that nobody asked for yet.
+  var untoldDamage: [LogDamage] = []
   var requests: [UInt32: Request] = [:]
   /// Requests that want something read, oldest first; and some that did.
   var wanting: [UInt32] = []
@@ -134,6 +139,7 @@ public struct LogReader: ~Copyable {
     runs.remove(segment)
     blocks.remove(segment: segment)
     damaged = damaged.filter { $0.segment != segment }
+    lost[segment] = nil
     for place in 0..<files.upperBound {
       guard let id = files.tenant(at: place), files[id].number == segment else { continue }
       files[id].isForgotten = true
@@ -144,11 +150,6 @@ public struct LogReader: ~Copyable {
       }
       resolve(handle)
     }
-  }
-
-  /// Whether some block of a segment turned out to be damaged, or it was so from the start.
-  public func isDamaged(_ segment: UInt32) -> Bool {
-    (index[segment]?.damagedBytes ?? 0) > 0 || damaged.contains { $0.segment == segment }
   }
 
   // MARK: Requests
@@ -281,13 +282,5 @@ public struct LogReader: ~Copyable {
     }
     if let unread { return .wants(.runs(unread)) }
     return .missing(next)
-  }
-
-  /// A block is not what it was.
-  mutating func damage(_ position: SpoolPosition) {
-    blocks.remove(position)
-    guard damaged.insert(position).inserted else { return }
-    damagedBlocks += 1
-    damagedRecords += runs[position.segment]?.recordCount(ofBlockAt: position.offset) ?? 0
   }
 }

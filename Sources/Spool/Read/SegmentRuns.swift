@@ -77,15 +77,29 @@ struct SegmentRuns {
     return nil
   }
 
-  /// Records of the block at an offset.
-  func recordCount(ofBlockAt offset: UInt32) -> UInt64 {
-    var count: UInt64 = 0
-    for lane in lanes.values {
-      for run in lane.runs where blocks[Int(run.block)].offset == offset {
-        count += UInt64(run.recordCount)
+  /// What is in the block at an offset. O(runs).
+  func runs(ofBlockAt offset: UInt32) -> [(lane: LaneHash, sequences: Range<UInt64>)] {
+    var found: [(lane: LaneHash, sequences: Range<UInt64>)] = []
+    for (lane, known) in lanes {
+      for run in known.runs where blocks[Int(run.block)].offset == offset {
+        found.append((lane, run.firstSequence..<run.firstSequence + UInt64(run.recordCount)))
       }
     }
-    return count
+    return found
+  }
+
+  /// Records of a lane; one that is there twice counts twice. O(runs of the lane).
+  func recordCount(of lane: LaneHash) -> UInt64 {
+    (lanes[lane]?.runs ?? []).reduce(0) { $0 + UInt64($1.recordCount) }
+  }
+
+  /// The sequences of a lane. O(runs of the lane).
+  func sequences(of lane: LaneHash) -> DeliveredSet {
+    var set = DeliveredSet()
+    for run in lanes[lane]?.runs ?? [] {
+      set.insert(run.firstSequence..<run.firstSequence + UInt64(run.recordCount))
+    }
+    return set
   }
 
   /// The block at an offset and those that follow it without a gap, together at most `bytes`, but

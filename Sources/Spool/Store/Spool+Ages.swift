@@ -3,26 +3,34 @@ public import Records
 
 // How old records are, and how many wait.
 extension Spool {
-  /// How long ago the oldest record was spooled that not everybody has of a lane, milliseconds, as
+  /// How long ago the oldest record was spooled that waits of a lane, milliseconds, as
   /// far as the segment it is in tells: it may be younger. nil when there is none, or when nobody
   /// can know because a clock was not set. A record that was compacted is as old as its copy.
   public func oldestMilliseconds(of lane: SpoolLaneID) -> UInt64? {
     let place = Int(lane.rawValue)
-    let first = firstNeeded(of: place, from: 0)
-    guard first < lanes[place].nextSequence else { return nil }
+    guard waitingRecords(of: lane) > 0 else { return nil }
+    let first = firstWaiting(of: lane)
     let segment = reader.index.segments(of: lanes[place].hash, covering: first).first
     // It is on its way to the disk.
     guard let segment, let times = reader.index[segment]?.times else { return 0 }
     return age(of: times.oldest)
   }
 
-  /// Records of a lane that not everybody has. Where everything is kept: that are kept.
+  /// Records of a lane that wait: the reader who is furthest behind has not got them, of those that
+  /// are served.
   public func waitingRecords(of lane: SpoolLaneID) -> UInt64 {
     let place = Int(lane.rawValue)
     return waitingCount(of: place, in: 0..<lanes[place].nextSequence)
   }
 
-  /// Bytes on the disk of these records, about. O(segments that hold the lane).
+  /// Records of a lane in the log's files, and their bytes before compression: those that everybody
+  /// has as well, until their file goes.
+  public func keptRecords(of lane: SpoolLaneID) -> (records: UInt64, bytes: UInt64) {
+    reader.index.kept(of: lanes[Int(lane.rawValue)].hash)
+  }
+
+  /// Bytes on the disk of the records that not everybody has, about; where everything is kept: of
+  /// all. O(segments that hold the lane).
   public func waitingBytes(of lane: SpoolLaneID) -> UInt64 {
     measureNeededBytes(of: Int(lane.rawValue))
   }

@@ -12,19 +12,18 @@ extension Spool {
     return lowest
   }
 
-  /// How many sequences of a range some reader who is served has not got, at most. Where everything
-  /// is kept, or nobody reads: all that were not dropped.
+  /// How many sequences of a range the reader has not got who lacks most of them, of those that are
+  /// served. In a lane without readers all that was not dropped waits for one to come; where
+  /// everything is kept nothing waits there.
   func waitingCount(of place: Int, in range: Range<UInt64>) -> UInt64 {
-    guard served != nil, hasLeftovers, !keepsDelivered else {
-      return neededCount(of: place, in: range)
-    }
     let from = max(range.lowerBound, lanes[place].firstSequence)
     guard from < range.upperBound else { return 0 }
-    var count: UInt64 = 0
+    if lanes[place].cursors.isEmpty { return keepsDelivered ? 0 : range.upperBound - from }
+    var most: UInt64 = 0
     for cursor in lanes[place].cursors where isServed(cursor) {
-      count += cursor.delivered.missingCount(in: from..<range.upperBound)
+      most = max(most, cursor.delivered.missingCount(in: from..<range.upperBound))
     }
-    return min(count, range.upperBound - from)
+    return most
   }
 
   /// How many sequences of a range are needed, at most.

@@ -13,9 +13,24 @@ extension Spool {
     (reader.damagedBlocks, reader.damagedRecords)
   }
 
-  /// The lowest sequence of a lane that some reader has not got.
+  /// Places of damage that were found since the last time somebody asked, at most 64.
+  public mutating func takeDamage() -> [LogDamage] { reader.takeDamage() }
+
+  /// How many records of a lane that were durable are lost, of the sequences in a range in which
+  /// there is no record. After a start that found damage nobody knows which they were: all count.
+  public func lostRecords(of lane: SpoolLaneID, in range: Range<UInt64>) -> UInt64 {
+    guard recovered.damagedPlaces > 0 || recovered.damagedBytes > 0 else {
+      return reader.lostRecords(of: lanes[Int(lane.rawValue)].hash, in: range)
+    }
+    let hole = holeOfNumbers(of: Int(lane.rawValue)).clamped(to: range)
+    return range.upperBound - range.lowerBound - (hole.upperBound - hole.lowerBound)
+  }
+
+  /// The lowest sequence of a lane that some reader who is served has not got; the lane's end when
+  /// there is none.
   public func firstWaiting(of lane: SpoolLaneID) -> UInt64 {
     let book = lanes[Int(lane.rawValue)]
+    if book.cursors.isEmpty, !keepsDelivered { return book.firstSequence }
     var lowest = book.nextSequence
     for cursor in book.cursors where isServed(cursor) {
       lowest = min(lowest, cursor.delivered.firstMissing(from: book.firstSequence))

@@ -68,7 +68,7 @@ extension Spool {
   }
 
   /// The numbers that the start left out of a lane.
-  private func holeOfNumbers(of place: Int) -> Range<UInt64> {
+  func holeOfNumbers(of place: Int) -> Range<UInt64> {
     let start = lanes[place].startEnd
     return start..<start + (start > 0 ? firstSequenceOfLanes : 0)
   }
@@ -80,6 +80,11 @@ extension Spool {
     case .uplink: cursor.name.isEmpty
     case .subscriptions: !cursor.name.isEmpty
     }
+  }
+
+  /// Whether some reader of a lane is served.
+  public func hasReaders(_ lane: SpoolLaneID) -> Bool {
+    lanes[Int(lane.rawValue)].cursors.contains { isServed($0) }
   }
 
   /// Records in the log that readers wait for who are not served.
@@ -123,7 +128,7 @@ extension DeliveredSet {
   }
 
   /// Whether everything from some sequence on counts as delivered.
-  private var isParked: Bool { next == .max || ranges.last?.upperBound == .max }
+  var isParked: Bool { next == .max || ranges.last?.upperBound == .max }
 
   /// Takes nothing from a sequence on for delivered but a hole of numbers; what it has before is as
   /// it was. Nothing, if it was not parked.

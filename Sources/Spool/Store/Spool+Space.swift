@@ -45,6 +45,11 @@ extension Spool {
   mutating func enforceLimits(at now: Instant) {
     dropAged(at: now)
     if hasLeftovers, !keepsDelivered, wantsLeftovers { giveUpLeftovers(at: now) }
+    if holdsDamaged, wantsDamaged {
+      holdsDamaged = false
+      cursorsChanged(at: now)
+      nextCursorSave = min(nextCursorSave, now)
+    }
     guard limits.overflow == .dropOldest else { return }
     if nextShareCheck <= now {
       nextShareCheck = now.advanced(milliseconds: 100)
@@ -116,12 +121,28 @@ extension Spool {
     dropCount += 1
   }
 
-  /// Segments of which nobody needs a record, and those of which every needed record was copied.
-  func releasableSegments() -> [UInt32] {
-    reader.index.segments.filter { segment in
-      !segment.isActive && (compacted.contains(segment.number) || !isNeeded(segment))
-    }.map(\.number)
+  /// Segments of which nobody needs a record, and those of which every needed record was copied;
+  /// but the oldest in which there is damage stay while nobody wants their space, so that somebody
+  /// can look at them.
+  mutating func releasableSegments() -> [UInt32] {
+    var left = wantsDamaged ? 0 : Self.damagedLimit
+    let found = reader.index.segments.filter { segment in
+      guard !segment.isActive else { return false }
+      if compacted.contains(segment.number) { return true }
+      guard !isNeeded(segment) else { return false }
+      guard left > 0, reader.isDamaged(segment.number) else { return true }
+      left -= 1
+      return false
+    }
+    holdsDamaged = !wantsDamaged && left < Self.damagedLimit
+    return found.map(\.number)
   }
+
+  /// Damaged segments that stay though nobody needs them.
+  private static var damagedLimit: Int { 8 }
+
+  /// Whether damaged segments take space that is wanted.
+  private var wantsDamaged: Bool { isDiskShort || usedBytes >= maximumBytes / 2 }
 
   /// Removes a segment's file.
   mutating func release(_ segment: UInt32) {

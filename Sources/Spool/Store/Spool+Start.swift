@@ -80,6 +80,7 @@ extension Spool {
       ?? SpoolIdentity(first: random.next() | 1, second: random.next())
     learnLanes(log)
     phase = .ready
+    recoveryNanoseconds = UInt64(max(0, now.nanoseconds(since: startedAt)))
     reader = LogReader(
       owner: owner, directory: directory, identity: identity, log: log,
       segmentBytes: limits.log.segmentBytes)

@@ -95,6 +95,10 @@ public struct Spool: ~Copyable {
   var syncNanoseconds: [UInt64] = []
   /// What the start found.
   public internal(set) var recovered = SpoolRecoveryReport()
+  /// How long that took, nanoseconds: from ``start(at:operations:)`` to the turn in which it was
+  /// ready.
+  public internal(set) var recoveryNanoseconds: UInt64 = 0
+  var startedAt = Instant(nanoseconds: 0)
   /// The clocks as of this turn.
   var clock = SpoolClock.unknown
   /// Whether the clock of the machine was set since the start.
@@ -109,6 +113,8 @@ public struct Spool: ~Copyable {
   var compacted: Set<UInt32> = []
   /// Segments that are not compacted before a moment, because something in them can't be read.
   var spared: [UInt32: Instant] = [:]
+  /// Whether segments stay for no reason but that there is damage in them.
+  var holdsDamaged = false
   /// Somebody is about to end the process: what is not begun is left to the next one.
   var isLeaving = false
   /// When ages and shares are looked at next.
@@ -155,10 +161,13 @@ public struct Spool: ~Copyable {
       owner: owner, directory: directory, limits: limits.log, seed: seed ^ 2)
   }
 
-  /// Begins to find out what is there.
-  public mutating func start(operations: inout OperationQueue) {
+  /// Begins to find out what is there. `now` is when that began, for ``recoveryNanoseconds``.
+  public mutating func start(
+    at now: Instant = Instant(nanoseconds: 0), operations: inout OperationQueue
+  ) {
     precondition(phase == .idle)
     phase = .loading
+    startedAt = now
     cursorFile.load(operations: &operations)
   }
 

@@ -47,6 +47,16 @@ public struct SpoolFaults: Sendable, Equatable {
   /// Nothing fails.
   public init() {}
 
+  /// Why no record can be made durable, as far as is known; nil when nothing speaks against it. Who
+  /// may not save the cursors may not write anything else, though nobody tried.
+  public var preventsWriting: IOError? {
+    if let writing { return writing }
+    switch cursors?.kind {
+    case .notPermitted, .readOnly: return cursors
+    default: return nil
+    }
+  }
+
   /// The gravest of them; nil when nothing fails.
   public var first: IOError? { writing ?? cursors ?? segments ?? reading }
 }
