@@ -85,7 +85,9 @@ let package = Package(
         "Gateway", "Uring", "Settings", "IOPort", "Bytes", "Logs", "DanubeConsumer",
         "DanubeProtocol", "Admin", "Metrics", "Rings", "Spool", "CLinux",
       ],
-      swiftSettings: strict),
+      swiftSettings: strict,
+      // Nobody loads the program as a library: what it does not use itself can go.
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--no-export-dynamic"])]),
     .executableTarget(
       name: "danube-device",
       dependencies: [.target(name: "CMosquitto"), .target(name: "CCurl")], swiftSettings: strict),
