@@ -83,7 +83,14 @@ extension Delivery {
     }
     guard !goesToDisk(lane), !hasWithdrawn(lane) else { return }
     lanes[lane].isSpooling = false
+    lanes[lane].isBlocked = false
+    lanes[lane].shortSince = nil
     toSpill.removeAll { $0 == lane }
+    submitWaiting(of: lane, at: now)
+  }
+
+  /// Gives the uplink what waits behind nothing on the disk.
+  mutating func submitWaiting(of lane: Int, at now: Instant) {
     for index in 0..<lanes[lane].batches.count {
       let ticket = lanes[lane].batches[index]
       if isCurrent(ticket), books[Int(ticket.batch.rawValue)].stage == .waiting {
@@ -97,7 +104,7 @@ extension Delivery {
 
   /// Whether the uplink had records of a batch that waits for room on the disk: some of them are
   /// settled, so it goes to the spool.
-  private func hasWithdrawn(_ lane: Int) -> Bool {
+  func hasWithdrawn(_ lane: Int) -> Bool {
     for index in 0..<lanes[lane].batches.count {
       let ticket = lanes[lane].batches[index]
       if isCurrent(ticket), books[Int(ticket.batch.rawValue)].wasWithdrawn { return true }

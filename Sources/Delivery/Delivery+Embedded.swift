@@ -18,8 +18,6 @@ extension Delivery {
   /// Tells ingest what became of batches.
   mutating func takeSettled(at now: Instant) {
     guard broker != nil else { return }
-    countDiskFailures()
-    refuseForBroker(at: now)
     while let told = broker?.nextSettledBatch() ?? nil {
       if let refusal = told.refusal {
         for index in 0..<UInt32(store.recordCount(of: told.batch)) {
@@ -31,6 +29,14 @@ extension Delivery {
       books[Int(told.batch.rawValue)].stage = .done
       progress.complete(told.batch)
     }
+  }
+
+  /// Begins a turn of the embedded broker: what it can't take is refused, so that its clients hear
+  /// of that in this turn.
+  mutating func watchBrokerDisk(at now: Instant) {
+    guard broker != nil else { return }
+    countDiskFailures()
+    refuseForBroker(at: now)
   }
 
   private mutating func countDiskFailures() {

@@ -63,6 +63,10 @@ extension Delivery {
     // Once records were taken back they can't go to the uplink again, whatever it says now.
     guard isSpaceShort(lane), lanes[lane].isTakenBack || !mayWait(lane) else {
       lanes[lane].shortSince = nil
+      if !lanes[lane].isSpooling, !goesToDisk(lane), !hasWithdrawn(lane) {
+        // It was shut until now, and nothing of it is on the disk.
+        submitWaiting(of: lane, at: now)
+      }
       return false
     }
     let since = lanes[lane].shortSince ?? now

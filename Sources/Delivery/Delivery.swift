@@ -270,6 +270,7 @@ public struct Delivery: ~Copyable {
         bootMilliseconds: clock.bootMilliseconds,
         offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
     }
+    watchBrokerDisk(at: now)
     broker?.flush(at: now, clock: clock, operations: &operations)
     takeSettled(at: now)
     if spool != nil {

@@ -30,10 +30,11 @@ extension BrokerState {
     }
   }
 
-  /// Whether the spool takes records now.
+  /// Whether the spool takes records now. What a disk that fails is given could not be refused
+  /// properly any more.
   var hasSpoolRoom: Bool {
     switch spool {
-    case .some(let spool): return spool.isReady && spool.hasRoom
+    case .some(let spool): return spool.isReady && spool.hasRoom && !spool.isStuck
     case .none: return true
     }
   }

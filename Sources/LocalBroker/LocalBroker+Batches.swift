@@ -84,6 +84,7 @@ extension LocalBroker {
       case .call(let call, _):
         if connections.contains(call.connection), !connections[call.connection].isClosing {
           refuse(call.stream, on: call.connection, .noSpace)
+          touch(call.connection)
         }
       }
       state.awaited[index] = Awaited(ticket: awaited.ticket, topic: awaited.topic, waiter: .nobody)

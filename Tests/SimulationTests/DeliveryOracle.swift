@@ -62,8 +62,11 @@ final class DeliveryOracle {
     return (device, number)
   }
 
-  /// The broker has accepted a record.
-  func accepted(topic: String, key: [UInt8], payload: [UInt8], qos: (Int, Int) -> QoS) {
+  /// The broker has accepted a record. `isStale`: it came from a process that was killed before the
+  /// broker got round to it, which nobody can hinder.
+  func accepted(
+    topic: String, key: [UInt8], payload: [UInt8], isStale: Bool = false, qos: (Int, Int) -> QoS
+  ) {
     acceptedCount += 1
     guard let (device, number) = Self.identity(of: payload), device < fates.count,
       number < fates[device].count
@@ -81,7 +84,7 @@ final class DeliveryOracle {
     // one that was refused before and that an MQTT 3.1.1 device sends again.
     // What was destroyed and had not been answered comes again from the device, later.
     guard qos(device, number) == .atLeastOnce, !fates[device][number].wasRefused,
-      !fates[device][number].isExcused
+      !fates[device][number].isExcused, !isStale
     else { return }
     let place = Key(topic: topic, key: key, device: device)
     if let last = newest[place], last > number {

@@ -31,6 +31,8 @@ final class GatewayScene {
   /// Clients of webhooks; their numbers follow those of the devices.
   private(set) var webhooks: [SimulatedWebhook] = []
   private var acceptedSeen = 0
+  /// When the gateway was killed last.
+  private var lastCrash = Instant(nanoseconds: 0)
   private(set) var peakBytes = 0
   private(set) var peakInputBytes = 0
   /// Where the loops of the gateway ended.
@@ -73,6 +75,8 @@ final class GatewayScene {
   /// Ends the process of the gateway, or its power, in the middle of whatever it does, and starts
   /// it again.
   func crash(losesPower: Bool, bootID: UInt64? = nil) throws {
+    watchBroker()
+    lastCrash = world.now
     self.bootID = bootID ?? self.bootID
     for id in [ingest.portID, delivery.portID, main.portID] { driver.remove(id) }
     if losesPower {
@@ -173,7 +177,7 @@ final class GatewayScene {
         device: index, number: number, reason: reason, isRouted: messages[number].isRouted,
         isV5: isV5)
     }
-    oracle.addDevice(messageCount: messages.count, isRefusable: isV5)
+    oracle.addDevice(messageCount: messages.count, isRefusable: true)
     devices.append(device)
     driver.add(device)
     return device
@@ -223,13 +227,15 @@ final class GatewayScene {
   }
 
   /// Tells the oracle what a consumer or the broker has.
-  func accepted(topic: String, key: [UInt8], payload: [UInt8]) {
+  func accepted(topic: String, key: [UInt8], payload: [UInt8], isStale: Bool = false) {
     if let place = WillOracle.place(of: payload), place.device < devices.count {
       wills.accepted(place, topic: topic, key: key, of: devices[place.device])
       return
     }
     checkPlace(topic: topic, key: key, payload: payload)
-    oracle.accepted(topic: topic, key: key, payload: payload) { [devices] device, number in
+    oracle.accepted(
+      topic: topic, key: key, payload: payload, isStale: isStale
+    ) { [devices] device, number in
       device < devices.count ? devices[device].messages[number].qos : .atLeastOnce
     }
   }
@@ -265,7 +271,9 @@ final class GatewayScene {
     while acceptedSeen < broker.accepted.count {
       let message = broker.accepted[acceptedSeen]
       acceptedSeen += 1
-      accepted(topic: message.topic, key: message.key, payload: message.payload)
+      accepted(
+        topic: message.topic, key: message.key, payload: message.payload,
+        isStale: message.arrivedAt < lastCrash)
     }
   }
 

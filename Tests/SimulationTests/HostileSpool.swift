@@ -282,7 +282,9 @@ final class HostileSpool {
 
   /// Files of the log but for those that stay because they were damaged, which are few.
   private var filesInUse: Int {
-    let damaged = logFiles.filter { damagedFiles.contains($0) }.count
+    let skipped = scene.metric("danube_gateway_spool_skipped_records_total")
+    // The end of power can damage, too, what nobody was told about.
+    let damaged = logFiles.filter { skipped > 0 || damagedFiles.contains($0) }.count
     return logFiles.count - min(damaged, 8)
   }
 
@@ -294,10 +296,12 @@ final class HostileSpool {
     let spool = scene.gateway.configuration.spool
     let segments = disk.fileCount(in: "data/spool") { $0.hasSuffix(".seg") }
     peakSegments = max(peakSegments, segments.count)
-    // The limit, the next segment, and the batch that found room last.
-    let most =
-      spool.maxBytes + min(spool.segmentBytes, spool.maxBytes / 4)
-      + scene.gateway.configuration.limits.maxBatchBytes
+    // The limit, the next segment, and the batch that found room last; and as much again of what
+    // was taken, did not get durable where it was, and was written anew.
+    let batch = scene.gateway.configuration.limits.maxBatchBytes
+    let faults = disk.faultCounts
+    let again = faults.failedWrites + faults.failedSyncs > 0 ? batch : 0
+    let most = spool.maxBytes + min(spool.segmentBytes, spool.maxBytes / 4) + batch + again
     if segments.bytes > most {
       scene.oracle.complain("\(segments.bytes) bytes of segments, of \(spool.maxBytes)")
     }

@@ -120,6 +120,43 @@ struct SpoolLimitsTests {
     }
   }
 
+  @Test("A lane's own limit holds within a file, and keeps the newest records")
+  func ownLimitWithinFile() throws {
+    let world = SimulatedWorld(seed: 5)
+    var limits = limits(overflow: .dropOldest)
+    limits.log.segmentBytes = 1 << 20
+    limits.maximumBytes = 16 << 20
+    let loop = try fill(world, limits, wanted: 3_000) { loop in
+      for (number, lane) in loop.lanes {
+        loop.spool.setPolicy(
+          of: lane.id, maximumBytes: number == 2 ? 8_000 : 0, priority: .normal)
+      }
+    }
+    #expect(loop.wanted == 0)
+    let kept = waiting(loop, 2)
+    #expect(kept.bytes <= 8_000 && kept.bytes > 5_000 && kept.records > 0)
+    #expect(loop.spool.droppedRecords > 0)
+    // Nobody else loses anything, and there is still one file.
+    let others = (1...6 as ClosedRange<UInt64>).reduce(0) { $0 + waiting(loop, $1).records }
+    #expect(others + loop.spool.droppedRecords == 3_000)
+    let files = world.disk(of: spoolHost).fileCount(in: "spool") { $0.hasSuffix(".seg") }
+    #expect(files.count <= 3)
+  }
+
+  @Test("An age counts by what the clock was set to later in the same start of the machine")
+  func correctedAge() {
+    let set = SpoolClock.earliestSetMilliseconds
+    func clock(_ boot: UInt64, _ offset: Int64, _ id: UInt64) -> SpoolClock {
+      SpoolClock(bootMilliseconds: boot, wallOffsetMilliseconds: offset, bootID: id)
+    }
+    // A clock that was 30 days behind, and plausible, until it was set.
+    let day: Int64 = 86_400_000
+    let now = clock(5, set + 60 * day, 2)
+    #expect(clock(100, set + 30 * day, 1).age(at: now) == UInt64(30 * day) - 95)
+    #expect(
+      clock(100, set + 30 * day, 1).age(at: now, correctedBy: set + 60 * day - 1_000) == 905)
+  }
+
   @Test("A lane's own age drops its records and no others, and its space comes back")
   func ownAge() throws {
     let world = SimulatedWorld(seed: 4)

@@ -14,14 +14,14 @@ extension SpoolClock {
 
   /// Milliseconds from this moment to `now`; nil when nobody can know: another start of the
   /// machine, and one of the two times of day was not set. `offset` is what the time of day was
-  /// believed to be later in the same start of the machine, when it was set by then.
+  /// believed to be later in the same start of the machine, which counts more.
   public func age(at now: SpoolClock, correctedBy offset: Int64? = nil) -> UInt64? {
     if bootID != 0, bootID == now.bootID {
       return now.bootMilliseconds >= bootMilliseconds
         ? now.bootMilliseconds - bootMilliseconds : nil
     }
     var corrected = self
-    if wallMilliseconds == nil, let offset { corrected.wallOffsetMilliseconds = offset }
+    if let offset { corrected.wallOffsetMilliseconds = offset }
     guard let then = corrected.wallMilliseconds, let wall = now.wallMilliseconds, wall >= then
     else { return nil }
     return UInt64(wall - then)

@@ -19,6 +19,11 @@ extension LogWriter {
     // The sync first: what is written while it runs has to wait for the next one.
     startSync(at: now, operations: &operations)
     if retryAt == .distantFuture { startWrite(operations: &operations) }
+    if isToSeal, order.isEmpty, let active,
+      active.offset > UInt32(SegmentHeader.encodedBytes)
+    {
+      seal(operations: &operations)
+    }
   }
 
   /// Takes a completion whose token has this part's owner.
@@ -98,6 +103,7 @@ extension LogWriter {
     _ segment: ActiveSegment, footer: SegmentFooter?, operations: inout OperationQueue
   ) {
     active = nil
+    isToSeal = false
     let id = sealers.insert(
       SegmentSealer(number: segment.number, file: segment.file, offset: segment.offset))
     sealers[id].start(

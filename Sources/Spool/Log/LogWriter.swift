@@ -41,6 +41,8 @@ public struct LogWriter: ~Copyable {
   var syncBeganAt: Instant?
   /// What was written or synced since is not to be believed: the segment is left.
   var isLeaving = false
+  /// The segment at hand is to be sealed although there is room in it.
+  var isToSeal = false
   /// Memory of blocks that are durable, for the next ones.
   private var spare = SpareMemory()
   /// When half of that which nobody needed since is given back; no reason to wake up by itself.
@@ -125,6 +127,9 @@ public struct LogWriter: ~Copyable {
     guard let active, !isLeaving else { return -queuedBytes }
     return Int(limits.segmentBytes) - Int(active.offset) - queuedBytes
   }
+
+  /// Seals the segment at hand as soon as nothing waits to be written, if there is something in it.
+  mutating func sealWhenIdle() { isToSeal = true }
 
   /// Appends a block; its ticket is told when it is durable. `topics` are those of its runs.
   public mutating func append(_ block: consuming EncodedBlock, topics: [[UInt8]]) -> UInt64 {

@@ -191,6 +191,11 @@ extension LogReader {
         // What the footer tells can be found without it.
         return beginScan(id, operations: &operations)
       }
+      if case .block(let position, let totalBytes) = want, loads[id].blocks.count > 1 {
+        // What fails may be in what was to be read ahead: this block alone then.
+        loads[id].blocks.removeSubrange(1...)
+        return read(id, UInt64(position.offset), Int(totalBytes), operations: &operations)
+      }
       end(id)
       if case .block(let position, _) = want, error.kind == .deviceFailed,
         wanters(of: want).contains(where: { requests[$0]?.skipsUnreadable == true })

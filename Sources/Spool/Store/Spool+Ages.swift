@@ -41,10 +41,10 @@ extension Spool {
     return moment.age(at: clock, correctedBy: laterOffset(of: moment))
   }
 
-  /// What the time of day was believed to be later in the same start of the machine as a moment at
-  /// which the clock was not set; nil when it never was, as far as anybody knows.
+  /// What the time of day was believed to be last in the same start of the machine as a moment; nil
+  /// when it never was set, as far as anybody knows.
   private func laterOffset(of moment: SpoolClock) -> Int64? {
-    guard moment.bootID != 0, moment.wallMilliseconds == nil else { return nil }
+    guard moment.bootID != 0 else { return nil }
     if moment.bootID == clock.bootID {
       return clock.wallMilliseconds == nil ? nil : clock.wallOffsetMilliseconds
     }
@@ -75,6 +75,7 @@ extension Spool {
   mutating func dropAged(at now: Instant) {
     guard let shortest = shortestMaximumAge, nextAgeCheck <= now else { return }
     nextAgeCheck = now.advanced(milliseconds: Int(min(max(shortest / 4, 1), 1_000)))
+    sealAged(shortest)
     let dropped = droppedRecords
     for segment in reader.index.segments {
       guard let age = age(of: segment.times.newest), age >= shortest else { continue }
@@ -88,6 +89,15 @@ extension Spool {
       }
     }
     counters.agedRecords &+= droppedRecords - dropped
+  }
+
+  /// A file goes as a whole, so where little comes in one is not filled for much longer than it may
+  /// have to stay: for a quarter of the shortest age, and at least a minute, to spare the flash.
+  private mutating func sealAged(_ shortest: UInt64) {
+    guard let active = reader.index.segments.last, active.isActive,
+      let age = age(of: active.times.oldest), age >= max(shortest / 4, 60_000)
+    else { return }
+    writer?.sealWhenIdle()
   }
 
   private var shortestMaximumAge: UInt64? {

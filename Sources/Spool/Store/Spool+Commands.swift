@@ -56,13 +56,18 @@ extension Spool {
   }
 
   /// Gives up the records of a topic's lane below `end`, or all of them; with `isTrial` only tells
-  /// what that would come to. It becomes durable with the next save.
+  /// what that would come to. Those that are not durable yet stay: nobody could tell how many they
+  /// are. It becomes durable with the next save.
   public mutating func drop(
     _ topic: [UInt8], before end: UInt64?, isTrial: Bool, now: Instant
   ) throws(SpoolChangeError) -> SpoolChange {
     guard let place = laneByTopic[topic] else { throw .unknownLane }
     var book = LaneCursors(lanes[place])
-    let change = try book.drop(before: end, stored: storedRanges(of: lanes[place]))
+    if let end, end > lanes[place].nextSequence {
+      throw .unknownSequence(next: lanes[place].nextSequence)
+    }
+    let last = min(end ?? .max, lanes[place].durableEnd)
+    let change = try book.drop(before: last, stored: storedRanges(of: lanes[place]))
     if !isTrial { take(book, place, now: now) }
     return change
   }

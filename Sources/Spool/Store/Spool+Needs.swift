@@ -80,12 +80,17 @@ extension Spool {
   func measureNeededBytes(of place: Int) -> UInt64 {
     var bytes: UInt64 = 0
     for extent in reader.index.extents(of: lanes[place].hash) {
-      guard !compacted.contains(extent.segment), let segment = reader.index[extent.segment] else {
-        continue
-      }
-      bytes += Self.fileBytes(neededRawBytes(of: place, extent), in: segment)
+      bytes += neededBytes(of: place, extent)
     }
     return bytes
+  }
+
+  /// The same in one segment.
+  func neededBytes(of place: Int, _ extent: LogIndex.Extent) -> UInt64 {
+    guard !compacted.contains(extent.segment), let segment = reader.index[extent.segment] else {
+      return 0
+    }
+    return Self.fileBytes(neededRawBytes(of: place, extent), in: segment)
   }
 
   /// Learns anew how much space the lanes take that have a limit of their own.

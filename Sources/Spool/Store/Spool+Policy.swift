@@ -70,14 +70,30 @@ extension Spool {
     if hasPriorities, isCrowded { enforcePriorities(at: now) }
   }
 
+  /// Drops the oldest records of a lane that is above its own limit, and an eighth of the limit
+  /// more, so that it does not happen for every few records.
   private mutating func enforceOwnLimit(of place: Int, at now: Instant) {
-    lanes[place].neededBytes = measureNeededBytes(of: place)
-    for extent in reader.index.extents(of: lanes[place].hash)
-    where reader.index[extent.segment]?.isActive == false {
-      guard lanes[place].neededBytes > lanes[place].maximumBytes else { return }
-      dropRecords(of: place, before: extent.lastSequence + 1)
-      lanes[place].neededBytes = measureNeededBytes(of: place)
-      saveAtOnce(at: now)
+    var needed = measureNeededBytes(of: place)
+    defer { lanes[place].neededBytes = needed }
+    let goal = lanes[place].maximumBytes / 8 * 7
+    guard needed > lanes[place].maximumBytes else { return }
+    for extent in reader.index.extents(of: lanes[place].hash) where needed > goal {
+      let bytes = neededBytes(of: place, extent)
+      guard bytes > 0 else { continue }
+      if bytes <= needed - goal {
+        dropRecords(of: place, before: extent.lastSequence + 1)
+        needed -= bytes
+        saveAtOnce(at: now)
+      } else {
+        // Its records are taken to be of one size.
+        let first = firstNeeded(of: place, from: extent.firstSequence)
+        let share = Double(needed - goal) / Double(bytes)
+        let count = Double(extent.lastSequence + 1 - first) * share
+        dropRecords(of: place, before: first + UInt64(count.rounded(.up)))
+        needed = measureNeededBytes(of: place)
+        cursorsChanged(at: now)
+        return
+      }
     }
   }
 
