@@ -10,6 +10,7 @@
 // | 1 | whether callers are noted: anything but 0, written by whoever wants to know |
 // | 2 | where the executable was loaded |
 // | 3 | callers that had no place |
+// | 4 | system calls that a bare loop of the bench says it made |
 // | 16 … | callers of 16 words: calls, bytes of the last one, return addresses, innermost first |
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +30,7 @@ extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
 uint64_t baseline_heap_calls(void);
+void baseline_system_call(void);
 
 enum { callers = 255, depth = 14 };
 
@@ -38,7 +40,7 @@ struct caller {
 };
 
 struct page {
-  _Atomic uint64_t calls, is_noting, base, lost, unused[12];
+  _Atomic uint64_t calls, is_noting, base, lost, system_calls, unused[11];
   struct caller callers[callers];
 };
 
@@ -68,6 +70,10 @@ __attribute__((constructor)) static void begin(void) {
 
 uint64_t baseline_heap_calls(void) {
   return atomic_load_explicit(&page->calls, memory_order_relaxed);
+}
+
+void baseline_system_call(void) {
+  atomic_fetch_add_explicit(&page->system_calls, 1, memory_order_relaxed);
 }
 
 // Follows the frame pointers, which Swift keeps. C may not: what is no frame can't be read then, or

@@ -29,15 +29,37 @@ struct publisher {
   uint32_t *free_calls;
   uint32_t call_count, free_count, payload_bytes;
   uint64_t request, refused;
+  // With a rate: how many times have passed, and when the first one was.
+  uint64_t scheduled, schedule_start;
+  uint32_t rate;
   int has_producer;
 };
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t due_time(const struct publisher *publisher, uint64_t n) {
+  return publisher->schedule_start + (uint64_t)((double)n * 1e9 / publisher->rate);
+}
+
+// Whether a call may be made now.
+static int is_due(struct publisher *publisher) {
+  if (publisher->rate == 0 || !publisher->has_producer) return 1;
+  uint64_t moment = now();
+  if (publisher->schedule_start == 0) publisher->schedule_start = moment;
+  return due_time(publisher, publisher->scheduled) <= moment;
+}
 
 static void write_record(struct publisher *publisher, uint32_t index) {
   struct call *call = &publisher->calls[index];
   call->offset = 0;
+  uint64_t due = publisher->rate ? due_time(publisher, publisher->scheduled++) : 0;
   call->count = message_record(
       call->message, index, publisher->payload_bytes, publisher->sequences[index]++,
-      ++publisher->request);
+      ++publisher->request, due);
 }
 
 static void write_producer(struct call *call) {
@@ -152,12 +174,29 @@ static int open_session(struct publisher *publisher, uint32_t calls, uint32_t pa
   return code != 0 ? ENOMEM : 0;
 }
 
-int baseline_publisher(uint16_t port, uint32_t payload_bytes, uint32_t calls) {
+// One hand-over to the kernel, which waits until something came or the next call is due.
+static void turn(struct publisher *publisher, struct bare_ring *ring) {
+  baseline_system_call();
+  if (publisher->rate == 0 || publisher->schedule_start == 0 || publisher->free_count == 0) {
+    io_uring_submit_and_wait(&ring->ring, 1);
+    return;
+  }
+  uint64_t moment = now(), due = due_time(publisher, publisher->scheduled);
+  uint64_t wait = due > moment ? due - moment : 0;
+  struct __kernel_timespec time = {
+      .tv_sec = (long long)(wait / 1000000000u), .tv_nsec = (long long)(wait % 1000000000u)};
+  struct io_uring_cqe *cqe;
+  io_uring_submit_and_wait_timeout(&ring->ring, &cqe, 1, &time, NULL);
+}
+
+int baseline_publisher(uint16_t port, uint32_t payload_bytes, uint32_t calls, uint32_t rate) {
   enum { receive_tag = 1, send_tag = 2 };
   static struct bare_ring ring;
   struct publisher publisher = {0};
   unsigned char *out = malloc(out_bytes);
   prctl(PR_SET_PDEATHSIG, 9);
+  prctl(PR_SET_TIMERSLACK, 1);
+  publisher.rate = rate;
   int fd = connect_to(port), is_sending = 0;
   if (fd < 0 || out == NULL) return errno;
   int code = open_session(&publisher, calls, payload_bytes);
@@ -166,7 +205,8 @@ int baseline_publisher(uint16_t port, uint32_t payload_bytes, uint32_t calls) {
   if (code != 0) return -code;
   bare_ring_receive(&ring, fd, receive_tag);
   for (int is_first = 1;; is_first = 0) {
-    while (publisher.free_count > 0 && (publisher.has_producer || is_first)) {
+    while (publisher.free_count > 0 && (publisher.has_producer || is_first) &&
+           is_due(&publisher)) {
       if (submit(&publisher, publisher.free_calls[--publisher.free_count]) != 0) return EPROTO;
       if (!publisher.has_producer) break;
     }
@@ -175,7 +215,7 @@ int baseline_publisher(uint16_t port, uint32_t payload_bytes, uint32_t calls) {
       bare_ring_send(&ring, fd, out, count, send_tag);
       is_sending = 1;
     }
-    io_uring_submit_and_wait(&ring.ring, 1);
+    turn(&publisher, &ring);
     struct io_uring_cqe *cqe;
     unsigned head, taken = 0;
     io_uring_for_each_cqe(&ring.ring, head, cqe) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "BareServers.h"
 #include "ring.h"
 
 enum { verb_accept, verb_receive, verb_send };
@@ -185,6 +186,7 @@ int bare_serve(bare_protocol protocol) {
   fflush(stdout);
   for (;;) {
     int waited = io_uring_submit_and_wait(&ring.ring, 1);
+    baseline_system_call();
     if (waited < 0 && waited != -EINTR && waited != -EBUSY) return -waited;
     struct io_uring_cqe *cqe;
     unsigned head, count = 0;

@@ -1,4 +1,5 @@
 import BenchKit
+import BenchLoad
 import Glibc
 import Uring
 
@@ -30,7 +31,8 @@ struct Main {
         StandardStreams.writeStandardOutput(scenario.name + padding + scenario.summary + "\n")
       }
     } else {
-      exit(run(options))
+      bench_clean_up_on_signals()
+      bench_end(run(options))
     }
   }
 
@@ -44,21 +46,35 @@ struct Main {
         StandardStreams.writeStandardError("bench: \(path) holds no results of --json\n")
         return ExitCode.unreadable
       }
-      earlier = lines
+      earlier = lines.filter { options.only.isEmpty || options.only.contains($0.scenario) }
+    }
+    if let path = options.jsonPath, !TextFile.canWrite(to: path) {
+      StandardStreams.writeStandardError("bench: \(path) can't be written\n")
+      return ExitCode.unwritable
+    }
+    let wanted = ScenarioTable.all.filter { scenario in
+      options.only.isEmpty
+        ? !(options.isQuick && scenario.isSlow) : options.only.contains(scenario.name)
+    }
+    var planted = ""
+    if let plant = options.plant {
+      func names(_ scenarios: [Scenario]) -> String {
+        scenarios.map(\.name).joined(separator: ", ")
+      }
+      let without = wanted.filter { !$0.plants.contains(plant) }
+      guard without.count < wanted.count else {
+        StandardStreams.writeStandardError(
+          "bench: no place for \(plant.rawValue) in \(names(without))\n")
+        return ExitCode.usage
+      }
+      planted = "with a planted fault: \(plant.rawValue)\n"
+      if !without.isEmpty { planted += "but no place for it in \(names(without))\n" }
     }
     let runner = Runner(options: options)
     var outcomes: [Outcome] = []
-    for scenario in ScenarioTable.all {
-      let isWanted =
-        options.only.isEmpty
-        ? !(options.isQuick && scenario.isSlow) : options.only.contains(scenario.name)
-      if isWanted { outcomes += runner.run(scenario) }
-    }
+    for scenario in wanted { outcomes += runner.run(scenario) }
     Progress.end()
-    if let plant = options.plant {
-      StandardStreams.writeStandardOutput("with a planted fault: \(plant.rawValue)\n")
-    }
-    StandardStreams.writeStandardOutput(Table(outcomes).text)
+    StandardStreams.writeStandardOutput(planted + Table(outcomes).text)
     if options.comparePath != nil {
       StandardStreams.writeStandardOutput("\n" + Comparison(outcomes, with: earlier).text)
     }

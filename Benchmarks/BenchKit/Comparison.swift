@@ -11,10 +11,16 @@ public struct Comparison: Sendable {
     case slower
     /// No difference that can be told from noise.
     case same
-    /// One of the rounds lay too far apart to tell.
+    /// In one of both runs the machine was too noisy to tell, or the rounds lay too far apart.
     case noisy
-    /// Not in the earlier run.
+    /// One of both runs has too few rounds to know how far they lie apart.
+    case tooFewRounds = "too few rounds to tell"
+    /// It failed in this run.
+    case failed
+    /// Not in the earlier run, or it failed there.
     case new
+    /// In the earlier run only.
+    case gone = "not in this run"
   }
 
   /// One line.
@@ -37,15 +43,15 @@ public struct Comparison: Sendable {
   /// Differences below this are never told, however quiet the machine was.
   public static var smallest: Double { 0.05 }
 
-  /// What counts as noise, at least, where others had too much of the machine.
-  private static var busyNoise: Double { 0.3 }
+  /// Fewer rounds than this, as `--quick` has, say nothing about how far apart they lie.
+  public static var fewestRounds: Int { 3 }
 
-  /// One row a line of this run.
+  /// One row a line of this run, then those that only the earlier one has.
   public let rows: [Row]
 
   /// Compares lines of the same scenario and label.
   public init(_ outcomes: [Outcome], with earlier: [ResultFile.Line]) {
-    rows = outcomes.compactMap { outcome in
+    var rows: [Row] = outcomes.compactMap { outcome in
       guard let ours = outcome.ours else { return nil }
       func line(_ kind: String) -> ResultFile.Line? {
         earlier.first {
@@ -54,6 +60,17 @@ public struct Comparison: Sendable {
       }
       return Self.row(outcome, ours, before: line("ours"), limitBefore: line("limit"))
     }
+    for line in earlier where line.kind == "ours" {
+      let isHere = outcomes.contains {
+        $0.scenario == line.scenario && $0.ours?.figure.label == line.label
+      }
+      guard !isHere else { continue }
+      rows.append(
+        Row(
+          name: line.label.isEmpty ? line.scenario : "\(line.scenario) · \(line.label)",
+          before: line.value, now: nil, change: nil, verdict: .gone, unit: line.unit))
+    }
+    self.rows = rows
   }
 
   private static func row(
@@ -65,17 +82,28 @@ public struct Comparison: Sendable {
       let figure = ours.figure
       change = figure.goodness(of: now, beside: then)
       var noise = max(before?.spread ?? 0, ours.spread?.relative ?? 0)
+      var rounds = min(before?.rounds ?? 0, ours.rounds)
+      // As `Outcome.isNoisy` has it: the limit is judged, where there is one.
+      var judged = noise
       if let limitThen = limitBefore?.value, let limitNow = outcome.limit?.value,
         let nowOf = figure.goodness(of: now, beside: limitNow),
         let thenOf = figure.goodness(of: then, beside: limitThen), thenOf > 0
       {
         change = nowOf / thenOf
-        noise = max(noise, limitBefore?.spread ?? 0, outcome.limit?.spread?.relative ?? 0)
+        rounds = min(rounds, limitBefore?.rounds ?? 0, outcome.limit?.rounds ?? 0)
+        judged = max(limitBefore?.spread ?? 0, outcome.limit?.spread?.relative ?? 0)
+        noise = max(noise, judged)
       }
-      // Others were at work: only what can't be overlooked is told.
-      if outcome.isBusy { noise = max(noise, Self.busyNoise) }
-      verdict = Self.verdict(change, noise: noise)
+      let isBusy = outcome.isBusy || (before?.othersShare ?? 0) > Outcome.busy
+      if rounds < Self.fewestRounds {
+        verdict = .tooFewRounds
+      } else if isBusy || judged > Spread.noisy {
+        verdict = .noisy
+      } else {
+        verdict = Self.verdict(change, noise: noise)
+      }
     }
+    if outcome.failure != nil { verdict = .failed }
     return Row(
       name: outcome.name, before: before?.value, now: ours.value, change: change,
       verdict: verdict, unit: ours.figure.basisUnit)

@@ -30,8 +30,14 @@ public struct Figure: Sendable, Equatable {
   public var peakMemoryBytes: Double?
   /// Bytes handed to the block device a message.
   public var flashBytes: Double?
-  /// Latencies, nanoseconds, from the intended time of sending.
+  /// Latencies, nanoseconds, from the intended time of sending; in a closed loop from sending.
   public var latency: Histogram?
+  /// Whether clients send when answers come, some or all of them: a message that would have been
+  /// sent while the gateway stood still counts with none of its wait then.
+  public var isClosedLoop = false
+  /// Whether calls to the C heap are those of a gateway that keeps records in memory, and the rest
+  /// of the line is of one that may use the disk.
+  public var heapIsOfMemoryMode = false
   /// What only this scenario has, shown below its line.
   public var extras: [Extra] = []
 

@@ -66,6 +66,23 @@ public struct Histogram: Sendable, Equatable {
     return maximum
   }
 
+  /// What comes of both one after the other, percentile by percentile: whoever is slow in one is
+  /// slow in the other, too. Of its own values the `part` 0 … 1 is taken. Each percentile of the sum
+  /// is the sum of both percentiles, to within the histogram's error; nothing when one of them is
+  /// empty. O(places · steps).
+  public func sum(
+    with other: Histogram, part: Double = 1, steps: Int = 1_000
+  ) -> Histogram {
+    var sum = Histogram()
+    for step in 1...steps {
+      let share = Double(step) / Double(steps)
+      guard let own = value(atShare: share), let others = other.value(atShare: share) else { break }
+      let taken = part == 1 ? own : UInt64(min(Double(own) * part, 1e18))
+      sum.record(taken &+ others)
+    }
+    return sum
+  }
+
   /// The percentiles of the table, in the unit of the recorded values.
   public var percentiles: Percentiles? {
     guard let p50 = value(atShare: 0.5), let p99 = value(atShare: 0.99),

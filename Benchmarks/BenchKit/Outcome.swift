@@ -10,6 +10,8 @@ public struct Outcome: Sendable, Equatable {
   public var peers: [Summary]
   /// Why it failed; nil when it did not.
   public var failure: String?
+  /// What is to be said of the line beside its figures.
+  public var remarks: [String] = []
   /// The share of the machine that others had while it was measured, 0 … 1; nil when not known.
   public var othersShare: Double?
 

@@ -22,6 +22,12 @@ public enum ResultFile {
     public var processorNanoseconds: Double?
     /// Of the compared value.
     public var spread: Double?
+    /// Rounds it is made of; nil when there is no value.
+    public var rounds: Int?
+    /// The share of the machine that others had meanwhile, 0 … 1; nil when not known.
+    public var othersShare: Double?
+    /// The unit of the compared value.
+    public var unit: QuantityUnit
   }
 
   /// The results as text.
@@ -54,6 +60,8 @@ public enum ResultFile {
       add("cpu_ns", figure.processorNanoseconds)
       add("syscalls", figure.systemCalls)
       add("heap_calls", figure.heapCalls)
+      if figure.heapIsOfMemoryMode { add("heap_calls_in_memory_mode", 1) }
+      if figure.isClosedLoop { add("closed_loop", 1) }
       add("peak_memory_bytes", figure.peakMemoryBytes)
       add("flash_bytes", figure.flashBytes)
       let percentiles = figure.latency?.percentiles
@@ -99,8 +107,23 @@ public enum ResultFile {
       lines.append(
         Line(
           scenario: scenario, label: label, kind: kind, value: object.numbers["value"],
-          processorNanoseconds: object.numbers["cpu_ns"], spread: object.numbers["spread"]))
+          processorNanoseconds: object.numbers["cpu_ns"], spread: object.numbers["spread"],
+          rounds: object.numbers["rounds"].flatMap { Int(exactly: $0) },
+          othersShare: object.numbers["others_share"], unit: unit(of: object)))
     }
     return lines
+  }
+
+  /// Of a line's compared value; a count for what only one scenario has.
+  private static func unit(of object: FlatObject) -> QuantityUnit {
+    switch object.strings["basis"] {
+    case Figure.Basis.rate.name: .perSecond
+    case Figure.Basis.processorTime.name, Figure.Basis.latency.name: .nanoseconds
+    default:
+      // The first value of its own is the compared one; its name ends with its unit.
+      object.numbers.first { $0.key.hasPrefix("extra: ") && $0.value == object.numbers["value"] }
+        .flatMap { $0.key.split(separator: ",").last }
+        .flatMap { QuantityUnit(rawValue: String($0.dropFirst())) } ?? .count
+    }
   }
 }

@@ -21,6 +21,8 @@ public struct Summary: Sendable, Equatable {
       if figure.latency == nil { figure.latency = Histogram() }
       figure.latency?.add(histogram)
     }
+    figure.isClosedLoop = rounds.contains(where: \.isClosedLoop)
+    figure.heapIsOfMemoryMode = rounds.contains(where: \.heapIsOfMemoryMode)
     for extra in first.extras {
       let values = rounds.map { round in round.extras.first { $0.name == extra.name }?.value }
       guard let value = Self.median(values) else { continue }

@@ -12,7 +12,7 @@ public struct Table: Sendable {
 
   /// The table of these lines.
   public init(_ outcomes: [Outcome]) {
-    remark = Self.remark(outcomes) ?? ""
+    remark = Self.footnotes(outcomes) + (Self.remark(outcomes) ?? "")
     for outcome in outcomes { add(outcome) }
   }
 
@@ -35,6 +35,7 @@ public struct Table: Sendable {
       rows.append([outcome.name] + blank + [verdict, "-"])
     }
     if let failure = outcome.failure { note("    \(failure)") }
+    for remark in outcome.remarks { note("    \(remark)") }
     if let limit = outcome.limit { rows.append(Self.cells("  limit", limit, verdict: "")) }
     for peer in outcome.peers {
       rows.append(Self.cells("  \(peer.figure.label)", peer, verdict: ""))
@@ -47,18 +48,42 @@ public struct Table: Sendable {
     let figure = summary.figure
     let percentiles = figure.latency?.percentiles
     func time(_ value: UInt64?) -> String {
-      QuantityText.text(value.map { Double($0) }, .nanoseconds)
+      let mark = value != nil && figure.isClosedLoop ? closedLoopMark : ""
+      return QuantityText.text(value.map { Double($0) }, .nanoseconds) + mark
     }
+    let heapMark = figure.heapCalls != nil && figure.heapIsOfMemoryMode ? memoryModeMark : ""
     return [
       name, QuantityText.text(figure.messagesPerSecond, .perSecond),
       QuantityText.text(figure.processorNanoseconds, .nanoseconds),
-      QuantityText.text(figure.systemCalls, .count), QuantityText.text(figure.heapCalls, .count),
+      QuantityText.text(figure.systemCalls, .count),
+      QuantityText.text(figure.heapCalls, .count) + heapMark,
       QuantityText.text(figure.peakMemoryBytes, .bytes),
       QuantityText.text(figure.flashBytes, .bytes),
       time(percentiles?.p50), time(percentiles?.p99), time(percentiles?.p999),
       time(percentiles?.maximum), verdict,
       summary.rounds > 1 ? QuantityText.text(summary.spread?.relative, .share) : "-",
     ]
+  }
+
+  private static let closedLoopMark = "*"
+  private static let memoryModeMark = "†"
+
+  /// What the marks say, where there are any.
+  private static func footnotes(_ outcomes: [Outcome]) -> String {
+    let figures = outcomes.flatMap { [$0.ours, $0.limit].compactMap(\.self) + $0.peers }
+      .map(\.figure)
+    var text = ""
+    if figures.contains(where: { $0.isClosedLoop && $0.latency?.percentiles != nil }) {
+      text +=
+        "\(closedLoopMark) closed loop: clients send when answers come, and latency counts from "
+        + "sending; what was not sent while all stood still is not in it\n"
+    }
+    if figures.contains(where: { $0.heapIsOfMemoryMode && $0.heapCalls != nil }) {
+      text +=
+        "\(memoryModeMark) counted in a gateway of its own with `mode = \"memory\"`; the rest of "
+        + "the line is of one with `spill`\n"
+    }
+    return text
   }
 
   /// What people have to know of all lines; nil when there is nothing.

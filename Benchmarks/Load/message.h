@@ -35,11 +35,12 @@ static inline size_t message_finish(unsigned char *message, size_t count) {
   return count;
 }
 
+// When the record was to be sent is `due`, or now where that is 0.
 // A StreamMessage as the gateway sends it: request_id, msg_id, payload, publish_time,
 // producer_name, routing_key.
 static inline size_t message_record(
     unsigned char *out, uint32_t client, uint32_t payload_bytes, uint64_t sequence,
-    uint64_t request) {
+    uint64_t request, uint64_t due) {
   static const char topic[] = "/default/bench", producer[] = "bench-publisher";
   unsigned char id[64];
   size_t count = 5, id_count;
@@ -54,7 +55,7 @@ static inline size_t message_record(
   count += message_bytes(out + count, 2, id, id_count);
   out[count++] = 0x1a;
   count += message_varint(out + count, payload_bytes);
-  record_write(out + count, client, payload_bytes, sequence, now);
+  record_write(out + count, client, payload_bytes, sequence, due ? due : now);
   count += payload_bytes;
   out[count++] = 0x20;
   count += message_varint(out + count, now / 1000000u);

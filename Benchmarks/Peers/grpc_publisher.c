@@ -96,13 +96,13 @@ int main(int count, char **arguments) {
   if (call == NULL || finish(call) != 0) return 76;
   for (uint32_t index = 0; index < calls; index++) {
     size_t bytes = message_record(
-        all[index].message, index, payload_bytes, all[index].sequence++, ++request);
+        all[index].message, index, payload_bytes, all[index].sequence++, ++request, 0);
     if (begin(&all[index], send, bytes) != 0) return 76;
   }
   while ((call = next()) != NULL) {
     if (finish(call) != 0) return 76;
     size_t bytes = message_record(
-        call->message, (uint32_t)(call - all), payload_bytes, call->sequence++, ++request);
+        call->message, (uint32_t)(call - all), payload_bytes, call->sequence++, ++request, 0);
     if (begin(call, send, bytes) != 0) return 76;
   }
   return 76;

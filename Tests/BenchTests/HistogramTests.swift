@@ -67,6 +67,25 @@ struct HistogramTests {
     #expect(first == all)
   }
 
+  @Test("A sum's percentiles are the sums of both percentiles, within 1 %", arguments: 1...5)
+  func sum(seed: Int) throws {
+    var first = Histogram()
+    var second = Histogram()
+    for value in Self.samples(seed: UInt64(seed), count: 3_000) { first.record(value >> 12) }
+    for value in Self.samples(seed: UInt64(seed) + 99, count: 777) { second.record(value >> 12) }
+    let sum = first.sum(with: second)
+    for share in [0.001, 0.5, 0.99, 0.999, 1] {
+      let parts = [first, second].compactMap { $0.value(atShare: share) }
+      let told = try #require(sum.value(atShare: share))
+      let exact = Double(parts.reduce(0, +))
+      #expect(Double(told) >= exact && Double(told) <= exact * 1.01, "seed \(seed), \(share)")
+    }
+    #expect(first.sum(with: Histogram()) == Histogram())
+    var one = Histogram()
+    one.record(100)
+    #expect(one.sum(with: one, part: 0.5).percentiles?.maximum == 150)
+  }
+
   @Test("Nothing recorded has no percentiles")
   func empty() {
     #expect(Histogram().percentiles == nil)

@@ -75,22 +75,78 @@ struct ResultTests {
     #expect(try verdict(outcome("s", [50, 100, 150]), outcome("s", [100, 100, 100])) == .noisy)
   }
 
-  @Test("On a busy machine only what can't be overlooked is told")
-  func busy() throws {
-    let before = outcome("s", [100, 100, 100])
-    var now = outcome("s", [120, 120, 120])
-    now.othersShare = 0.6
-    #expect(try verdict(before, now) == .noisy)
-    now = outcome("s", [50, 50, 50])
-    now.othersShare = 0.6
-    #expect(try verdict(before, now) == .slower)
+  @Test("A busy machine tells nothing, then or now", arguments: [0.151, 0.6, 1])
+  func busy(share: Double) throws {
+    let quiet = outcome("s", [100, 100, 100], limit: [200, 200, 200])
+    for rate in [1.0, 50, 100, 200, 10_000] {
+      let other = outcome("s", [rate, rate, rate], limit: [200, 200, 200])
+      var busy = other
+      busy.othersShare = share
+      #expect(try verdict(quiet, busy) == .noisy, "busy now")
+      #expect(try verdict(busy, quiet) == .noisy, "busy then")
+    }
+    var bearable = quiet
+    bearable.othersShare = 0.149
+    #expect(try verdict(bearable, outcome("s", [50, 50, 50], limit: [200, 200, 200])) == .slower)
+  }
+
+  @Test("A limit whose rounds lie more than 25 % apart tells nothing, then or now")
+  func unsteadyLimit() throws {
+    let steady = outcome("s", [100, 100, 100], limit: [200, 200, 200])
+    let unsteady = outcome("s", [10, 10, 10], limit: [170, 200, 222])
+    #expect(try verdict(steady, unsteady) == .noisy)
+    #expect(try verdict(unsteady, steady) == .noisy)
+    let bearable = outcome("s", [10, 10, 10], limit: [180, 200, 220])
+    #expect(try verdict(steady, bearable) == .slower)
+    #expect(try verdict(bearable, steady) == .faster)
+  }
+
+  @Test("Fewer than three rounds of either side tell nothing")
+  func fewRounds() throws {
+    let three = outcome("s", [100, 100, 100], limit: [200, 200, 200])
+    for few in [
+      outcome("s", [10], limit: [200]), outcome("s", [10, 10], limit: [200, 200]),
+      outcome("s", [10, 10, 10], limit: [200, 200]),
+    ] {
+      #expect(try verdict(three, few) == .tooFewRounds)
+      #expect(try verdict(few, three) == .tooFewRounds)
+    }
+    // A file from before rounds were kept.
+    let lines = try #require(
+      ResultFile.read(#"{"scenario":"s","label":"","kind":"ours","value":10}"#))
+    #expect(Comparison([three], with: lines).rows.map(\.verdict) == [.tooFewRounds])
+  }
+
+  @Test("Lines that are gone, new or failed are told")
+  func goneAndFailed() throws {
+    var failing = outcome("failing", [10, 10, 10])
+    let before = [
+      outcome("kept", [1, 1, 1]), outcome("gone", [2_000, 2_000, 2_000], label: "a"), failing,
+    ]
+    failing.failure = "a message was lost"
+    let now = [outcome("kept", [1, 1, 1]), outcome("new", [1, 1, 1]), failing]
+    let lines = try #require(ResultFile.read(ResultFile.text(before)))
+    let comparison = Comparison(now, with: lines)
+    #expect(comparison.rows.map(\.verdict) == [.same, .new, .failed, .gone])
+    let last = try #require(comparison.text.split(separator: "\n").last)
+    #expect(last.hasPrefix("gone · a") && last.hasSuffix("2.00 k/s → -  not in this run"))
+  }
+
+  @Test("A line that is gone is shown in the unit it had")
+  func unitOfGone() throws {
+    var figure = Figure("4 GiB", basis: .extra)
+    figure.extras = [.init("segments", 64, .count), .init("start-up", 5e6, .nanoseconds)]
+    figure.extras.reverse()
+    let gone = Outcome(scenario: "spool-recover", ours: Summary([figure, figure, figure]))
+    let lines = try #require(ResultFile.read(ResultFile.text([gone])))
+    #expect(Comparison([], with: lines).text.contains("5.00 ms → -"))
   }
 
   @Test("A slower machine is slower for the limit, too")
   func relativeToLimit() throws {
-    let before = outcome("s", [100, 100], limit: [200, 200])
-    #expect(try verdict(before, outcome("s", [50, 50], limit: [100, 100])) == .same)
-    #expect(try verdict(before, outcome("s", [100, 100], limit: [400, 400])) == .slower)
+    let before = outcome("s", [100, 100, 100], limit: [200, 200, 200])
+    #expect(try verdict(before, outcome("s", [50, 50, 50], limit: [100, 100, 100])) == .same)
+    #expect(try verdict(before, outcome("s", [100, 100, 100], limit: [400, 400, 400])) == .slower)
   }
 
   @Test("The table shows what is there, and a dash for the rest")
@@ -108,6 +164,30 @@ struct ResultTests {
     #expect(rows[3].contains("50.0 % rate noisy") && rows[3].contains(" - "))
     #expect(rows[4].hasPrefix("  limit") && rows[4].contains("4.00 M/s"))
     #expect(rows[5].hasPrefix("noisy: other processes had 40.0 %"))
+  }
+
+  @Test("Latencies of a closed loop, and calls of another gateway, are marked and explained")
+  func marks() throws {
+    var latency = Histogram()
+    latency.record(1_500)
+    var figure = Figure("100 B")
+    figure.latency = latency
+    figure.heapCalls = 0
+    let open = Table([Outcome(scenario: "s", ours: Summary([figure]))]).text
+    #expect(!open.contains("*") && !open.contains("†") && !open.contains("closed loop"))
+
+    figure.isClosedLoop = true
+    figure.heapIsOfMemoryMode = true
+    var marked = Outcome(scenario: "s", ours: Summary([figure]))
+    marked.remarks = ["a peer failed"]
+    let lines = Table([marked]).text.split(separator: "\n").map(String.init)
+    #expect(lines[1].contains("1.50 µs*") && lines[1].contains(" 0†"))
+    #expect(lines[2] == "    a peer failed")
+    #expect(lines[3].hasPrefix("* closed loop: "))
+    #expect(lines[4].hasPrefix("† counted in a gateway of its own with `mode = \"memory\"`"))
+    let file = ResultFile.text([marked])
+    #expect(file.contains("\"closed_loop\":1") && file.contains("heap_calls_in_memory_mode"))
+    #expect(try #require(ResultFile.read(file)).count == 1)
   }
 
   @Test(

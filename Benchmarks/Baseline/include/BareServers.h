@@ -11,5 +11,9 @@ int baseline_mqtt_acknowledger(void);
 int baseline_http_answerer(void);
 
 // Calls SendMessage at the broker on `port` by nghttp2, `calls` in flight, each with a key of its
-// own and the bench's record of `payload_bytes`. It returns an error number when it fails.
-int baseline_publisher(uint16_t port, uint32_t payload_bytes, uint32_t calls);
+// own and the bench's record of `payload_bytes`: as fast as answers come, or with `rate` so many a
+// second at times fixed beforehand. It returns an error number when it fails.
+int baseline_publisher(uint16_t port, uint32_t payload_bytes, uint32_t calls, uint32_t rate);
+
+// Counts a system call of this process, for whoever reads the file HEAP_COUNT_FILE (HeapCount.c).
+void baseline_system_call(void);

@@ -13,6 +13,7 @@ struct Runner {
     for unit in scenario.cases where options.isQuick ? !unit.isSlow : !unit.isQuickOnly {
       outcomes += run(unit, of: scenario)
     }
+    scenario.review?(&outcomes)
     return outcomes
   }
 
@@ -21,6 +22,7 @@ struct Runner {
     var limit: [Figure] = []
     var peers: [Figure] = []
     var failure: String?
+    var remarks: [String] = []
     let before = MachineLoad()
     do throws(BenchError) {
       let folder = try TemporaryFolder(in: options.folder)
@@ -37,13 +39,19 @@ struct Runner {
         }
         if options.includesPeers, let measure = unit.peers {
           Progress.show("\(name), round \(round + 1) of \(rounds), peers")
-          peers += try measure(context)
+          do throws(BenchError) {
+            peers += try measure(context)
+          } catch {
+            // It is not ours that failed.
+            remarks.append("a peer failed in round \(round + 1): \(error.message)")
+          }
         }
       }
     } catch {
       failure = error.message
     }
     var outcomes = outcomes(scenario.name, unit, ours, limit, peers, failure)
+    outcomes[outcomes.count - 1].remarks = remarks
     let share = MachineLoad().othersShare(since: before)
     for index in outcomes.indices { outcomes[index].othersShare = share }
     return outcomes

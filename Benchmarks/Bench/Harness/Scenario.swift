@@ -28,6 +28,10 @@ struct Scenario: Sendable {
   let cases: [Case]
   /// Whether a run that names no scenario leaves it out when it is quick.
   var isSlow = false
+  /// Faults that it has a place for.
+  var plants: [Plant] = Plant.allCases
+  /// Looks at all lines together, and may say something of them.
+  var review: (@Sendable (inout [Outcome]) -> Void)?
 
   /// One set-up of a scenario.
   struct Case: Sendable {

@@ -1,6 +1,6 @@
-import Glibc
+import BenchLoad
 
-/// A folder that goes, with the files in it and one level of folders below, when it ends.
+/// A folder that goes, with all that is in it, when it ends, or when a signal ends the bench.
 struct TemporaryFolder: ~Copyable {
   /// Without a slash at the end.
   let path: String
@@ -9,7 +9,7 @@ struct TemporaryFolder: ~Copyable {
   init(in parent: String) throws(BenchError) {
     var template = Array("\(parent)/danube-bench-XXXXXX".utf8CString)
     let made = unsafe template.withUnsafeMutableBufferPointer { place in
-      guard let base = place.baseAddress, unsafe mkdtemp(base) != nil else { return "" }
+      guard let base = place.baseAddress, unsafe bench_make_folder(base) == 0 else { return "" }
       return unsafe String(cString: base)
     }
     guard !made.isEmpty else {
@@ -21,19 +21,5 @@ struct TemporaryFolder: ~Copyable {
   deinit { Self.remove(path) }
 
   /// Removes a folder and what is in it.
-  static func remove(_ path: String) {
-    guard let names = unsafe opendir(path) else { return }
-    var found: [String] = []
-    while let entry = unsafe readdir(names) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { place in
-        unsafe place.withMemoryRebound(to: CChar.self, capacity: 256) { text in
-          unsafe String(cString: text)
-        }
-      }
-      if name != ".", name != ".." { found.append(name) }
-    }
-    unsafe closedir(names)
-    for name in found where unsafe unlink("\(path)/\(name)") != 0 { remove("\(path)/\(name)") }
-    unsafe rmdir(path)
-  }
+  static func remove(_ path: String) { unsafe bench_remove_folder(path) }
 }

@@ -3,7 +3,12 @@ import Glibc
 
 /// mosquitto, where it is installed, as a peer.
 struct MosquittoProcess: ~Copyable {
-  private static let paths = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
+  /// Distributions put it where PATH often does not lead.
+  private static let paths: [String] = {
+    let list = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? ""
+    return list.split(separator: ":").map { "\($0)/mosquitto" }
+      + ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
+  }()
 
   /// The process.
   let process: ChildProcess

@@ -37,6 +37,7 @@ extension ProcessRound {
     after.fill(&figure, since: before, messages: records)
     figure.messagesPerSecond = Double(records) * 1e9 / Double(elapsed)
     figure.latency = load.latencies
+    figure.isClosedLoop = options.rate_per_s == 0
     figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: gateway.process.id)
     func spent(_ loop: String) -> Double {
       let name = "loop_cpu_seconds_total{loop=\"\(loop)\"}"

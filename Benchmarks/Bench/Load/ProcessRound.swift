@@ -57,6 +57,7 @@ struct ProcessRound {
     after.fill(&figure, since: before, messages: answered)
     figure.messagesPerSecond = Double(answered) * 1e9 / Double(end - before.time)
     figure.latency = load.latencies
+    figure.isClosedLoop = options.rate_per_s == 0
     figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: gateway.process.id)
     try check(gateway, sent: load.counts.sent)
     return figure
@@ -82,13 +83,15 @@ struct ProcessRound {
     let server = try BaselineProcess(server: name, folder: context.folder)
     var options = options
     options.port = server.port
-    return try measure(server.process, options, label: label, basis: basis, context)
+    return try measure(
+      server.process, options, label: label, basis: basis, counter: server.counter, context)
   }
 
-  /// The same clients against a process that is not the gateway.
+  /// The same clients against a process that is not the gateway. In the file `counter` it counts
+  /// its calls.
   static func measure(
     _ process: borrowing ChildProcess, _ options: bench_load_options, label: String,
-    basis: Figure.Basis, _ context: BenchContext
+    basis: Figure.Basis, counter: String? = nil, _ context: BenchContext
   ) throws(BenchError) -> Figure {
     let load = try Load(options)
     load.run(seconds: warmUpSeconds(context))
@@ -96,12 +99,14 @@ struct ProcessRound {
     let began = bench_now()
     let processor = process.processorNanoseconds
     let written = ProcessFigures.writtenBytes(of: process.id)
+    let calls = counter.flatMap { HeapCounter.counts($0) }
     load.reset()
     load.run(seconds: seconds(context))
     let elapsed = bench_now() - began
     let answered = load.counts.acknowledged - counts.acknowledged
     let spent = process.processorNanoseconds - processor
     let after = ProcessFigures.writtenBytes(of: process.id)
+    let callsAfter = counter.flatMap { HeapCounter.counts($0) }
     try load.finish()
     var figure = Figure(label, basis: basis)
     figure.messagesPerSecond = Double(answered) * 1e9 / Double(elapsed)
@@ -110,7 +115,9 @@ struct ProcessRound {
     if let written, let after {
       figure.flashBytes = Double(after - written) / Double(max(answered, 1))
     }
+    figure.fill(calls, callsAfter, messages: answered)
     figure.latency = load.latencies
+    figure.isClosedLoop = options.rate_per_s == 0
     return figure
   }
 
@@ -167,5 +174,18 @@ struct ProcessRound {
     load.run(seconds: 0.1)
     let calls = (gateway.heapCalls ?? before) - before
     return (calls, load.counts.acknowledged - answered)
+  }
+}
+
+extension Figure {
+  /// What a bare loop counted of itself between two moments, a message.
+  mutating func fill(
+    _ before: (heapCalls: UInt64, systemCalls: UInt64)?,
+    _ after: (heapCalls: UInt64, systemCalls: UInt64)?, messages: UInt64
+  ) {
+    guard let before, let after else { return }
+    let count = Double(max(messages, 1))
+    heapCalls = Double(after.heapCalls - before.heapCalls) / count
+    systemCalls = Double(after.systemCalls - before.systemCalls) / count
   }
 }

@@ -12,7 +12,7 @@ enum ConnectionsScenario {
         Scenario.Case(
           name: "\(count) connections",
           ours: { context throws(BenchError) in [try ours(count, context)] })
-      })
+      }, plants: [.lost, .duplicate, .wrongAck])
   }
 
   private static func ours(_ count: Int, _ context: BenchContext) throws(BenchError) -> Figure {

@@ -9,7 +9,7 @@ enum HTTPCodecScenario {
     Scenario(
       name: "http-codec",
       summary: "HTTP/1.1 POST of 100 B read and 202 written, beside a minimal scan in C",
-      cases: [Scenario.Case(name: "", ours: ours, limit: limit)])
+      cases: [Scenario.Case(name: "", ours: ours, limit: limit)], plants: [.slow])
   }
 
   private static var requestsPerBlock: Int { 16 }

@@ -41,9 +41,33 @@ enum LatencyScenario {
   }
 
   private static func limit(_ context: BenchContext) throws(BenchError) -> [Figure] {
-    [
-      try ProcessRound.measure(
-        server: "mqtt", options, label: toAnswer, basis: .latency, context)
-    ]
+    let answered = try ProcessRound.measure(
+      server: "mqtt", options, label: toAnswer, basis: .latency, context)
+    var arrived = Figure(toBroker, basis: .latency)
+    if let there = answered.latency {
+      // There, without the way back.
+      arrived.latency = there.sum(with: try publisherLatencies(context), part: 0.5)
+    }
+    return [answered, arrived]
+  }
+
+  /// A record's way from the bare publisher to the sink, at the same rate.
+  private static func publisherLatencies(_ context: BenchContext) throws(BenchError) -> Histogram {
+    let sink = try Sink(clients: 256)
+    let publisher = try BaselineProcess(
+      publisherTo: sink.port, payloadBytes: Int(options.payload_bytes), calls: 256,
+      rate: options.rate_per_s, folder: context.folder)
+    bench_sleep(200_000_000)
+    sink.reset()
+    let before = sink.counts.records
+    bench_sleep(UInt64(ProcessRound.seconds(context) * 1e9))
+    guard publisher.process.isRunning, sink.counts.records > before else {
+      throw .failed("the bare publisher ended, or nothing came of it")
+    }
+    try sink.check()
+    // Nothing is under way when it stands still.
+    publisher.process.setStopped(true)
+    bench_sleep(20_000_000)
+    return sink.latencies
   }
 }

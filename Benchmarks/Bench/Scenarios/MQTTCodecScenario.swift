@@ -18,7 +18,7 @@ enum MQTTCodecScenario {
           name: "5.0",
           ours: { (context) throws(BenchError) in try ours(context, .v5, "5.0") },
           limit: { (context) throws(BenchError) in try limit(context, .v5, "5.0") }),
-      ])
+      ], plants: [.wrongAck, .slow])
   }
 
   /// Packets of a block, as a receive brings them.

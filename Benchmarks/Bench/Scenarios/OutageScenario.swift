@@ -45,7 +45,7 @@ enum OutageScenario {
     sink.setAway(true)
     let began = bench_now()
     ProcessRound.run(
-      load, seconds: context.isQuick ? 1 : 4, stopping: gateway.process, context)
+      load, seconds: context.isQuick ? 0.5 : 4, stopping: gateway.process, context)
     let away = bench_now() - began
     let rate = Double(load.counts.acknowledged - answered) * 1e9 / Double(away)
     try load.finish()
@@ -71,6 +71,8 @@ enum OutageScenario {
     figure.messagesPerSecond = rate
     figure.latency = load.latencies
     figure.latency?.add(after.latencies)
+    // The half at full rate.
+    figure.isClosedLoop = true
     figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: gateway.process.id)
     let silence = max(load.counts.longest_silence_ns, after.counts.longest_silence_ns)
     figure.extras = [

@@ -9,7 +9,8 @@ enum RingScenario {
     Scenario(
       name: "ring",
       summary: "one thread to another through the ring, beside a C11 ring on two pthreads",
-      cases: [Scenario.Case(name: "", ours: ours, limit: limit)])
+      cases: [Scenario.Case(name: "", ours: ours, limit: limit)],
+      plants: [.lost, .duplicate, .slow])
   }
 
   private static var capacity: Int { 4_096 }

@@ -17,7 +17,7 @@ enum RouteMatchScenario {
           name: label,
           ours: { (context) throws(BenchError) in try ours(context, count, label) },
           limit: { (context) throws(BenchError) in try limit(context, count, label) })
-      })
+      }, plants: [.slow])
   }
 
   /// Topics, one for each route, and which route takes it: `plant/N/+/temperature`, and for every

@@ -17,7 +17,7 @@ enum SpoolAppendScenario {
           name: "20 lanes",
           ours: { (context) throws(BenchError) in try ours(context, twenty) },
           limit: { (context) throws(BenchError) in try limit(context, twenty) }),
-      ])
+      ], plants: [.lost, .duplicate, .slow])
   }
 
   static let one = SpoolBench.Lanes(count: 1, run: 1)

@@ -13,7 +13,20 @@ enum SpoolRecoverScenario {
         unit("64 MiB", megabytes: 64, isForQuick: true),
         unit("0.1 GiB", megabytes: 102), unit("1 GiB", megabytes: 1_024),
         unit("4 GiB", megabytes: 4_096),
-      ])
+      ], plants: [], review: review)
+  }
+
+  /// Above this a start that takes longer is no noise.
+  private static var growth: Double { 4 }
+
+  /// Says when the largest backlog's start takes much longer than the smallest one's.
+  private static func review(_ outcomes: inout [Outcome]) {
+    guard let first = outcomes.first?.ours, let last = outcomes.last?.ours, outcomes.count > 1,
+      let little = first.value, let much = last.value, little > 0, much > growth * little
+    else { return }
+    outcomes[outcomes.count - 1].remarks.append(
+      "start-up grows with the backlog: \(QuantityText.digits(much / little)) times that of "
+        + "\(first.figure.label)")
   }
 
   private static var payloadBytes: Int { 1_000 }

@@ -19,7 +19,7 @@ enum SpoolReplayScenario {
           limit: { (context) throws(BenchError) in
             try limit(context, SpoolAppendScenario.twenty)
           }),
-      ])
+      ], plants: [.lost, .duplicate])
   }
 
   private static func count(_ context: BenchContext) -> UInt64 {

@@ -24,9 +24,14 @@ enum UplinkScenarios {
         return Scenario.Case(
           name: label,
           ours: { context throws(BenchError) in [try ours(bytes, label, context)] },
-          limit: { context throws(BenchError) in [try limit(bytes, label, context)] })
+          limit: { context throws(BenchError) in [try limit(bytes, label, context)] },
+          // It takes the way of 100 B.
+          isSlow: bytes == 32)
       })
   }
+
+  /// `scripts/gates` looks for it.
+  private static let callsWithDisk = "calls to the C heap a message, spill"
 
   /// As many clients as calls are in flight: of a key there is one at a time.
   private static func options(_ payloadBytes: Int) -> bench_load_options {
@@ -42,7 +47,10 @@ enum UplinkScenarios {
   ) throws(BenchError) -> Figure {
     var setup = GatewaySetup()
     var options = options(payloadBytes)
-    let heapCalls = try heapCalls(&setup, options, context)
+    let heapCalls = (
+      memory: try heapCalls(.memory, options, context),
+      spill: try payloadBytes == 100 ? heapCalls(.spill, options, context) : nil
+    )
     let sink = try Sink(clients: Int(options.connections), plant: context.plant)
     setup.broker = .port(sink.port)
     let gateway = try GatewayProcess.start(setup, in: context.folder)
@@ -50,19 +58,23 @@ enum UplinkScenarios {
     options.plant = ProcessRound.loadPlant(context, hasSink: true)
     var figure = try ProcessRound.measure(
       gateway, sink, options, label: label, basis: .processorTime, context)
-    figure.heapCalls = heapCalls
+    figure.heapCalls = heapCalls.memory
+    figure.heapIsOfMemoryMode = true
+    if let calls = heapCalls.spill {
+      figure.extras.append(.init(callsWithDisk, calls, .count))
+    }
     return figure
   }
 
+  /// On a machine with more to do records get old on their way, and go to the disk: another way,
+  /// with calls of its own, whose share depends on the machine. Hence once without, once with it.
   private static func heapCalls(
-    _ setup: inout GatewaySetup, _ options: bench_load_options, _ context: BenchContext
+    _ spool: GatewaySetup.Spool, _ options: bench_load_options, _ context: BenchContext
   ) throws(BenchError) -> Double? {
     let sink = try Sink(clients: 2 * Int(options.connections))
+    var setup = GatewaySetup()
     setup.broker = .port(sink.port)
-    // On a machine with more to do records get old on their way, and go to the disk: another way,
-    // with calls of its own, whose share depends on the machine.
-    var setup = setup
-    setup.spool = .memory
+    setup.spool = spool
     return try ProcessRound.heapCalls(setup, options, context)
   }
 
@@ -79,6 +91,10 @@ enum UplinkScenarios {
       let answering = server.processorNanoseconds
     else { return figure }
     figure.processorNanoseconds = publishing + answering
+    figure.systemCalls = figure.systemCalls.flatMap { calls in
+      server.systemCalls.map { calls + $0 }
+    }
+    figure.heapCalls = figure.heapCalls.flatMap { calls in server.heapCalls.map { calls + $0 } }
     figure.extras = [
       .init(ProcessRound.ingestTime, answering, .nanoseconds),
       .init(ProcessRound.deliveryTime, publishing, .nanoseconds),
@@ -92,22 +108,24 @@ enum UplinkScenarios {
     let sink = try Sink(clients: 256)
     let publisher = try BaselineProcess(
       publisherTo: sink.port, payloadBytes: payloadBytes, calls: 256, folder: context.folder)
-    return try measure(publisher.process, sink, label, context)
+    return try measure(publisher.process, sink, label, counter: publisher.counter, context)
   }
 
   /// A process that calls SendMessage as fast as it can, 256 calls at a time.
   private static func measure(
     _ process: borrowing ChildProcess, _ sink: borrowing Sink, _ label: String,
-    _ context: BenchContext
+    counter: String? = nil, _ context: BenchContext
   ) throws(BenchError) -> Figure {
     bench_sleep(200_000_000)
     let began = bench_now()
     let before = sink.counts.records
     let processor = process.processorNanoseconds
+    let calls = counter.flatMap { HeapCounter.counts($0) }
     bench_sleep(UInt64(ProcessRound.seconds(context) * 1e9))
     let records = sink.counts.records - before
     let elapsed = bench_now() - began
     let spent = process.processorNanoseconds - processor
+    let callsAfter = counter.flatMap { HeapCounter.counts($0) }
     guard process.isRunning, records > 0 else {
       throw .failed("the publisher of \(label) ended, or nothing came of it")
     }
@@ -115,6 +133,7 @@ enum UplinkScenarios {
     var figure = Figure(label, basis: .processorTime)
     figure.messagesPerSecond = Double(records) * 1e9 / Double(elapsed)
     figure.processorNanoseconds = Double(spent) / Double(records)
+    figure.fill(calls, callsAfter, messages: records)
     figure.peakMemoryBytes = ProcessFigures.peakMemoryBytes(of: process.id)
     return figure
   }
@@ -124,7 +143,8 @@ enum UplinkScenarios {
     var setup = GatewaySetup()
     setup.spool = .memory
     let options = options(100)
-    let heapCalls = try heapCalls(&setup, options, context)
+    // In a quick run `end-to-end` tells it of the same gateway.
+    let heapCalls = try context.isQuick ? nil : heapCalls(.memory, options, context)
     let sink = try Sink(clients: Int(options.connections), plant: context.plant)
     setup.broker = .port(sink.port)
     let gateway = try GatewayProcess.start(setup, in: context.folder)

@@ -143,10 +143,15 @@ long bench_http_get(
     int port, const char *_Nonnull path, char *_Nonnull body, size_t capacity);
 // Allows this process, and those it starts, so many descriptors; how many it may have.
 long bench_raise_descriptor_limit(long wanted);
-// A folder of its own below $TMPDIR or /var/tmp, which is on a disk more often than /tmp; 0: done.
-int bench_make_folder(char *_Nonnull path, size_t capacity);
-// Removes a folder that `bench_make_folder` made, with all that is in it.
+// Makes a folder of a name of mkdtemp(3), and removes it when a signal ends the bench; 0: done.
+int bench_make_folder(char *_Nonnull path);
+// Removes a folder with all that is in it.
 void bench_remove_folder(const char *_Nonnull path);
+// From now on SIGINT, SIGTERM and SIGHUP remove the folder that was made last. Before any other
+// thread is started.
+void bench_clean_up_on_signals(void);
+// Ends the bench, or waits until a signal that came has ended it.
+void bench_end(int code) __attribute__((noreturn));
 // Reads a whole file, /proc's too; the number of bytes or -1.
 long bench_read_file(const char *_Nonnull path, char *_Nonnull bytes, size_t capacity);
 int bench_write_file(const char *_Nonnull path, const char *_Nonnull text);
