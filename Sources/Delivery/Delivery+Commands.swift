@@ -46,6 +46,7 @@ extension Delivery {
     guard reader.isEmpty,
       let lane = lanes.firstIndex(where: { spool?.topic(of: $0.spoolLane) == topic })
     else { return change }
+    lanes[lane].tally.noteReplayed(change.records - change.undelivered)
     // A request under way was made for another place.
     if let read = lanes[lane].read { end(read, of: lane) }
     if !lanes[lane].isSpooling {

@@ -160,6 +160,8 @@ extension Delivery {
     let end = next ?? spool?.durableEnd(of: spoolLane) ?? first
     guard end > first else { return }
     metrics.spoolSkipped.add(end - first)
+    let lost = spool?.lostRecords(of: spoolLane, in: first..<end) ?? 0
+    lanes[lane].tally.noteUnused(end - first - min(lost, end - first))
     spool?.deliver(first..<end, to: lanes[lane].cursor, of: spoolLane, now: now)
     lanes[lane].nextRead = end
   }
@@ -220,19 +222,25 @@ extension Delivery {
   // MARK: What the uplink tells of replayed records, and of those in calls from before
 
   /// The broker has a record, or will never take it: the cursor moves.
-  mutating func settledInSpool(_ record: RecordRef, at now: Instant) {
+  mutating func settledInSpool(
+    _ record: RecordRef, isAccepted: Bool = true, at now: Instant
+  ) {
     guard let lane = lanePlaceOfReplay(record.batch) else { return }
+    if isAccepted { lanes[lane].tally.noteDelivered() }
     spool?.deliver(
       store.sequence(of: record), to: lanes[lane].cursor, of: lanes[lane].spoolLane, now: now)
   }
 
   /// A call from before a lane began to spool ended, with or without success.
-  mutating func callEnded(_ record: RecordRef, isSettled: Bool, at now: Instant) {
+  mutating func callEnded(
+    _ record: RecordRef, isSettled: Bool = true, isRefused: Bool = false, at now: Instant
+  ) {
     guard let sequence = callsBefore.removeValue(forKey: record),
       let lane = lanePlaces[Int(store.lane(of: record.batch).rawValue)]
     else { return }
     lanes[lane].callsBefore -= 1
     if isSettled, sequence != .max {
+      if !isRefused { lanes[lane].tally.noteDelivered() }
       spool?.deliver(
         sequence, to: lanes[lane].cursor, of: lanes[lane].spoolLane, now: now)
     }

@@ -35,7 +35,44 @@ extension Delivery {
   private mutating func noteUnsafe(since received: UInt64?, at now: Instant) {
     let age = received.map { now.nanoseconds(since: Instant(nanoseconds: $0)) } ?? 0
     metrics.spool.oldestUnsafe.set(Int64(clamping: age))
-    observer.note(unsafeMilliseconds: Int(age / 1_000_000), refusingLanes: want.refusingCount)
+    let room = room
+    metrics.spool.refusingTopics.set(Int64(room.refusing))
+    observer.note(unsafeMilliseconds: Int(age / 1_000_000), room: room, at: now)
+  }
+
+  /// Where new records would go.
+  private var room: LaneRoom {
+    var room = LaneRoom()
+    if broker != nil {
+      // Its disk takes all of them, or none; those of non-reliable topics need none.
+      room.open = knownLaneCount
+      guard want.refusingCount > 0 else { return room }
+      room.refusing = (0..<knownLaneCount).count { table.isRefusing(LaneID(rawValue: UInt32($0))) }
+      room.open -= room.refusing
+      return room
+    }
+    // Lanes of topics that are only in the spool get nothing new.
+    for lane in lanes where lane.id.rawValue < UInt32(table.count) {
+      let isSpilled = lane.policy.storage == .spill && !limits.spoolsAlways
+      if lane.policy.storage == .never {
+        room.direct += 1
+      } else if !lane.isRefusing, !isSpaceShort(lane) {
+        room.open += 1
+      } else if lane.isRefusing || !isSpilled {
+        room.refusing += 1
+      } else {
+        room.short += 1
+      }
+    }
+    return room
+  }
+
+  /// Counts from here what becomes of a lane's records on the disk.
+  mutating func beginTally(of lane: Int) {
+    let spoolLane = lanes[lane].spoolLane
+    lanes[lane].tally = DrainTally(
+      owed: spool?.waitingRecords(of: spoolLane) ?? 0,
+      end: spool?.nextSequence(of: spoolLane) ?? 0)
   }
 
   private mutating func followSpooling(of lane: Int, at now: Instant) {
@@ -45,7 +82,12 @@ extension Delivery {
     // A lane that always goes by the disk does so from the first record on, as it was told to.
     guard !goesToDisk(lane), let topic = spool?.topic(of: lanes[lane].spoolLane) else { return }
     if let since {
-      observer.tell(.laneDrained(topic: topic, milliseconds: now.milliseconds(since: since)))
+      let end = spool?.nextSequence(of: lanes[lane].spoolLane) ?? 0
+      let (delivered, lost) = lanes[lane].tally.close(at: end)
+      observer.tell(
+        .laneDrained(
+          topic: topic, delivered: delivered, lost: lost,
+          milliseconds: now.milliseconds(since: since)))
     } else {
       observer.tell(.laneSpools(topic: topic))
     }

@@ -14,7 +14,7 @@ extension Delivery {
       guard isAnyAtRisk, mayBeFull else { return }
     }
     for lane in lanes.indices {
-      let isShort = isSpaceShort(lane)
+      let isShort = isSpaceShort(lanes[lane])
       if lanes[lane].isShut, !isShort || mayWait(lane) {
         lanes[lane].isShut = false
         want.shutCount -= 1
@@ -39,9 +39,9 @@ extension Delivery {
   }
 
   /// Whether the spool is full for a lane, or its disk fails.
-  private func isSpaceShort(_ lane: Int) -> Bool {
+  func isSpaceShort(_ lane: DeliveryLane) -> Bool {
     switch spool {
-    case .some(let spool): return spool.isStuck || spool.isFull(lanes[lane].spoolLane)
+    case .some(let spool): return spool.isStuck || spool.isFull(lane.spoolLane)
     case .none: return false
     }
   }
@@ -61,7 +61,7 @@ extension Delivery {
   /// True when nothing of the lane waits any more.
   mutating func refuseWaiting(_ lane: Int, at now: Instant) -> Bool {
     // Once records were taken back they can't go to the uplink again, whatever it says now.
-    guard isSpaceShort(lane), lanes[lane].isTakenBack || !mayWait(lane) else {
+    guard isSpaceShort(lanes[lane]), lanes[lane].isTakenBack || !mayWait(lane) else {
       lanes[lane].shortSince = nil
       if !lanes[lane].isSpooling, !goesToDisk(lane), !hasWithdrawn(lane) {
         // It was shut until now, and nothing of it is on the disk.

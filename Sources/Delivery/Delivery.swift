@@ -160,10 +160,9 @@ public struct Delivery: ~Copyable {
     let known = spool?.cursor(named: [], of: spoolLane)
     let cursor =
       known ?? spool?.addCursorOfMode(named: [], of: spoolLane, now: lastTurn) ?? 0
-    lanes.append(
-      DeliveryLane(
-        id: id, spoolLane: spoolLane, cursor: cursor, policy: lane.policy))
+    lanes.append(DeliveryLane(id: id, spoolLane: spoolLane, cursor: cursor, policy: lane.policy))
     let place = lanes.count - 1
+    beginTally(of: place)
     lanePlaces[Int(id.rawValue)] = place
     while placesOfSpooled.count <= Int(spoolLane.rawValue) { placesOfSpooled.append(nil) }
     placesOfSpooled[Int(spoolLane.rawValue)] = place
@@ -325,10 +324,10 @@ public struct Delivery: ~Copyable {
   ) {
     if store.isReplay(record.batch) {
       metrics.refusedAfterAnswer.add()
-      settledInSpool(record, at: now)
+      settledInSpool(record, isAccepted: false, at: now)
       return
     }
-    if !callsBefore.isEmpty { callEnded(record, isSettled: true, at: now) }
+    if !callsBefore.isEmpty { callEnded(record, isRefused: true, at: now) }
     if spool != nil, books[Int(record.batch.rawValue)].isDurable {
       metrics.refusedAfterAnswer.add()
     } else {

@@ -37,6 +37,8 @@ struct DeliveryLane {
   let policy: LanePolicy
   /// Since when it spools, as somebody was told; nil while it does not.
   var spoolsSince: Instant?
+  /// What became of its records on the disk since somebody was told.
+  var tally = DrainTally()
   /// Whether something waits for room in the spool.
   var isBlocked = false
   /// Since when what waits for room waits in vain; nil while it does not.

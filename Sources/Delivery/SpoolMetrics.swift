@@ -56,6 +56,7 @@ public struct SpoolMetrics: Sendable {
   let segments: Gauge
   let isFailing: Gauge
   let isFull: Gauge
+  let refusingTopics: Gauge
   let drainRate: Gauge
   let timeToEmpty: Gauge
   let oldestUnsafe: Gauge
@@ -102,6 +103,8 @@ public struct SpoolMetrics: Sendable {
     segments = gauge("spool_segments", "Files of the log.")
     isFailing = gauge("spool_failing", "1 while something about the spool's disk fails.")
     isFull = gauge("spool_full", "1 while the spool takes no records for want of space.")
+    refusingTopics = gauge(
+      "spool_refusing_topics", "Topics whose new records are refused or dropped for want of space.")
     drainRate = gauge(
       "spool_drain_records_per_second", "Records a second that wait no more, smoothed.")
     timeToEmpty = gauge(

@@ -17,8 +17,15 @@ public enum SpoolNotice: Sendable {
   case hasRoom(usedBytes: UInt64, limitBytes: UInt64)
   /// Records of a topic go to the disk.
   case laneSpools(topic: [UInt8])
-  /// The broker has everything of a topic that was on the disk, after so many milliseconds.
-  case laneDrained(topic: [UInt8], milliseconds: Int)
+  /// Nothing of a topic waits on the disk any more, after so many milliseconds: the broker accepted
+  /// `delivered` records of it since that was told last, and did not get `lost`, which a limit or a
+  /// person dropped, the broker refused, or damage took.
+  case laneDrained(topic: [UInt8], delivered: UInt64, lost: UInt64, milliseconds: Int)
+  /// Topics, so many at first, refuse new records or drop them: there is no space for them, or the
+  /// disk fails.
+  case refusing(lanes: Int, isFailing: Bool)
+  /// No topic does so any more; some did for so many milliseconds.
+  case takesAll(milliseconds: Int)
   /// So many records were dropped by a limit.
   case dropped(records: UInt64)
   /// So many records were dropped because they were too old.

@@ -8,6 +8,10 @@ struct SpoolObserver {
   /// From one look to the next, milliseconds. A loop without work looks when it turns.
   static let intervalMilliseconds = 250
 
+  /// How long no topic may refuse records until that counts as over, milliseconds: a spool that
+  /// drains has room and has none in turn.
+  private static let calmMilliseconds = 5_000
+
   private(set) var status = SpoolStatus()
   private var notices: [SpoolNotice] = []
   private var lastLook = Instant(nanoseconds: 0)
@@ -18,6 +22,9 @@ struct SpoolObserver {
   private var failingSince: Instant?
   private var hasFailed: IOError?
   private var isFull = false
+  /// Since when topics refuse records, as somebody was told, and when one did last.
+  private var refusesSince: Instant?
+  private var lastRefusal = Instant(nanoseconds: 0)
   private var depthBefore: UInt64?
   /// Records that came since the last look and somebody waits for.
   private var arrived: UInt64 = 0
@@ -44,9 +51,21 @@ struct SpoolObserver {
     status.lastError = error
   }
 
-  mutating func note(unsafeMilliseconds: Int, refusingLanes: Int) {
+  mutating func note(unsafeMilliseconds: Int, room: LaneRoom, at now: Instant) {
     status.oldestUnsafeMilliseconds = unsafeMilliseconds
-    status.refusingLanes = refusingLanes
+    status.room = room
+    if room.refusing > 0 {
+      lastRefusal = now
+      if refusesSince == nil {
+        refusesSince = now
+        tell(.refusing(lanes: room.refusing, isFailing: status.faults.preventsWriting != nil))
+      }
+    } else if let since = refusesSince,
+      now >= lastRefusal.advanced(milliseconds: Self.calmMilliseconds)
+    {
+      refusesSince = nil
+      tell(.takesAll(milliseconds: lastRefusal.milliseconds(since: since)))
+    }
   }
 
   // MARK: A look

@@ -75,8 +75,8 @@ public struct SpoolStatus: Sendable {
   public var waitingLanes = 0
   /// The topics with the most records, ``laneLimit`` of them.
   public var lanes: [Lane] = []
-  /// Topics whose new records are refused for want of space.
-  public var refusingLanes = 0
+  /// How many topics can have new records.
+  public var room = LaneRoom()
   /// What the start found.
   public var recovered = SpoolRecoveryReport()
   /// How long that took, milliseconds.

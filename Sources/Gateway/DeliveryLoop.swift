@@ -283,9 +283,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     } else {
       logger.log(
         .warning, "uplink.disconnected", at: time,
-        message: status.spool.takesRecords
-          ? "records go to the disk" : "records wait in memory, devices are not answered",
-        repeats: .all
+        message: status.withoutBroker(gateway.configuration), repeats: .all
       ) { fields in
         fields.add("error", status.lastError)
       }
@@ -306,7 +304,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     }
     while let notice = delivery.nextSpoolNotice() {
       logger.log(
-        notice.level, notice.event, at: port.unixMilliseconds,
+        notice.level, notice.event(gateway.configuration), at: port.unixMilliseconds,
         message: notice.message(gateway.configuration), repeats: notice.isOwn ? .all : .limited
       ) { fields in
         notice.add(to: &fields, folder: gateway.spoolDirectory)

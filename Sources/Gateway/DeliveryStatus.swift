@@ -1,4 +1,5 @@
 import Delivery
+import Settings
 
 /// How delivery is, told by its loop about once a second for `/status`.
 struct DeliveryStatus: Sendable {
@@ -22,4 +23,16 @@ struct DeliveryStatus: Sendable {
   var laneCounts: [(phase: String, count: Int)] = []
   var blockedCount = 0
   var spool = SpoolStatus()
+
+  /// What becomes of records while no broker takes them.
+  func withoutBroker(_ configuration: GatewayConfiguration) -> StaticString {
+    if !spool.hasDisk { return "records wait in memory, and devices for their answers" }
+    if spool.takesRecords {
+      return spool.room.refusing == 0
+        ? "records go to the disk" : "records go to the disk as far as there is space for them"
+    }
+    return configuration.spool.overflow == .dropNewest
+      ? "the disk takes no records either: they are answered and thrown away"
+      : "the disk takes no records either: they are refused"
+  }
 }

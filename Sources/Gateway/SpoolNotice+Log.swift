@@ -11,13 +11,14 @@ extension SpoolNotice {
     switch self {
     case .opened(let report, _, _): report.isDamaged ? .warning : .info
     case .failing, .damaged: .error
-    case .leftovers, .full, .dropped, .expired: .warning
-    case .works, .hasRoom, .laneSpools, .laneDrained: .info
+    case .leftovers, .full, .refusing, .dropped, .expired: .warning
+    case .laneDrained(_, _, let lost, _): lost > 0 ? .warning : .info
+    case .works, .hasRoom, .takesAll, .laneSpools: .info
     }
   }
 
   /// The event's name in the log.
-  var event: StaticString {
+  func event(_ configuration: GatewayConfiguration) -> StaticString {
     switch self {
     case .opened: "spool.opened"
     case .leftovers: "spool.leftovers"
@@ -27,6 +28,8 @@ extension SpoolNotice {
     case .hasRoom: "spool.has_room"
     case .laneSpools: "spool.lane_spools"
     case .laneDrained: "spool.lane_drained"
+    case .refusing: Self.drops(configuration) ? "spool.dropping" : "spool.refusing"
+    case .takesAll: "spool.takes_all"
     case .dropped: "spool.records_dropped"
     case .expired: "spool.records_expired"
     case .damaged: "spool.records_damaged"
@@ -56,7 +59,15 @@ extension SpoolNotice {
       }
     case .hasRoom: "the spool takes records again"
     case .laneSpools: "the broker does not take the topic's records in time: they go to the disk"
-    case .laneDrained: "the broker has all of the topic's records that were on the disk"
+    case .laneDrained(_, _, let lost, _):
+      lost == 0
+        ? "the broker has all of the topic's records that were on the disk"
+        : """
+        nothing of the topic waits on the disk any more, but the broker did not get all of it: \
+        some was dropped, expired, given up, refused or damaged
+        """
+    case .refusing(_, let isFailing): Self.refusal(configuration, isFailing: isFailing)
+    case .takesAll: "records of every topic are taken again"
     case .dropped:
       isEmbedded
         ? "retain_bytes is reached: records were dropped that some subscription had not got"
@@ -70,6 +81,31 @@ extension SpoolNotice {
       a place on the disk is damaged: its records are left out; copy the folder, and look at the \
       disk's health
       """
+    }
+  }
+
+  /// Whether records without a place are answered, and dropped.
+  private static func drops(_ configuration: GatewayConfiguration) -> Bool {
+    configuration.spool.overflow == .dropNewest
+  }
+
+  private static func refusal(
+    _ configuration: GatewayConfiguration, isFailing: Bool
+  ) -> StaticString {
+    switch (drops(configuration), isFailing) {
+    case (false, false):
+      """
+      the disk takes no more of some topics: new records are refused; raise max_bytes, or the \
+      routes' spool_max_bytes or priority, or bring the broker back
+      """
+    case (true, false):
+      """
+      the disk takes no more of some topics: new records are answered and thrown away; raise \
+      max_bytes, or the routes' spool_max_bytes or priority, or bring the broker back
+      """
+    case (false, true): "the spool's disk fails: new records of some topics are refused"
+    case (true, true):
+      "the spool's disk fails: new records of some topics are answered and thrown away"
     }
   }
 
@@ -138,9 +174,13 @@ extension SpoolNotice {
       fields.add("used_bytes", Int(clamping: used))
       fields.add("max_bytes", Int(clamping: limit))
     case .laneSpools(let topic): fields.add("topic", topic.rawBytes)
-    case .laneDrained(let topic, let milliseconds):
+    case .laneDrained(let topic, let delivered, let lost, let milliseconds):
       fields.add("topic", topic.rawBytes)
+      fields.add("delivered", Int(clamping: delivered))
+      if lost > 0 { fields.add("not_delivered", Int(clamping: lost)) }
       fields.add("ms", milliseconds)
+    case .refusing(let lanes, _): fields.add("topics", lanes)
+    case .takesAll(let milliseconds): fields.add("ms", milliseconds)
     case .dropped(let records), .expired(let records):
       fields.add("records", Int(clamping: records))
     case .damaged(let place):

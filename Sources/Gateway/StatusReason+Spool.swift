@@ -1,5 +1,6 @@
 import Delivery
 import IOPort
+import Records
 import Settings
 import Spool
 
@@ -37,6 +38,46 @@ extension StatusReason {
             : "the spool holds max_bytes: records are dropped",
           keepsDevicesAway: needsDisk && isRejecting))
     }
+    if let reason = refusal(gateway, delivery, after: reasons) { reasons.append(reason) }
     return reasons
+  }
+
+  /// Topics that the disk has no space for, unless there is a reason that says so of all of them.
+  private static func refusal(
+    _ gateway: Gateway, _ delivery: DeliveryStatus, after reasons: [StatusReason]
+  ) -> StatusReason? {
+    let spool = delivery.spool
+    let isTold = reasons.contains { $0.code == .spoolFull } || spool.faults.preventsWriting != nil
+    let isAnyLeft =
+      spool.room.isAny(isConnected: delivery.isConnected)
+      || takesNewTopics(gateway, delivery)
+    let waitsForBroker = !delivery.isConnected && spool.room.short > 0
+    guard !isTold, spool.room.refusing > 0 || waitsForBroker && !isAnyLeft else { return nil }
+    let count = spool.room.refusing + (delivery.isConnected ? 0 : spool.room.short)
+    let isDropping = gateway.configuration.spool.overflow == .dropNewest
+    return StatusReason(
+      .degraded, .spoolRefusing,
+      "the disk has no space for new records of \(count) topic\(count == 1 ? "" : "s"): they are "
+        + (isDropping ? "answered and thrown away" : "refused")
+        + "; raise max_bytes, or the routes' spool_max_bytes or priority, or bring the broker back",
+      keepsDevicesAway: !isDropping && !isAnyLeft)
+  }
+
+  /// Whether a message may make a topic that there is a place for: its own limit is unused.
+  private static func takesNewTopics(_ gateway: Gateway, _ delivery: DeliveryStatus) -> Bool {
+    guard gateway.lanes.count < gateway.lanes.capacity else { return false }
+    let spool = delivery.spool
+    let routes = gateway.configuration.routes
+    let hasHigh = routes.contains { $0.priority == .high }
+    return routes.contains { route in
+      if route.topic.isConstant { return false }
+      if delivery.isConnected, route.acknowledgement != .disk { return true }
+      if route.acknowledgement == .delivered { return false }
+      return switch route.priority {
+      case .low: spool.usedBytes < spool.limitBytes / 2
+      case .normal: !hasHigh || spool.usedBytes < spool.limitBytes / 10 * 9
+      case .high: true
+      }
+    }
   }
 }

@@ -30,6 +30,7 @@ struct StatusReason: Sendable {
     case spoolUnavailable = "spool_unavailable"
     case spoolFailing = "spool_failing"
     case spoolFull = "spool_full"
+    case spoolRefusing = "spool_refusing"
   }
 
   let severity: Severity
@@ -57,7 +58,7 @@ struct StatusReason: Sendable {
           .degraded, .shuttingDown, "the gateway is about to end", keepsDevicesAway: true))
     }
     let delivery = gateway.deliveryStatus.withLock { $0 }
-    reasons += danube(delivery)
+    reasons += danube(gateway, delivery)
     reasons += spool(gateway, delivery)
     reasons += topics(gateway)
     reasons += memory(gateway)
@@ -86,16 +87,22 @@ struct StatusReason: Sendable {
     return reasons
   }
 
-  private static func danube(_ delivery: DeliveryStatus) -> [StatusReason] {
+  private static func danube(
+    _ gateway: Gateway, _ delivery: DeliveryStatus
+  ) -> [StatusReason] {
     var reasons: [StatusReason] = []
     if !delivery.isConnected {
       let error = delivery.lastError.isEmpty ? "" : ": \(delivery.lastError)"
-      let what =
-        delivery.spool.takesRecords
-        ? "they go to the disk" : "they wait in memory and devices are not answered"
+      let configuration = gateway.configuration
+      let isInMemory = configuration.spool.mode == .memory
+      let isBrokerNeeded = configuration.routes.allSatisfy {
+        $0.acknowledgement == .delivered || isInMemory && $0.acknowledgement != .received
+      }
       reasons.append(
         StatusReason(
-          .degraded, .danubeDisconnected, "no broker takes records; \(what)\(error)"))
+          .degraded, .danubeDisconnected,
+          "no broker takes records; \(delivery.withoutBroker(configuration))\(error)",
+          keepsDevicesAway: !configuration.routes.isEmpty && isBrokerNeeded))
     }
     if delivery.blockedCount > 0 {
       let topic = delivery.lanes.first(where: \.isBlocked)?.topic ?? ""

@@ -25,7 +25,7 @@ extension StatusReport {
       text.member("drain_records_per_second", spool.drainRate)
       if let seconds = spool.secondsToEmpty { text.member("seconds_to_empty", seconds) }
       text.member("lane_count", spool.waitingLanes)
-      text.member("refusing_lane_count", spool.refusingLanes)
+      text.member("refusing_lane_count", spool.room.refusing)
       text.beginArray("lanes")
       for lane in spool.lanes {
         text.beginObject()

@@ -101,7 +101,9 @@ public final class IngestMetrics: Sendable {
     routes = RouteMetrics.all(of: configuration, registry: registry)
     refusals = Self.refusalCounters(registry: registry)
     drops = Self.dropCounters(registry: registry)
-    safe = counter("records_safe", "Records that are safe: the broker has accepted them.")
+    safe = counter(
+      "records_safe",
+      "Records that are safe: the broker has accepted them, or they are durable on the disk.")
     deviceToSafe = registry.durations(
       "danube_gateway_device_to_safe_seconds",
       help: "From the receipt of a record to its being safe, which is when it is answered.")

@@ -1,4 +1,5 @@
 import Admin
+import Delivery
 import Foundation
 import IOPort
 import Ingest
@@ -85,6 +86,67 @@ struct StatusTests {
     #expect(reason["code"] == "danube_disconnected" && reason["severity"] == "degraded")
     #expect(reason["message"]?.hasSuffix(": connect: refused \"now\"") == true)
     #expect(try readiness(gateway) == (200, []))
+  }
+
+  @Test("Where only the broker can answer for records, the gateway is not ready without one")
+  func disconnectedInMemory() throws {
+    func isReady(
+      _ mode: SpoolConfiguration.Mode, _ levels: [RouteConfiguration.Acknowledgement]
+    ) throws -> Bool {
+      var configuration = GatewayConfiguration(
+        routes: try levels.map { level in
+          var route = try RouteConfiguration(
+            mqtt: "t/\(level)", to: "/default/\(level)", key: "{client_id}")
+          route.acknowledgement = level
+          return route
+        })
+      configuration.spool.mode = mode
+      let gateway = Gateway(configuration: configuration, seed: 1, startingAt: start)
+      gateway.control.set(.running, of: .ingest)
+      gateway.control.set(.running, of: .delivery)
+      #expect(codes(try status(gateway)) == ["danube_disconnected"])
+      return try readiness(gateway).0 == 200
+    }
+    #expect(try !isReady(.memory, [.durable, .delivered]))
+    #expect(try isReady(.memory, [.durable, .received]))
+    #expect(try isReady(.spill, [.durable, .delivered]))
+    #expect(try !isReady(.spill, [.delivered]))
+  }
+
+  @Test("New topics keep a gateway ready whose known topics refuse, if there is space for them")
+  func refusing() throws {
+    func isReady(
+      priority: RouteConfiguration.Priority = .normal, maxTopics: Int = 10, used: UInt64 = 600,
+      to topic: String = "/default/{1}", isDropping: Bool = false
+    ) throws -> Bool {
+      var configuration = GatewayConfiguration(
+        routes: [try RouteConfiguration(mqtt: "a/+", to: topic)])
+      configuration.routes[0].priority = priority
+      configuration.limits.maxTopics = maxTopics
+      if isDropping { configuration.spool.overflow = .dropNewest }
+      let gateway = Gateway(configuration: configuration, seed: 1, startingAt: start)
+      gateway.control.set(.running, of: .ingest)
+      gateway.control.set(.running, of: .delivery)
+      if gateway.lanes.count == 0 {
+        _ = gateway.lanes.append(
+          LaneDescription(
+            topic: Array("/default/x".utf8), producerName: [1], isReliable: true))
+      }
+      gateway.deliveryStatus.withLock {
+        $0.spool.state = .holding
+        $0.spool.usedBytes = used
+        $0.spool.limitBytes = 1_000
+        $0.spool.room.refusing = 1
+      }
+      #expect(codes(try status(gateway)).contains("spool_refusing"))
+      return try readiness(gateway).0 == 200
+    }
+    #expect(try isReady())
+    #expect(try !isReady(maxTopics: 1))
+    #expect(try !isReady(priority: .low))
+    #expect(try isReady(priority: .low, used: 400))
+    #expect(try !isReady(to: "/default/x"))
+    #expect(try isReady(to: "/default/x", isDropping: true))
   }
 
   @Test("Topics that the broker refuses are counted, with one of them")

@@ -310,7 +310,9 @@ struct SpoolObservationTests {
     #expect(!reasons.contains { $0.contains("they go to the disk") }, "\(reasons)")
     var sources = scene.gateway.takeLogSources()
     let lines = EmbeddedObservationTests.lines(&sources, with: "uplink.disconnected")
-    #expect(lines.first?.contains("records wait in memory") == true, "\(lines)")
+    #expect(
+      lines.first?.contains("the disk takes no records either: they are refused") == true,
+      "\(lines)")
     Self.disk(scene).isReadOnly = false
     #expect(scene.run(milliseconds: 10_000) { Self.isReady(scene) })
   }
