@@ -66,9 +66,9 @@ public struct Histogram: Sendable, Equatable {
     return maximum
   }
 
-  /// What comes of both one after the other, percentile by percentile: whoever is slow in one is
-  /// slow in the other, too. Of its own values the `part` 0 … 1 is taken. Each percentile of the sum
-  /// is the sum of both percentiles, to within the histogram's error; nothing when one of them is
+  /// What comes of both one after the other, percentile by percentile: who is slow in one is slow
+  /// in the other, too. Of its own values the `part` 0 … 1 is taken. Each percentile of the sum is
+  /// the sum of both percentiles, to within the histogram's error; nothing when one of them is
   /// empty. O(places · steps).
   public func sum(
     with other: Histogram, part: Double = 1, steps: Int = 1_000

@@ -95,10 +95,13 @@ extension EndToEnd {
       #expect(deletion.status == "405")
     }
 
-    @Test("Without a broker the gateway is degraded, ready and alive")
-    func degraded() throws {
+    @Test(
+      "Without a broker the gateway is degraded and alive, and ready when it has a disk",
+      arguments: ["spill", "memory"])
+    func degraded(mode: String) throws {
       let nobody = try RawSocket.freePorts(1)[0]
-      let gateway = try GatewayProcess(.init(brokerURL: "http://127.0.0.1:\(nobody)"))
+      let gateway = try GatewayProcess(
+        .init(brokerURL: "http://127.0.0.1:\(nobody)", spool: "mode = \"\(mode)\""))
       let answer = try Deadline().wait(for: "the first failure") { () -> [String: Any]? in
         let (status, body) = try gateway.get("/health")
         #expect(status == "200")
@@ -107,7 +110,11 @@ extension EndToEnd {
       }
       #expect(answer["status"] as? String == "degraded")
       #expect(codes(answer) == ["danube_disconnected"])
-      try expect(gateway.get("/readyz"), "200", #"{"status":"ready"}"#)
+      if mode == "spill" {
+        try expect(gateway.get("/readyz"), "200", #"{"status":"ready"}"#)
+      } else {
+        #expect(try gateway.get("/readyz").status == "503")
+      }
       #expect(try gateway.get("/healthz").status == "200")
     }
 
