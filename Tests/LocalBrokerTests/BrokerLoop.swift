@@ -80,6 +80,9 @@ final class BrokerLoop: SimulatedLoop {
         topic: Array(topic.utf8), producerName: Array("edge".utf8), isReliable: isReliable))
   }
 
+  /// Refuses what waits for the disk.
+  func refuseWaiting() { broker.refuseWaiting() }
+
   /// Appends a record in process, as the delivery loop does; false when it is refused.
   @discardableResult
   func append(lane: UInt32 = 0, body: [UInt8]) -> Bool {

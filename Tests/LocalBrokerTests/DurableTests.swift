@@ -228,6 +228,20 @@ struct DurableTests {
     #expect(scene.broker.metrics.recordsMissed.value == 0)
   }
 
+  @Test("A client whose message waits for a full disk hears that it is refused")
+  func refusedWaiting() throws {
+    let scene = try Scene.durable()
+    let producer = try scene.createProducer(Self.topic)
+    scene.driver.run(milliseconds: 1_500)
+    scene.disk.isReadOnly = true
+    let calls = scene.sendAll(Self.topic, producer: producer, ["1", "2"])
+    scene.driver.run(milliseconds: 500)
+    #expect(calls.allSatisfy { scene.status($0) == nil })
+    scene.broker.refuseWaiting()
+    scene.driver.run(milliseconds: 15_000) { calls.allSatisfy { scene.status($0) != nil } }
+    #expect(calls.map { scene.status($0) } == [.resourceExhausted, .resourceExhausted])
+  }
+
   @Test("A full disk answers nobody; with space again all goes on, and nothing answered is lost")
   func fullDisk() throws {
     let scene = try Scene.durable()

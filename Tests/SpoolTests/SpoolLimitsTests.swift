@@ -157,6 +157,35 @@ struct SpoolLimitsTests {
       clock(100, set + 30 * day, 1).age(at: now, correctedBy: set + 60 * day - 1_000) == 905)
   }
 
+  @Test("Giving up all of a lane leaves what is not durable yet, and tells how much went")
+  func dropWhileSyncing() throws {
+    let world = SimulatedWorld(seed: 6)
+    let loop = try fill(world, limits(overflow: .reject), milliseconds: 1_000) { _ in
+      world.disk(of: spoolHost).faults.syncNanoseconds = 100_000_000...100_000_000
+    }
+    let lane = try #require(loop.lanes[5]).id
+    let durable = loop.spool.durableEnd(of: lane)
+    let next = loop.spool.nextSequence(of: lane)
+    #expect(durable > 0 && next > durable)
+    let change = try loop.spool.drop(LogLoop.topic(5), before: nil, isTrial: false, now: world.now)
+    #expect(change.records == durable && change.undelivered == durable)
+    #expect(loop.spool.waitingRecords(of: lane) == next - durable)
+  }
+
+  @Test("With an age a file is sealed before it is full, so that its records can go in time")
+  func sealedByAge() throws {
+    for ageMilliseconds in [UInt64(0), 240_000] {
+      let world = SimulatedWorld(seed: 7)
+      var limits = limits(overflow: .reject, ageMilliseconds: ageMilliseconds)
+      limits.log.segmentBytes = 1 << 20
+      limits.maximumBytes = 16 << 20
+      let loop = try fill(world, limits, wanted: 100, milliseconds: 70_000) { _ in }
+      let isActive = loop.spool.reader.index.segments.map(\.isActive)
+      #expect(isActive == [ageMilliseconds == 0])
+      #expect(loop.spool.droppedRecords == 0)
+    }
+  }
+
   @Test("A lane's own age drops its records and no others, and its space comes back")
   func ownAge() throws {
     let world = SimulatedWorld(seed: 4)
