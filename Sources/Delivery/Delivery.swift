@@ -267,7 +267,8 @@ public struct Delivery: ~Copyable {
     if clock != .unknown {
       uplink?.clockCorrection.observe(
         bootMilliseconds: clock.bootMilliseconds,
-        offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
+        offsetMilliseconds: clock.wallOffsetMilliseconds, isSynchronised: clock.isTrusted,
+        atNanoseconds: now.nanoseconds)
     }
     watchBrokerDisk(at: now)
     broker?.flush(at: now, clock: clock, operations: &operations)

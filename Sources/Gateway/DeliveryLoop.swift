@@ -149,11 +149,11 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     }
     delivery.advance(to: now, operations: &operations)
     answerSpoolQuestions(at: now)
-    let boot = now.nanoseconds / 1_000_000
+    let boot = port.bootMilliseconds
     let clock = SpoolClock(
       bootMilliseconds: boot,
       wallOffsetMilliseconds: Int64(bitPattern: port.unixMilliseconds) - Int64(bitPattern: boot),
-      bootID: gateway.bootID)
+      bootID: gateway.bootID, isTrusted: port.isClockSynchronised)
     delivery.flush(at: now, clock: clock, operations: &operations)
     answerSpoolChanges(at: now)
     if let later = delivery.spoolLaterVersion { return refuse(later) }

@@ -7,6 +7,11 @@ public protocol IOPort: ~Copyable {
   var now: Instant { get }
   /// The time of day, Unix milliseconds, as of the last `wait`.
   var unixMilliseconds: UInt64 { get }
+  /// Since the machine was started, also while it slept, milliseconds, as of the last `wait`. How
+  /// much later something happened is what this says, whatever the time of day is set to.
+  var bootMilliseconds: UInt64 { get }
+  /// Whether the kernel calls the time of day right: somebody synchronises it, or did lately.
+  var isClockSynchronised: Bool { get }
   /// What was done so far, and how full the port is. Cheap enough for every turn.
   var statistics: PortStatistics { get }
   /// What other ports ring to wake this one.

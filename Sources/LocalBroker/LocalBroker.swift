@@ -165,7 +165,8 @@ public struct LocalBroker: ~Copyable {
     if clock != .unknown {
       state.clockCorrection.observe(
         bootMilliseconds: clock.bootMilliseconds,
-        offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
+        offsetMilliseconds: clock.wallOffsetMilliseconds, isSynchronised: clock.isTrusted,
+        atNanoseconds: now.nanoseconds)
     }
     flushSpool(at: now, clock: clock, operations: &operations)
     // What flow control let go makes room for more.

@@ -19,14 +19,22 @@ public struct BlockingFiles: IOPort, ~Copyable {
   private var heldStart = 0
   /// The monotonic clock, as of the last `wait`.
   public private(set) var now = Clock.monotonic()
-  /// The time of day, Unix milliseconds, as of the last `wait`.
-  public private(set) var unixMilliseconds = Clock.unixMilliseconds()
+  private var timeOfDay = TimeOfDay()
 
   /// A port for files. One that `isReadOnly` refuses everything that would change the disk, with
   /// the error `readOnly`, and makes no directory.
   public init(isReadOnly: Bool) { self.isReadOnly = isReadOnly }
 
   deinit { for open in descriptors.openFileDescriptors() { Sockets.close(open) } }
+
+  /// The time of day, Unix milliseconds, as of the last `wait`.
+  public var unixMilliseconds: UInt64 { timeOfDay.unixMilliseconds }
+
+  /// CLOCK_BOOTTIME, as of the last `wait`.
+  public var bootMilliseconds: UInt64 { timeOfDay.bootMilliseconds }
+
+  /// Whether the kernel calls the time of day synchronised.
+  public var isClockSynchronised: Bool { timeOfDay.isSynchronised }
 
   /// Nothing: no sockets, and waits that do not wait.
   public var statistics: PortStatistics { PortStatistics() }
@@ -77,7 +85,7 @@ public struct BlockingFiles: IOPort, ~Copyable {
   /// Looks at the clocks.
   public mutating func wait(until deadline: Instant) {
     now = Clock.monotonic()
-    unixMilliseconds = Clock.unixMilliseconds()
+    _ = timeOfDay.read(at: now)
   }
 
   /// What became of an operation.

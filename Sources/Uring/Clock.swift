@@ -8,6 +8,9 @@ enum Clock {
     Instant(nanoseconds: nanoseconds(CLOCK_MONOTONIC))
   }
 
+  /// CLOCK_BOOTTIME, which counts on while the machine sleeps, milliseconds.
+  static func bootMilliseconds() -> UInt64 { nanoseconds(CLOCK_BOOTTIME) / 1_000_000 }
+
   /// CLOCK_REALTIME, Unix milliseconds.
   static func unixMilliseconds() -> UInt64 { nanoseconds(CLOCK_REALTIME) / 1_000_000 }
 

@@ -19,8 +19,7 @@ public struct Uring: IOPort, ~Copyable {
   private let bell: Int32
   /// The monotonic clock, as of the last `wait`.
   public private(set) var now: Instant
-  /// The time of day, Unix milliseconds, as of the last `wait`.
-  public private(set) var unixMilliseconds: UInt64
+  private var timeOfDay = TimeOfDay()
 
   /// Time spent in waits that were allowed to wait.
   private var waitedNanoseconds: UInt64 = 0
@@ -54,7 +53,6 @@ public struct Uring: IOPort, ~Copyable {
     self.buffers = buffers
     self.limits = limits
     now = Clock.monotonic()
-    unixMilliseconds = Clock.unixMilliseconds()
     self.ring.readCount(bell, userData: InternalData.doorbell)
   }
 
@@ -67,6 +65,15 @@ public struct Uring: IOPort, ~Copyable {
   /// What other ports ring to wake this one: token `.max` (all bits set) comes with `rung`.
   public var doorbell: Doorbell { Doorbell(rawValue: bell) }
 
+  /// The time of day, Unix milliseconds, as of the last `wait`.
+  public var unixMilliseconds: UInt64 { timeOfDay.unixMilliseconds }
+
+  /// CLOCK_BOOTTIME, as of the last `wait`.
+  public var bootMilliseconds: UInt64 { timeOfDay.bootMilliseconds }
+
+  /// Whether the kernel calls the time of day synchronised, as of the last second.
+  public var isClockSynchronised: Bool { timeOfDay.isSynchronised }
+
   /// What was done so far.
   public var counters: UringCounters { ring.counters }
 
@@ -78,7 +85,8 @@ public struct Uring: IOPort, ~Copyable {
     statistics.receiveBuffers = buffers.publishedCount
     statistics.receiveBufferLimit = buffers.count
     statistics.receiveBufferShortages = ring.counters.bufferShortages
-    statistics.systemCalls = ring.counters.enterCalls &+ ring.counters.otherCalls
+    statistics.systemCalls =
+      ring.counters.enterCalls &+ ring.counters.otherCalls &+ ring.counters.clockCalls
     return statistics
   }
 
@@ -118,7 +126,7 @@ public struct Uring: IOPort, ~Copyable {
     }
     now = Clock.monotonic()
     if mayWait { waitedNanoseconds &+= now.nanoseconds(since: current) }
-    unixMilliseconds = Clock.unixMilliseconds()
+    if timeOfDay.read(at: now) { ring.counters.clockCalls &+= 1 }
   }
 
   /// Rings a doorbell from a thread without a port of its own. The port that owns it may have

@@ -17,25 +17,35 @@ struct PublishTimesTests {
     return [UInt8](copying: bytes.bytes)
   }
 
+  /// A clock that was not set, and was `shift` later, a second and a half after the start.
+  private static func times(_ shift: Int64, upTo boot: UInt64 = 1_000_000) -> PublishTimes {
+    var history = ClockHistory()
+    history.include(ClockSetting(sinceMilliseconds: 0, offsetMilliseconds: 0, isTrusted: false))
+    history.include(
+      ClockSetting(sinceMilliseconds: 100_000, offsetMilliseconds: shift, isTrusted: true))
+    return PublishTimes(history, latestMilliseconds: boot)
+  }
+
   @Test("A time from before the clock was set moves with it; a right one stays")
   func shift() {
-    let times = PublishTimes(shiftMilliseconds: 1_780_000_000_000)
+    let times = Self.times(1_780_000_000_000)
     #expect(times.corrected(12_345) == 1_780_000_012_345)
     #expect(times.corrected(0) == 1_780_000_000_000)
     #expect(times.corrected(PublishTimes.earliestMilliseconds) == nil)
-    #expect(times.corrected(Self.wall) == nil)
+    #expect(times.corrected(1_780_000_200_000) == nil)
     // A shift that leads to another time which nobody set, or to none, helps nobody.
-    #expect(PublishTimes(shiftMilliseconds: 5).corrected(1) == nil)
-    #expect(PublishTimes(shiftMilliseconds: -5).corrected(1) == nil)
-    #expect(PublishTimes(shiftMilliseconds: .min).corrected(1) == nil)
-    #expect(PublishTimes(shiftMilliseconds: .max).corrected(1_000) == nil)
+    #expect(Self.times(5_000).corrected(1) == nil)
+    #expect(Self.times(-5_000).corrected(1) == nil)
+    #expect(Self.times(.min).corrected(1) == nil)
+    #expect(Self.times(.max).corrected(1_000) == nil)
     #expect(PublishTimes(latestMilliseconds: Self.wall).corrected(7) == Self.wall)
     #expect(PublishTimes(latestMilliseconds: 7).corrected(7) == nil)
+    #expect(PublishTimes(latestMilliseconds: Self.wall).corrected(.max) == nil)
   }
 
   @Test("The time of a message is found, and the last one counts")
   func message() throws {
-    let times = PublishTimes(shiftMilliseconds: 1_780_000_000_000)
+    let times = Self.times(1_780_000_000_000)
     let body = Self.message(at: 500)
     #expect(times.corrected(in: body.span.bytes) == 1_780_000_000_500)
     #expect(times.corrected(in: Self.message(at: Self.wall).span.bytes) == nil)
@@ -48,28 +58,6 @@ struct PublishTimesTests {
     let read = try StreamMessage(decoding: tail.bytes)
     #expect(read.publishTimeMilliseconds == 1_780_000_000_500 && read.payload == [1, 2, 3])
     #expect(times.corrected(in: tail.bytes) == nil)
-  }
-
-  @Test("A clock that is set while the process runs is noticed once")
-  func clock() {
-    var clock = ClockCorrection()
-    clock.observe(bootMilliseconds: 1_000, offsetMilliseconds: 5, atNanoseconds: 1_000)
-    #expect(clock.publishTimes == nil && clock.publishTimes(receivedNanoseconds: 0) == nil)
-    clock.observe(
-      bootMilliseconds: 2_000, offsetMilliseconds: 1_780_000_000_005, atNanoseconds: 2_000)
-    #expect(clock.publishTimes == PublishTimes(shiftMilliseconds: 1_780_000_000_000))
-    #expect(clock.publishTimes(receivedNanoseconds: 1_999) != nil)
-    #expect(clock.publishTimes(receivedNanoseconds: 2_000) == nil)
-    // An hour more is no new beginning.
-    clock.observe(
-      bootMilliseconds: 3_000, offsetMilliseconds: 1_780_003_600_005, atNanoseconds: 3_000)
-    #expect(clock.publishTimes == PublishTimes(shiftMilliseconds: 1_780_000_000_000))
-    var right = ClockCorrection()
-    right.observe(bootMilliseconds: 1, offsetMilliseconds: 1_780_000_000_000, atNanoseconds: 1)
-    right.observe(bootMilliseconds: 2, offsetMilliseconds: 1_780_003_600_000, atNanoseconds: 2)
-    #expect(right.publishTimes == nil)
-    right.observe(bootMilliseconds: .max, offsetMilliseconds: .max, atNanoseconds: 3)
-    #expect(right.publishTimes == nil)
   }
 
   @Test("A record that is sent again has the right time behind the stored one")

@@ -34,6 +34,12 @@ public struct SimulatedPort: IOPort, ~Copyable {
   /// The time of day, Unix milliseconds, as of the last `wait`.
   public var unixMilliseconds: UInt64 { node.unixMilliseconds }
 
+  /// Since the start of the world; a start of a machine takes none of its time.
+  public var bootMilliseconds: UInt64 { node.now.nanoseconds / 1_000_000 }
+
+  /// Whether the kernel calls the time of day synchronised, as of now.
+  public var isClockSynchronised: Bool { world.isClockSynchronised }
+
   /// What was done so far. A turn takes no time of the world, all of it passes in waits.
   public var statistics: PortStatistics {
     var statistics = PortStatistics()

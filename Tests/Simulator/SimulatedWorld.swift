@@ -33,6 +33,8 @@ public final class SimulatedWorld {
 
   /// Unix milliseconds when the clock stood at 0.
   var wallClockStart: UInt64 = 1_750_000_000_000
+  /// Whether the kernels call the time of day synchronised.
+  public var isClockSynchronised = true
   var random: SplitMix64
   var events = EventQueue()
   var nodes: [SimulatedNode] = []

@@ -29,6 +29,47 @@ struct CursorStateTests {
       + little(UInt64(0x0000_0004_0000_0200))
   }
 
+  @Test("What is known of the clock stands behind the content; what is wrong with it is no damage")
+  func clocks() throws {
+    var state = CursorState()
+    state.clocks = [
+      SpoolClock(
+        bootMilliseconds: 7, wallOffsetMilliseconds: -1, bootID: 0x1234, isTrusted: false),
+      SpoolClock(bootMilliseconds: 9, wallOffsetMilliseconds: 1 << 40, bootID: 0x1234),
+    ]
+    let bytes = encoded(state, generation: 9)
+    let settings: [UInt8] =
+      little(UInt64(7) | 1 << 63) + little(Int64(-1)) + little(UInt64(0x1234))
+      + little(UInt64(9)) + little(Int64(1) << 40) + little(UInt64(0x1234))
+    let before: [UInt8] = Array("DANUBECK".utf8) + little(UInt64(9)) + little(UInt32(2))
+    let sum = CRC32C.checksum((before + settings).span.bytes)
+    #expect(bytes.count == 64 + 24 + 48)
+    #expect(Array(bytes[64...]) == before + little(sum) + settings)
+    #expect(try CursorState.decode(bytes.span.bytes).state == state)
+    #expect(try CursorState.decode((bytes + [1, 2, 3]).span.bytes).state == state)
+    #expect(try CursorState.encodedBytes(header: bytes.span.bytes) == 64)
+    // A version that does not know it, and a longer state of another generation that was there.
+    var without = state
+    without.clocks = []
+    #expect(encoded(without, generation: 9) == Array(bytes[..<64]))
+    let stale = encoded(without, generation: 11) + bytes[64...]
+    #expect(try CursorState.decode(stale.span.bytes).state == without)
+    for bit in 0..<(bytes.count - 64) * 8 {
+      var flipped = bytes
+      flipped[64 + bit / 8] ^= 1 << UInt8(bit % 8)
+      #expect(try CursorState.decode(flipped.span.bytes).state == without)
+    }
+    for count in 64..<bytes.count {
+      #expect(try CursorState.decode(Array(bytes[..<count]).span.bytes).state == without)
+    }
+    state.clocks = (0..<100).map {
+      SpoolClock(bootMilliseconds: $0, wallOffsetMilliseconds: 0, bootID: 1)
+    }
+    let many = encoded(state, generation: 9)
+    #expect(many.count == 64 + CursorClocks.maximumBytes)
+    #expect(try CursorState.decode(many.span.bytes).state.clocks == Array(state.clocks.prefix(64)))
+  }
+
   @Test("The bytes are those of the table")
   func table() throws {
     var state = CursorState()

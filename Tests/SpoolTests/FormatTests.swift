@@ -144,6 +144,22 @@ struct FormatTests {
     }
   }
 
+  @Test("Whether the clock was right is a bit of the boot clock, which older versions left 0")
+  func clockBytes() throws {
+    for isTrusted in [true, false] {
+      let clock = SpoolClock(
+        bootMilliseconds: 0x1122, wallOffsetMilliseconds: -4, bootID: 5, isTrusted: isTrusted)
+      var output = GrowableBytes()
+      clock.encode(into: &output)
+      let bytes = array(output.bytes)
+      #expect(bytes[..<8] == [0x22, 0x11, 0, 0, 0, 0, 0, isTrusted ? 0 : 0x80])
+      #expect(bytes.count == 24 && Array(bytes[16...]) == [5, 0, 0, 0, 0, 0, 0, 0])
+      var reader = ByteReader(bytes.span.bytes)
+      #expect(SpoolClock(&reader) == clock)
+      #expect(SpoolClock(&reader) == nil)
+    }
+  }
+
   @Test("Segments have headers that show damage, and names that tell their numbers")
   func segmentHeader() throws {
     let header = SegmentHeader(

@@ -65,6 +65,7 @@ final class SpoolLoop: SimulatedLoop {
   var failures: [IOError.Kind] = []
   var bootID: UInt64 = 1
   var wallOffset: Int64 = 0
+  var isSynchronised = true
 
   init(
     _ world: SimulatedWorld, _ model: SpoolModel, limits: SpoolLimits, wanted: Int
@@ -256,7 +257,7 @@ final class SpoolLoop: SimulatedLoop {
       at: now,
       clock: SpoolClock(
         bootMilliseconds: now.nanoseconds / 1_000_000, wallOffsetMilliseconds: wallOffset,
-        bootID: bootID),
+        bootID: bootID, isTrusted: isSynchronised),
       operations: &operations)
     takeEvents(at: now)
     model.mostUsedBytes = max(model.mostUsedBytes, spool.usedBytes)

@@ -26,6 +26,18 @@ struct SpoolLimitsTests {
     // The clock was set later in that start.
     #expect(clock(100, 0, 1).age(at: clock(5, set + 200, 2), correctedBy: set) == 105)
     #expect(clock(.max, .max, 1).age(at: clock(5, .max, 2)) == nil)
+    // Plausible times that nobody vouches for tell nothing, but in one start of the machine.
+    for (then, now) in [(false, true), (true, false), (false, false)] {
+      var doubtful = clock(100, set, 1)
+      doubtful.isTrusted = then
+      var reading = clock(5, set + 200, 2)
+      reading.isTrusted = now
+      #expect(doubtful.age(at: reading) == nil)
+      #expect(doubtful.age(at: reading, correctedBy: set) == (now ? 105 : nil))
+      reading.bootID = 1
+      reading.bootMilliseconds = 130
+      #expect(doubtful.age(at: reading) == 30)
+    }
   }
 
   private func limits(

@@ -34,6 +34,17 @@ struct WaitTests {
     #expect(port.unixMilliseconds + 10_000 > wall && port.unixMilliseconds < wall + 10_000)
   }
 
+  @Test("Whether the clock is right is asked once a second, and the boot clock counts on")
+  func bootClock() throws {
+    var port = try Uring()
+    let uptime = String(
+      decoding: try FileReading.readFile("/proc/uptime", limitBytes: 64), as: UTF8.self)
+    let seconds = try #require(uptime.split(separator: " ").first.flatMap { Double($0) })
+    for _ in 0..<1_000 { port.wait(until: Instant(nanoseconds: 0)) }
+    #expect(abs(Double(port.bootMilliseconds) / 1_000 - seconds) < 10)
+    #expect((1...10).contains(port.counters.clockCalls))
+  }
+
   @Test("A turn that sends and receives costs one call")
   func oneCall() throws {
     var driver = try Driver()

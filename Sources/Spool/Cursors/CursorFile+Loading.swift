@@ -85,17 +85,21 @@ extension CursorFile {
   private mutating func take(operations: inout OperationQueue) {
     do throws(SpoolFormatError) {
       let total = try CursorState.encodedBytes(header: buffer.bytes)
+      let window = min(total + CursorClocks.maximumBytes, fileBytes)
       if total > buffer.count {
         guard total <= fileBytes, total > windowBytes else { throw .damaged }
-        return readFromStart(total, operations: &operations)
+        return readFromStart(window, operations: &operations)
       }
+      if window > windowBytes { return readFromStart(window, operations: &operations) }
       let (generation, state) = try CursorState.decode(buffer.bytes)
       copies[current].content = .found
       copies[current].generation = generation
       if newest.map({ copies[$0].generation < generation }) ?? true {
         newest = current
         loaded = state
-        keep(total, generation: generation)
+        let clocks = CursorClocks.encodedBytes(
+          buffer.bytes.extracting(total..<buffer.count), generation: generation)
+        keep(total + clocks, generation: generation)
       }
     } catch .unknownVersion(let version) {
       laterVersions = [SpoolLaterVersion(.cursors, version, in: copies[current].name)]

@@ -24,7 +24,8 @@ import Bytes
 /// to 255, in a byte before it; the ranges. Each range of delivered sequences is two LEB128
 /// numbers: how many sequences before it are missing, less one, and how many are in it, less one.
 ///
-/// What follows the content in the file has no meaning. Bytes 0–11 and 60–63 mean the same in every
+/// Behind the content may be what is known of the clock, see ``CursorClocks``. What follows in the
+/// file has no meaning. Bytes 0–11 and 60–63 mean the same in every
 /// version. A flag that is not known is damage: a new one takes a new version.
 public struct CursorState: Sendable, Equatable {
   static let headerBytes = 64
@@ -42,6 +43,8 @@ public struct CursorState: Sendable, Equatable {
   public var synced = SpoolPosition.start
   /// The lanes.
   public var lanes: [LaneCursors] = []
+  /// What the clock was set to, in starts of the machine of which there are blocks, and since when.
+  public var clocks: [SpoolClock] = []
 
   /// The state of an empty spool.
   public init() {}
@@ -66,9 +69,10 @@ public struct CursorState: Sendable, Equatable {
       at: start + 56, with: CRC32C.checksum(output.bytes.extracting(content..<output.count)))
     output.overwriteLittleEndian(
       at: start + 60, with: CRC32C.checksum(output.bytes.extracting(start..<start + 60)))
+    CursorClocks.encode(clocks, generation: generation, into: &output)
   }
 
-  /// Bytes of the state that begins with this header, header and content.
+  /// Bytes of the state that begins with this header, header and content, without the clocks.
   static func encodedBytes(header: RawSpan) throws(SpoolFormatError) -> Int {
     guard header.byteCount >= headerBytes else { throw .missing }
     var reader = ByteReader(header)
@@ -85,7 +89,8 @@ public struct CursorState: Sendable, Equatable {
     return headerBytes + Int(content)
   }
 
-  /// Reads a state and its generation. What follows it in `bytes` is not looked at.
+  /// Reads a state and its generation, with the clocks if they are in `bytes`. What follows them is
+  /// not looked at.
   static func decode(
     _ bytes: RawSpan
   ) throws(SpoolFormatError) -> (generation: UInt64, state: CursorState) {
@@ -108,6 +113,8 @@ public struct CursorState: Sendable, Equatable {
     var reader = ByteReader(content)
     for _ in 0..<laneCount { state.lanes.append(try LaneCursors(&reader)) }
     guard reader.remaining == 0 else { throw .damaged }
+    state.clocks = CursorClocks.decode(
+      bytes.extracting(total..<bytes.byteCount), generation: generation)
     return (generation, state)
   }
 }

@@ -47,7 +47,7 @@ public struct BlockRun: BitwiseCopyable, Sendable, Equatable {
 /// | 24–31 | position of this block in the log |
 /// | 32–39 | position up to which the log was synced when the block was written |
 /// | 40–47 | first half of the spool's identity |
-/// | 48–55 | boot clock, milliseconds |
+/// | 48–55 | boot clock, milliseconds; bit 63: the time of day was not known to be right |
 /// | 56–63 | Unix milliseconds minus the boot clock |
 /// | 64–71 | the boot's number |
 /// | 72–75 | CRC-32C of the payload as stored |
@@ -117,9 +117,7 @@ public struct BlockHeader: Sendable, Equatable {
     output.appendLittleEndian(position.rawValue)
     output.appendLittleEndian(syncedPosition.rawValue)
     output.appendLittleEndian(identity)
-    output.appendLittleEndian(clock.bootMilliseconds)
-    output.appendLittleEndian(UInt64(bitPattern: clock.wallOffsetMilliseconds))
-    output.appendLittleEndian(clock.bootID)
+    clock.encode(into: &output)
     output.appendLittleEndian(payloadChecksum)
     output.appendLittleEndian(UInt32(0))
     for run in runs {
@@ -148,8 +146,7 @@ public struct BlockHeader: Sendable, Equatable {
       let position = reader.readUInt64LittleEndian(),
       let synced = reader.readUInt64LittleEndian(),
       let identity = reader.readUInt64LittleEndian(),
-      let boot = reader.readUInt64LittleEndian(), let wall = reader.readUInt64LittleEndian(),
-      let bootID = reader.readUInt64LittleEndian(),
+      let clock = SpoolClock(&reader),
       let payloadChecksum = reader.readUInt32LittleEndian(), reader.skip(4)
     else { throw .damaged }
     self.codec = codec
@@ -159,8 +156,7 @@ public struct BlockHeader: Sendable, Equatable {
     self.position = SpoolPosition(rawValue: position)
     syncedPosition = SpoolPosition(rawValue: synced)
     self.identity = identity
-    clock = SpoolClock(
-      bootMilliseconds: boot, wallOffsetMilliseconds: Int64(bitPattern: wall), bootID: bootID)
+    self.clock = clock
     self.payloadChecksum = payloadChecksum
     for _ in 0..<runCount {
       guard let lane = reader.readUInt64LittleEndian(),

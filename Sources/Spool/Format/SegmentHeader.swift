@@ -9,7 +9,7 @@ public import IOPort
 /// | 8–11 | version, 1 |
 /// | 12–15 | number of the segment |
 /// | 16–31 | identity of the spool: random, made with its first segment |
-/// | 32–55 | boot clock, Unix time minus it (milliseconds), the boot's number |
+/// | 32–55 | the clocks as in ``SpoolClock``: boot clock, Unix time minus it, the boot's number |
 /// | 508–511 | CRC-32C of bytes 0–507 |
 ///
 /// Bytes 0–11 and the checksum mean the same in every version.
@@ -41,9 +41,7 @@ public struct SegmentHeader: Sendable, Equatable {
     output.appendLittleEndian(number)
     output.appendLittleEndian(identity.first)
     output.appendLittleEndian(identity.second)
-    output.appendLittleEndian(clock.bootMilliseconds)
-    output.appendLittleEndian(UInt64(bitPattern: clock.wallOffsetMilliseconds))
-    output.appendLittleEndian(clock.bootID)
+    clock.encode(into: &output)
     output.appendZeros(Self.encodedBytes - (output.count - start) - 4)
     output.appendLittleEndian(
       CRC32C.checksum(output.bytes.extracting(start..<start + Self.encodedBytes - 4)))
@@ -78,13 +76,11 @@ public struct SegmentHeader: Sendable, Equatable {
     guard version == Self.version else { throw .unknownVersion(version) }
     guard let number = reader.readUInt32LittleEndian(),
       let first = reader.readUInt64LittleEndian(), let second = reader.readUInt64LittleEndian(),
-      let boot = reader.readUInt64LittleEndian(), let wall = reader.readUInt64LittleEndian(),
-      let bootID = reader.readUInt64LittleEndian()
+      let clock = SpoolClock(&reader)
     else { throw .damaged }
     self.number = number
     identity = SpoolIdentity(first: first, second: second)
-    clock = SpoolClock(
-      bootMilliseconds: boot, wallOffsetMilliseconds: Int64(bitPattern: wall), bootID: bootID)
+    self.clock = clock
   }
 
   /// The name of the segment's file: eight hexadecimal digits and `.seg`. It makes no heap call,

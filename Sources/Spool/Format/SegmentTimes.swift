@@ -17,24 +17,13 @@ public struct SegmentTimes: BitwiseCopyable, Sendable, Equatable {
   }
 
   func encode(into output: inout GrowableBytes) {
-    for clock in [oldest, newest] {
-      output.appendLittleEndian(clock.bootMilliseconds)
-      output.appendLittleEndian(UInt64(bitPattern: clock.wallOffsetMilliseconds))
-      output.appendLittleEndian(clock.bootID)
-    }
+    oldest.encode(into: &output)
+    newest.encode(into: &output)
   }
 
   init?(_ reader: inout ByteReader) {
-    guard let oldest = Self.clock(&reader), let newest = Self.clock(&reader) else { return nil }
+    guard let oldest = SpoolClock(&reader), let newest = SpoolClock(&reader) else { return nil }
     self.oldest = oldest
     self.newest = newest
-  }
-
-  private static func clock(_ reader: inout ByteReader) -> SpoolClock? {
-    guard let boot = reader.readUInt64LittleEndian(),
-      let offset = reader.readUInt64LittleEndian(), let bootID = reader.readUInt64LittleEndian()
-    else { return nil }
-    return SpoolClock(
-      bootMilliseconds: boot, wallOffsetMilliseconds: Int64(bitPattern: offset), bootID: bootID)
   }
 }

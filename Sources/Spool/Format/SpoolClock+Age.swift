@@ -13,16 +13,20 @@ extension SpoolClock {
   }
 
   /// Milliseconds from this moment to `now`; nil when nobody can know: another start of the
-  /// machine, and one of the two times of day was not set. `offset` is what the time of day was
-  /// believed to be later in the same start of the machine, which counts more.
+  /// machine, and one of the two times of day was not known to be right. `offset` is what it was
+  /// known to be at some time in the same start of the machine, which counts more.
   public func age(at now: SpoolClock, correctedBy offset: Int64? = nil) -> UInt64? {
     if bootID != 0, bootID == now.bootID {
       return now.bootMilliseconds >= bootMilliseconds
         ? now.bootMilliseconds - bootMilliseconds : nil
     }
     var corrected = self
-    if let offset { corrected.wallOffsetMilliseconds = offset }
-    guard let then = corrected.wallMilliseconds, let wall = now.wallMilliseconds, wall >= then
+    if let offset {
+      corrected.wallOffsetMilliseconds = offset
+      corrected.isTrusted = true
+    }
+    guard corrected.isTrusted, now.isTrusted, let then = corrected.wallMilliseconds,
+      let wall = now.wallMilliseconds, wall >= then
     else { return nil }
     return UInt64(wall - then)
   }

@@ -38,37 +38,26 @@ extension Spool {
   /// Milliseconds since a block was written; nil when nobody can know.
   func age(of moment: SpoolClock) -> UInt64? {
     guard moment != .unknown else { return nil }
-    return moment.age(at: clock, correctedBy: laterOffset(of: moment))
+    return moment.age(
+      at: clock, correctedBy: clocks[moment.bootID]?.lastTrusted?.offsetMilliseconds)
   }
 
-  /// What the time of day was believed to be last in the same start of the machine as a moment; nil
-  /// when it never was set, as far as anybody knows.
-  private func laterOffset(of moment: SpoolClock) -> Int64? {
-    guard moment.bootID != 0 else { return nil }
-    if moment.bootID == clock.bootID {
-      return clock.wallMilliseconds == nil ? nil : clock.wallOffsetMilliseconds
+  /// Looks at the clocks, and remembers what they tell of blocks that are in the log.
+  mutating func look(at clock: SpoolClock, now: Instant) {
+    self.clock = clock
+    guard clock != .unknown else { return }
+    let isNew = clocks.observe(clock)
+    // A clock that was right stays so when the network goes, until it is set anew.
+    self.clock.isTrusted = clocks.isTrusted(clock.bootID)
+    if isNew, reader.index.segments.contains(where: { $0.times.newest.bootID == clock.bootID }) {
+      cursorsChanged(at: now)
     }
-    var offset: Int64?
-    for segment in reader.index.segments where segment.times.newest.bootID == moment.bootID {
-      if segment.times.newest.wallMilliseconds != nil {
-        offset = segment.times.newest.wallOffsetMilliseconds
-      }
-    }
-    return offset
   }
 
   /// What the publish times are to be of records at hand that came before the clock was set; nil
   /// when nobody knows better.
   public func publishTimes(of read: SpoolRead) -> PublishTimes? {
-    let moment = reader.withRun(read.rawValue) { content, _ in content.header.clock }
-    if moment.bootID != 0, moment.bootID == clock.bootID, let times = correction.publishTimes {
-      return times
-    }
-    // It was set between their receipt and the writing.
-    if let wall = moment.wallMilliseconds { return PublishTimes(latestMilliseconds: UInt64(wall)) }
-    return laterOffset(of: moment).map {
-      PublishTimes(shiftMilliseconds: $0 &- moment.wallOffsetMilliseconds)
-    }
+    clocks.publishTimes(of: reader.withRun(read.rawValue) { content, _ in content.header.clock })
   }
 
   /// Drops segments in which everything is too old, and of others what is too old for its lane.

@@ -122,12 +122,7 @@ extension Spool {
     at now: Instant, clock: SpoolClock, operations: inout OperationQueue
   ) {
     guard phase == .ready else { return }
-    self.clock = clock
-    if clock != .unknown {
-      correction.observe(
-        bootMilliseconds: clock.bootMilliseconds,
-        offsetMilliseconds: clock.wallOffsetMilliseconds, atNanoseconds: now.nanoseconds)
-    }
+    look(at: clock, now: now)
     lastTurn = now
     compact(at: now)
     // While the disk is at work the next block may grow.
@@ -135,7 +130,7 @@ extension Spool {
       lastCommitAt = now
       closeBlock()
     }
-    writer?.flush(at: now, clock: clock, operations: &operations)
+    writer?.flush(at: now, clock: self.clock, operations: &operations)
     takeWriterEvents(at: now)
     noteWriter()
     for segment in writer?.takeLeftovers() ?? [] { remover.remove(segment) }

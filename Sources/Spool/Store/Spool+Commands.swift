@@ -1,4 +1,5 @@
 public import IOPort
+import Records
 
 // What `spool ls`, `replay` and `drop` ask of a spool that is in use.
 extension Spool {
@@ -34,6 +35,10 @@ extension Spool {
 
   /// The time of day of a moment as it is known now; nil when the clock was not set, then or since.
   private func moment(of then: SpoolClock) -> UInt64? {
+    var then = then
+    if let right = clocks[then.bootID]?.best {
+      then.wallOffsetMilliseconds = right.offsetMilliseconds
+    }
     if let time = then.unixMilliseconds { return time }
     guard let now = clock.unixMilliseconds, let age = age(of: then), age <= now else { return nil }
     return now - age

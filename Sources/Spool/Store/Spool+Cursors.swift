@@ -114,6 +114,7 @@ extension Spool {
       savingChangeCount = changeCount
       releasing = releasableSegments() + dropping
       dropping = []
+      clocks.keep(bootIDs)
       cursorFile.save(cursorState, operations: &operations)
       // Some saves fail at once.
       takeCursorEvents(at: now, operations: &operations)
@@ -142,7 +143,20 @@ extension Spool {
     state.lanes = lanes.map { lane in
       LaneCursors(lane)
     }
+    state.clocks = clocks.saved(bootIDs)
     return state
+  }
+
+  /// The starts of the machine of this process and of the blocks in the log, the newest first.
+  private var bootIDs: [UInt64] {
+    var ids = [clock.bootID]
+    for segment in reader.index.segments.reversed() {
+      for id in [segment.times.newest.bootID, segment.times.oldest.bootID]
+      where id != ids[ids.count - 1] {
+        ids.append(id)
+      }
+    }
+    return ids
   }
 
   /// The cursors are on the disk: what they released may go.

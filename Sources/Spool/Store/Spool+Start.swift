@@ -79,6 +79,7 @@ extension Spool {
       log.identity ?? loaded?.identity
       ?? SpoolIdentity(first: random.next() | 1, second: random.next())
     learnLanes(log)
+    learnClocks(log)
     phase = .ready
     recoveryNanoseconds = UInt64(max(0, now.nanoseconds(since: startedAt)))
     reader = LogReader(
@@ -97,6 +98,15 @@ extension Spool {
     cursorsChanged(at: now)
     if limits.maximumAgeMilliseconds > 0 { nextAgeCheck = now }
     tell(.ready)
+  }
+
+  /// What the clock was set to comes from the cursor file, and from segments.
+  private mutating func learnClocks(_ log: RecoveredLog) {
+    for clock in loaded?.clocks ?? [] { clocks.include(clock) }
+    for segment in log.segments {
+      clocks.include(segment.footer.times.oldest)
+      clocks.include(segment.footer.times.newest)
+    }
   }
 
   /// Lanes come from the cursor file, and from the log what the file does not know.

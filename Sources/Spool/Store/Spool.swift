@@ -101,8 +101,8 @@ public struct Spool: ~Copyable {
   var startedAt = Instant(nanoseconds: 0)
   /// The clocks as of this turn.
   var clock = SpoolClock.unknown
-  /// Whether the clock of the machine was set since the start.
-  var correction = ClockCorrection()
+  /// What the clock was set to, now and earlier.
+  var clocks = ClockBook()
   /// The time of this turn.
   var lastTurn = Instant(nanoseconds: 0)
   /// Everything up to this ticket is durable.
