@@ -207,6 +207,30 @@ struct LogReaderTests {
     #expect((missing > 0) == (loop.reader.damagedBlocks > 0))
   }
 
+  @Test(
+    "A sector that the device can't read costs the block it is in, not those read with it",
+    arguments: 1...6)
+  func badSector(seed: Int) throws {
+    let sector = 9_000..<9_001
+    let (loop, log, _) = try restart(
+      seed: UInt64(seed), copiesPerMille: 0, skipsUnreadable: true
+    ) { disk, _ in disk.faults.unreadableOffsets = sector }
+    var rest = log
+    var lostBlocks: UInt64 = 0
+    for place in rest.segments.indices {
+      let footer = rest.segments[place].footer
+      let lost = footer.blocks.indices.filter { block in
+        let start = Int(footer.blocks[block].offset)
+        return (start..<start + Int(footer.blocks[block].totalBytes)).overlaps(sector)
+      }
+      rest.segments[place].footer.runs.removeAll { lost.contains(Int($0.block)) }
+      lostBlocks += UInt64(lost.count)
+    }
+    #expect(lostBlocks > 2)
+    #expect(loop.reader.damagedBlocks == lostBlocks)
+    expectAllRead(loop, sequences(rest))
+  }
+
   @Test("A released request is not heard of, and a forgotten segment is not read again")
   func releaseAndForget() throws {
     let world = SimulatedWorld(seed: 8)
