@@ -80,6 +80,9 @@ final class BrokerLoop: SimulatedLoop {
         topic: Array(topic.utf8), producerName: Array("edge".utf8), isReliable: isReliable))
   }
 
+  /// Whether records wait that the disk did not take.
+  var isDiskStuck: Bool { broker.isDiskStuck }
+
   /// Refuses what waits for the disk.
   func refuseWaiting() { broker.refuseWaiting() }
 

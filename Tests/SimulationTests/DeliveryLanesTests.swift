@@ -91,8 +91,9 @@ struct DeliveryLanesTests {
 }
 
 /// Batches and the table of lanes.
-private final class DeliveryBench {
-  let store = BatchStore(limits: BatchLimits())
+final class DeliveryBench {
+  let store = BatchStore(
+    limits: BatchLimits(), replay: ReplayLimits(batches: 8, memoryBytes: 8 << 20))
   let lanes: LaneTable
 
   init(lanes: [LaneDescription]) {
@@ -100,18 +101,22 @@ private final class DeliveryBench {
     for lane in lanes { _ = self.lanes.append(lane) }
   }
 
-  func batch(lane: UInt32, count: Int) throws -> BatchID {
+  /// A sealed batch of records that are their numbers, with so many bytes behind that do not get
+  /// smaller.
+  func batch(lane: UInt32, count: Int, paddingBytes: Int = 0) throws -> BatchID {
     let id = LaneID(rawValue: lane)
     let batch = try #require(store.open(lane: id, bodyBytes: 100, expectedBytes: 64 << 10))
+    var random = SplitMix64(seed: 1)
+    let padding = (0..<paddingBytes).map { _ in UInt8.random(in: 0...255, using: &random) }
     let topic = lanes[id].topic
     var prefix = GrowableBytes()
     prefix.append(contentsOf: [0x12, UInt8(topic.count + 2), 0x12, UInt8(topic.count)] + topic)
     let none = GrowableBytes()
     for number in 0..<count {
+      let payload = [UInt8(number)] + padding
       let pieces = RecordPieces(
         prefix: prefix.bytes, attributes: none.bytes, routingKey: none.bytes,
-        payload: [UInt8(number)].span.bytes, publishTimeMilliseconds: 1, keyHash: 7,
-        source: .none)
+        payload: payload.span.bytes, publishTimeMilliseconds: 1, keyHash: 7, source: .none)
       _ = store.append(pieces, to: batch)
     }
     store.seal(batch)

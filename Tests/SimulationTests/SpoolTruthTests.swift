@@ -100,6 +100,35 @@ struct SpoolTruthTests {
     #expect(scene.settle().isEmpty)
   }
 
+  @Test(
+    "After a restart without space left it is told before a record comes",
+    arguments: [nil, Shortage.ownLimit])
+  func restarted(shortage: Shortage?) throws {
+    var configuration = Self.configuration(shortage)
+    configuration.routes.removeAll { $0.webhook != nil }
+    if shortage == nil { configuration.spool.maxBytes = 64 << 10 }
+    let scene = try Self.scene(configuration, messages: 600, topics: Self.allTopics)
+    #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+    #expect(scene.oracle.refusedCount > 0)
+    let refused = scene.oracle.refusedCount
+    try scene.crash(losesPower: true)
+    scene.run(milliseconds: 3_000)
+    let code = shortage == nil ? StatusReason.Code.spoolFull : .spoolRefusing
+    let reasons = StatusReason.all(of: scene.gateway, at: scene.world.now)
+    let reason = try #require(reasons.first { $0.code == code }, "\(reasons)")
+    #expect(reason.keepsDevicesAway && !Self.isReady(scene))
+    #expect(scene.metric("danube_gateway_spool_refusing_topics") == 3)
+    let body = String(
+      decoding: StatusReport(of: scene.gateway, at: scene.world.now).body, as: UTF8.self)
+    #expect(body.contains("\"\(code.rawValue)\"") && body.contains("\"refusing_lane_count\":3"))
+    #expect(scene.oracle.refusedCount == refused)
+    Self.back(scene)
+    #expect(scene.run(milliseconds: 60_000) { Self.isReady(scene) })
+    scene.run(milliseconds: 30_000)
+    #expect(StatusReason.all(of: scene.gateway, at: scene.world.now).isEmpty)
+    #expect(scene.settle().isEmpty)
+  }
+
   @Test("With drop_newest all are answered: ready, degraded, and told that records are lost")
   func allDrop() throws {
     let scene = try Self.scene(Self.configuration(.ownLimit, .dropNewest))
