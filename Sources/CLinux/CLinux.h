@@ -34,8 +34,8 @@
 
 // MARK: The clock
 
-// Whether the time of day is synchronised (adjtimex(2), STA_UNSYNC). Asking takes no privilege; where
-// it is refused all the same (seccomp) nobody knows.
+// Whether the time of day is synchronised (adjtimex(2), STA_UNSYNC). Asking takes no privilege;
+// where it is refused all the same (seccomp) nobody knows.
 static inline bool clinux_clock_is_synchronised(void) {
   struct timex timex = {0};
   return adjtimex(&timex) >= 0 && !(timex.status & STA_UNSYNC);

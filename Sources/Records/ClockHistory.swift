@@ -23,7 +23,7 @@ public struct ClockHistory: Sendable, Equatable {
   public mutating func observe(
     bootMilliseconds: UInt64, offsetMilliseconds: Int64, isSynchronised: Bool
   ) -> Bool {
-    guard Int64(exactly: bootMilliseconds) != nil else { return false }
+    guard bootMilliseconds <= ClockSetting.latestMoment else { return false }
     var seen = ClockSetting(
       sinceMilliseconds: bootMilliseconds, offsetMilliseconds: offsetMilliseconds,
       isTrusted: false)
@@ -41,7 +41,7 @@ public struct ClockHistory: Sendable, Equatable {
 
   /// Takes what a block, or an earlier process, tells of a moment.
   public mutating func include(_ told: ClockSetting) {
-    guard Int64(exactly: told.sinceMilliseconds) != nil else { return }
+    guard told.sinceMilliseconds <= ClockSetting.latestMoment else { return }
     var told = told
     told.isTrusted = told.isTrusted && told.isSet
     if let known = index(of: told) {

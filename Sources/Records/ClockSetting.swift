@@ -4,6 +4,9 @@ public struct ClockSetting: BitwiseCopyable, Sendable, Equatable {
   /// milliseconds: a leap second, and two clocks that are read one after the other, are less.
   public static var stepMilliseconds: Int64 { 2_000 }
 
+  /// The boot clock never says more, milliseconds: what does, in a file, is nonsense.
+  static var latestMoment: UInt64 { 1 << 62 }
+
   /// Since when, milliseconds since the machine was started.
   public var sinceMilliseconds: UInt64
   /// Unix milliseconds minus the boot clock.

@@ -3,8 +3,8 @@ import DanubeProtocol
 
 /// What the publish times are to be of records that came before the clock of the machine was set.
 ///
-/// A box without a battery boots in 1970, or at the time it was switched off, and gets the time from
-/// the network, later than its first messages. How long ago those came is known all the same.
+/// A box without a battery boots in 1970, or at the time it was switched off, and gets the time
+/// from the network, later than its first messages. How long ago those came is known all the same.
 ///
 /// A record tells by what setting of the clock it has its time: it came when that said so. Of two
 /// that may be it is the one by which it waited less.
@@ -24,7 +24,7 @@ public struct PublishTimes: Sendable, Equatable {
   /// The records came until a moment, milliseconds since the start of the machine.
   public init(_ history: ClockHistory, latestMilliseconds boot: UInt64) {
     settings = history.hasCorrections ? history.settings : []
-    latestBoot = Int64(clamping: boot)
+    latestBoot = Int64(min(boot, ClockSetting.latestMoment))
     isExact = false
     latest = history.best?.wallMilliseconds(at: boot) ?? 0
   }
@@ -32,7 +32,7 @@ public struct PublishTimes: Sendable, Equatable {
   /// The records came at a moment, milliseconds since the start of the machine.
   public init(_ history: ClockHistory, receivedMilliseconds boot: UInt64) {
     settings = history.settings
-    latestBoot = Int64(clamping: boot)
+    latestBoot = Int64(min(boot, ClockSetting.latestMoment))
     isExact = true
     latest = 0
   }

@@ -70,6 +70,14 @@ struct ClockHistoryTests {
     #expect(history.settings.count == 3 && history.settings[1].sinceMilliseconds == 150)
     history.include(Self.setting(.max, 0, true))
     #expect(history.settings.count == 3)
+    // What a file may say and no clock does.
+    history.include(Self.setting(1 << 62, .min, false))
+    for boot in [1 << 62, 1 << 63 - 1, .max] as [UInt64] {
+      let times = PublishTimes(history, latestMilliseconds: boot)
+      #expect(times.corrected(UInt64(Int64.max)) == nil && times.corrected(.max) == nil)
+      let exact = PublishTimes(history, receivedMilliseconds: boot)
+      #expect(exact.corrected(UInt64(Int64.max)) == nil)
+    }
     var doubted = Self.history(Self.setting(1, Self.wall, false))
     doubted.include(Self.setting(9, Self.wall, true))
     #expect(doubted.settings == [Self.setting(1, Self.wall, true)])

@@ -4,8 +4,8 @@ import Settings
 import Simulator
 import Testing
 
-/// A box boots with the time of its last shutdown, or with that of a dead battery: plausible, wrong,
-/// and not synchronised until the network is there.
+/// A box boots with the time of its last shutdown, or with that of a dead battery: plausible,
+/// wrong, and not synchronised until the network is there.
 @Suite("Publish times and ages when the clock was plausible and wrong", .timeLimit(.minutes(1)))
 struct WrongClockTests {
   private static let wall: Int64 = 1_750_000_000_000

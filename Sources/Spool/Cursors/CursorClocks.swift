@@ -8,7 +8,7 @@ import Bytes
 /// | 8–15 | generation of the state before it |
 /// | 16–19 | number of settings, at most 64 |
 /// | 20–23 | CRC-32C of bytes 0–19 and of the settings |
-/// | 24–… | settings, 24 bytes each, see ``SpoolClock``: since when, and what the clock was set to |
+/// | 24–… | settings, 24 bytes each, see ``SpoolClock``: since when, and what it was set to |
 ///
 /// It is not there where nothing is known, and versions that do not know it do not look at it. One
 /// that is wrong, or of another generation, is none: then blocks alone tell by what clock they

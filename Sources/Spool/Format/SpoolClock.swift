@@ -12,8 +12,8 @@ public struct SpoolClock: BitwiseCopyable, Sendable, Equatable {
   public var wallOffsetMilliseconds: Int64
   /// Names the start of the machine; 0 when that is not known.
   public var bootID: UInt64
-  /// Whether the time of day was known to be right: the clock was synchronised. Versions that do not
-  /// tell count as if it was.
+  /// Whether the time of day was known to be right: the clock was synchronised. Versions that do
+  /// not tell count as if it was.
   public var isTrusted: Bool
 
   /// No clock was asked.
