@@ -9,6 +9,8 @@ struct ClientCall: BitwiseCopyable {
   var isLive = false
   /// What is still to be sent.
   var request = SendQueue()
+  /// Whether further messages may follow those in ``request``.
+  var isRequestOpen = false
   var reader = MessageReader()
   /// `:status`, 0 before it came.
   var httpStatus = 0

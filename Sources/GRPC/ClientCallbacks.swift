@@ -140,8 +140,10 @@ enum ClientCallbacks {
     guard let left = unsafe state.pointee.requestBytes(slot, stream: stream) else {
       return CNGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
     }
+    let isOpen = unsafe state.pointee.isRequestOpen(slot)
+    if isOpen && left == 0 { return CNGHTTP2_ERR_DEFERRED }
     unsafe flags.pointee = UInt32(
-      CNGHTTP2_DATA_NO_COPY | (left <= limit ? CNGHTTP2_DATA_EOF : 0))
+      CNGHTTP2_DATA_NO_COPY | (left <= limit && !isOpen ? CNGHTTP2_DATA_EOF : 0))
     return min(left, limit)
   }
 

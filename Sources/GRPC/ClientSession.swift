@@ -10,7 +10,7 @@ public import IOPort
 /// more (it tells the peer why), close the connection, and ``abandonAllCalls()``.
 ///
 /// **Bodies by reference.** Memory given with a tag is pinned until its tag comes back, exactly
-/// once for each call: out of `Outbox.takeReleasedTag()` after its last byte was taken, or out of
+/// once for each message: out of `Outbox.takeReleasedTag()` after its last byte was taken, or out of
 /// ``takeAbandonedBodyTag()`` if the call ended before. A body that takes several DATA frames also
 /// releases `UInt32.max` for each piece before the last: ignore it, and use it for no body.
 @safe
@@ -116,6 +116,14 @@ public struct ClientSession: ~Copyable {
     guard canStartCall else { return false }
     var request = SendQueue()
     let slab = unsafe state.pointee.slab
+    Self.append(head: head, body: body, bodyTag: bodyTag, tail: tail, to: &request, in: slab)
+    return start(method, tag: tag, timeoutMilliseconds: timeoutMilliseconds, request: request)
+  }
+
+  private static func append(
+    head: RawSpan, body: MemorySlice, bodyTag: UInt32?, tail: RawSpan,
+    to request: inout SendQueue, in slab: Slab
+  ) {
     if let bodyTag, body.count >= Self.referenceThresholdBytes {
       precondition(bodyTag != SendQueue.pieceTag, "UInt32.max is the tag of pieces")
       request.append(head: head, referencing: body, tag: bodyTag, tail: tail, in: slab)
@@ -124,7 +132,6 @@ public struct ClientSession: ~Copyable {
         request.append(head: head, body: bytes, tail: tail, in: slab)
       }
     }
-    return start(method, tag: tag, timeoutMilliseconds: timeoutMilliseconds, request: request)
   }
 
   /// Starts a call with one request message, which is copied. See the other one.
@@ -139,7 +146,8 @@ public struct ClientSession: ~Copyable {
   }
 
   private mutating func start(
-    _ method: MethodID, tag: UInt64, timeoutMilliseconds: Int?, request: SendQueue
+    _ method: MethodID, tag: UInt64, timeoutMilliseconds: Int?, request: SendQueue,
+    isRequestOpen: Bool = false
   ) -> Bool {
     let first = firstField[Int(method.rawValue)]
     precondition(first >= 0, "the session was not opened for this method")
@@ -149,7 +157,8 @@ public struct ClientSession: ~Copyable {
       headers.setValue(at: first + count, Timeout.step(step).text)
       count += 1
     }
-    let slot = unsafe state.pointee.takeSlot(tag: tag, request: request)
+    let slot = unsafe state.pointee.takeSlot(
+      tag: tag, request: request, isRequestOpen: isRequestOpen)
     let connection = unsafe state.pointee.connection
     var provider = unsafe nghttp2_data_provider()
     unsafe provider.source.fd = Int32(slot)
@@ -162,8 +171,61 @@ public struct ClientSession: ~Copyable {
     return true
   }
 
+  // MARK: Calls with several request messages
+
+  /// Starts a call whose request stays open (client and bidirectional streaming): no message is
+  /// sent yet, and no time limit. Messages follow by ``sendMessage(tag:head:body:bodyTag:tail:)``,
+  /// the end of the request by ``finishRequest(tag:)``. Responses may come at any time; a server
+  /// that ends the call before the request ended completes it all the same.
+  ///
+  /// Returns: false, and nothing happened, if ``canStartCall`` is false.
+  public mutating func startStream(_ method: MethodID, tag: UInt64) -> Bool {
+    guard canStartCall else { return false }
+    return start(
+      method, tag: tag, timeoutMilliseconds: nil, request: SendQueue(), isRequestOpen: true)
+  }
+
+  /// Queues one request message of a call that ``startStream(_:tag:)`` started: head, body and tail
+  /// in a row (gRPC's prefix is added). Any number may wait, see ``unsentBytes(tag:)``.
+  /// O(calls in flight).
+  ///
+  /// - Parameters:
+  ///   - body: is sent by reference if it has at least ``referenceThresholdBytes`` and `bodyTag` is
+  ///     not nil, and else copied; then `bodyTag` never comes back.
+  ///   - bodyTag: comes back exactly once for each message, whatever becomes of the call.
+  /// - Returns: false if the call is over or its request was finished: nothing is sent, and
+  ///   `bodyTag` comes out of ``takeAbandonedBodyTag()``.
+  @discardableResult
+  public mutating func sendMessage(
+    tag: UInt64, head: RawSpan, body: MemorySlice, bodyTag: UInt32?, tail: RawSpan
+  ) -> Bool {
+    guard let slot = unsafe state.pointee.openSlot(ofTag: tag) else {
+      if let bodyTag, body.count >= Self.referenceThresholdBytes {
+        unsafe state.pointee.abandon(bodyTag)
+      }
+      return false
+    }
+    let slab = unsafe state.pointee.slab
+    unsafe state.pointee.withRequest(slot) {
+      Self.append(head: head, body: body, bodyTag: bodyTag, tail: tail, to: &$0, in: slab)
+    }
+    unsafe state.pointee.resume(slot)
+    return true
+  }
+
+  /// Ends the request of a call that ``startStream(_:tag:)`` started (END_STREAM), after the
+  /// messages that are queued. Nothing happens if there is no such call or it is finished.
+  public mutating func finishRequest(tag: UInt64) {
+    guard let slot = unsafe state.pointee.openSlot(ofTag: tag) else { return }
+    unsafe state.pointee.finishRequest(slot)
+  }
+
+  /// Bytes of a call's request that are not yet framed, because the server's flow control or the
+  /// outbox holds them back. 0 for a call that is over. O(calls in flight).
+  public func unsentBytes(tag: UInt64) -> Int { unsafe state.pointee.unsentBytes(ofTag: tag) }
+
   /// Ends a call by RST_STREAM(CANCEL). No further event has its tag, not even one that was not
-  /// taken yet; the tag of its body comes back. Nothing happens if there is no such call.
+  /// taken yet; the tags of its bodies come back. Nothing happens if there is no such call.
   /// O(calls in flight).
   public mutating func cancelCall(tag: UInt64) { unsafe state.pointee.cancel(tag: tag) }
 

@@ -49,8 +49,9 @@ struct ClientState: ~Copyable {
 
   var canStartCall: Bool { freeCallCount > 0 }
 
-  /// A slot for a call with the message that was queued; the stream follows.
-  mutating func takeSlot(tag: UInt64, request: SendQueue) -> Int {
+  /// A slot for a call with the message that was queued, or whose messages follow; so does the
+  /// stream.
+  mutating func takeSlot(tag: UInt64, request: SendQueue, isRequestOpen: Bool) -> Int {
     let slot: Int
     if let free = freeSlots.popLast() {
       slot = free
@@ -61,6 +62,7 @@ struct ClientState: ~Copyable {
     }
     calls[slot].isLive = true
     calls[slot].request = request
+    calls[slot].isRequestOpen = isRequestOpen
     tags[slot] = tag
     liveCount += 1
     return slot
@@ -99,11 +101,13 @@ struct ClientState: ~Copyable {
     calls[slot].reader.removeAll(budget: &budget, in: slab)
     calls[slot].statusMessage.free(in: slab)
     calls[slot].statusMessage = .empty
-    guard let abandoned = calls[slot].request.removeAll(in: slab) else { return }
-    if abandoned.isPartlyFramed {
-      partlyFramedTags.append(abandoned.tag)
-    } else {
-      abandonedTags.append(abandoned.tag)
+    calls[slot].isRequestOpen = false
+    while let abandoned = calls[slot].request.abandonNext(in: slab) {
+      if abandoned.isPartlyFramed {
+        partlyFramedTags.append(abandoned.tag)
+      } else {
+        abandonedTags.append(abandoned.tag)
+      }
     }
   }
 
@@ -131,6 +135,9 @@ struct ClientState: ~Copyable {
   // MARK: Tags of bodies
 
   mutating func takeAbandonedTag() -> UInt32? { abandonedTags.popLast() }
+
+  /// Gives back a body that was not even queued.
+  mutating func abandon(_ tag: UInt32) { abandonedTags.append(tag) }
 
   var hasPartlyFramedTags: Bool { !partlyFramedTags.isEmpty }
 
@@ -193,7 +200,7 @@ struct ClientState: ~Copyable {
   mutating func streamEnded(_ slot: Int) {
     guard calls[slot].isLive else { return }
     // The server answered without reading all: there is nothing to send the rest for.
-    if calls[slot].request.byteCount > 0 {
+    if calls[slot].request.byteCount > 0 || calls[slot].isRequestOpen {
       connection.reset(calls[slot].streamID, code: NGHTTP2_CANCEL)
     }
     complete(slot, calls[slot].finalStatus)
@@ -234,6 +241,29 @@ struct ClientState: ~Copyable {
     guard slot < calls.count, calls[slot].streamID == stream, calls[slot].isLive else { return nil }
     return calls[slot].request.byteCount
   }
+
+  /// Whether messages may follow those that the call's request holds now.
+  func isRequestOpen(_ slot: Int) -> Bool { calls[slot].isRequestOpen }
+
+  /// The slot of a call that takes messages.
+  func openSlot(ofTag tag: UInt64) -> Int? {
+    guard let slot = slot(ofTag: tag), calls[slot].isRequestOpen else { return nil }
+    return slot
+  }
+
+  /// Bytes of a call's request that are not yet framed; 0 when the call is over.
+  func unsentBytes(ofTag tag: UInt64) -> Int {
+    slot(ofTag: tag).map { calls[$0].request.byteCount } ?? 0
+  }
+
+  /// Ends the request after the messages that are queued.
+  mutating func finishRequest(_ slot: Int) {
+    calls[slot].isRequestOpen = false
+    resume(slot)
+  }
+
+  /// There is more to send, or the end.
+  func resume(_ slot: Int) { connection.resume(calls[slot].streamID) }
 
   /// Runs `body` with the queue of a call's request.
   mutating func withRequest(_ slot: Int, _ body: (inout SendQueue) -> Void) {

@@ -206,6 +206,18 @@ struct HTTP2Connection: BitwiseCopyable {
     return true
   }
 
+  /// A stream that had nothing to send has more, or its end.
+  func resume(_ stream: Int32) {
+    // It fails when the stream does not wait, and then there is nothing to do.
+    _ = unsafe nghttp2_session_resume_data(session, stream)
+  }
+
+  /// Lets the peer send so much more on a stream than was received (RFC 9113 §6.9): none when 0,
+  /// beyond what it was granted before.
+  func setReceiveWindow(_ stream: Int32, bytes: Int) {
+    unsafe nghttp2_session_set_local_window_size(session, 0, stream, Int32(clamping: bytes))
+  }
+
   /// Resets a stream (RFC 9113 §6.4).
   func reset(_ stream: Int32, code: nghttp2_error_code) {
     unsafe nghttp2_submit_rst_stream(session, 0, stream, code.rawValue)

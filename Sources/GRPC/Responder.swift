@@ -38,12 +38,6 @@ struct Responder: ~Copyable {
       &provider)
   }
 
-  /// There is more to send, or the end.
-  func resume(_ stream: Int32, on connection: HTTP2Connection) {
-    // It fails when the stream does not wait, and then there is nothing to do.
-    _ = unsafe nghttp2_session_resume_data(connection.session, stream)
-  }
-
   func refuse(_ stream: Int32, _ refusal: Refusal, on connection: HTTP2Connection) {
     let index = refusal == .methodNotAllowed ? Self.methodIndex : Self.mediaTypeIndex
     unsafe nghttp2_submit_response(

@@ -147,17 +147,22 @@ struct SendQueue: BitwiseCopyable {
     unsafe slab.freeRaw(UnsafeMutableRawPointer(node))
   }
 
-  /// Forgets everything. A queue of the client holds at most one reference; it comes back.
-  mutating func removeAll(in slab: Slab) -> Abandoned? {
-    var abandoned: Abandoned?
+  /// Forgets everything up to the next reference, which comes back. nil once nothing is left.
+  mutating func abandonNext(in slab: Slab) -> Abandoned? {
     while let node = unsafe first {
-      if unsafe node.pointee.isReference {
-        abandoned = unsafe Abandoned(
-          tag: node.pointee.tag, isPartlyFramed: node.pointee.isPartlyFramed)
-      }
+      let abandoned: Abandoned? =
+        if unsafe node.pointee.isReference {
+          unsafe Abandoned(tag: node.pointee.tag, isPartlyFramed: node.pointee.isPartlyFramed)
+        } else { nil }
+      byteCount -= unsafe node.pointee.count
       removeFirstNode(in: slab)
+      if let abandoned { return abandoned }
     }
-    byteCount = 0
-    return abandoned
+    return nil
+  }
+
+  /// Forgets everything, references as well.
+  mutating func removeAll(in slab: Slab) {
+    while abandonNext(in: slab) != nil {}
   }
 }

@@ -13,6 +13,8 @@ struct ServerCall: BitwiseCopyable {
   var timeoutMilliseconds: Int?
   var reader = MessageReader()
   var message: ReceivedMessage?
+  /// Whether each message is told when it arrives, and not the request when it is complete.
+  var isStreaming = false
   /// Whether the client ended its direction.
   var isRequestEnded = false
   /// Whether the event `call` was given, so that a last event has to follow.

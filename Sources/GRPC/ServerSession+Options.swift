@@ -12,6 +12,9 @@ extension ServerSession {
     public var initialStreamWindowBytes = 256 * 1024
     /// Receive window of the connection, 65,535 ... 2^31 - 1 bytes.
     public var connectionWindowBytes = 1024 * 1024
+    /// Paths of the methods whose requests are streams of messages (client and bidirectional
+    /// streaming). A request of any other path has one message.
+    public var clientStreamingPaths: [String] = []
 
     /// The defaults.
     public init() {}

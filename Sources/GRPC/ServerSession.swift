@@ -4,14 +4,16 @@ public import IOPort
 /// The server's side of one HTTP/2 connection that carries gRPC calls. It does no I/O: it is fed
 /// with received bytes and writes frames to an ``Outbox``.
 ///
-/// Requests have one message (unary and server streaming). A turn: `receive` for each buffer,
-/// `nextEvent` until nil, answers, then `writeOutput` once. Answers to a stream that is gone do
+/// Requests have one message (unary and server streaming), but for the paths in
+/// ``Options/clientStreamingPaths``: their messages are told one by one. A turn: `receive` for each
+/// buffer, `nextEvent` until nil, answers, then `writeOutput` once. Answers to a stream that is gone do
 /// nothing, so a late answer needs no care. After `receive` threw, `writeOutput` once more (it
 /// tells the peer why), close the connection, and ``abandonAllCalls()``.
 ///
 /// What is no gRPC request is answered here: another `content-type` by HTTP 415, another method
 /// than POST by HTTP 405 (both with `unimplemented`), a compressed message by `unimplemented`, one
-/// above the limit by `outOfRange`, no message or more than one by `internalError`.
+/// above the limit by `outOfRange`, no message or more than one where one is due by
+/// `internalError`.
 @safe
 public struct ServerSession: ~Copyable {
   private let state: UnsafeMutablePointer<ServerState>
@@ -72,7 +74,7 @@ public struct ServerSession: ~Copyable {
     return unsafe state.pointee.events.next(in: slab)
   }
 
-  /// `:path` of the `call` event that was taken last, until the next event is taken.
+  /// `:path` of the `call` or `opened` event that was taken last, until the next event is taken.
   public var currentPath: RawSpan {
     @_lifetime(borrow self)
     get {
@@ -81,7 +83,8 @@ public struct ServerSession: ~Copyable {
     }
   }
 
-  /// The request message of the `call` event that was taken last, until the next event is taken.
+  /// The request message of the `call` or `message` event that was taken last, until the next event
+  /// is taken.
   public var currentMessage: RawSpan {
     @_lifetime(borrow self)
     get {
@@ -90,8 +93,8 @@ public struct ServerSession: ~Copyable {
     }
   }
 
-  /// The client's time limit (`grpc-timeout`, rounded up) of the `call` event that was taken last;
-  /// nil when there was none or it was malformed.
+  /// The client's time limit (`grpc-timeout`, rounded up) of the `call` or `opened` event that was
+  /// taken last; nil when there was none or it was malformed.
   public var currentTimeoutMilliseconds: Int? {
     unsafe state.pointee.events.current.timeoutMilliseconds
   }
@@ -145,6 +148,14 @@ public struct ServerSession: ~Copyable {
   public func queuedBytes(_ stream: Int32) -> Int {
     guard let slot = slot(stream) else { return 0 }
     return unsafe state.pointee.calls[slot].response.byteCount
+  }
+
+  /// Stops the client from sending more messages in a call that was `opened`, or lets it go on, by
+  /// flow control. What it was granted before still comes: up to
+  /// ``Options/initialStreamWindowBytes``. Other calls go on.
+  public mutating func setReading(_ stream: Int32, isPaused: Bool) {
+    guard let slot = slot(stream) else { return }
+    unsafe state.pointee.setReading(slot, isPaused: isPaused)
   }
 
   /// Sends a PING. Whoever lives answers it: bytes will be received.

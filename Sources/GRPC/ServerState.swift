@@ -12,6 +12,8 @@ struct ServerState: ~Copyable {
   var events = EventQueue<ServerEvent>()
   private var budget: MessageReader.Budget
   let responder: Responder
+  private let clientStreamingPaths: [String]
+  private let streamWindowBytes: Int
 
   init(connection: HTTP2Connection, options: ServerSession.Options) {
     self.connection = connection
@@ -20,6 +22,8 @@ struct ServerState: ~Copyable {
       maximumMessageBytes: options.maximumMessageBytes,
       maximumBufferedBytes: max(options.maximumBufferedBytes, options.maximumMessageBytes))
     responder = Responder()
+    clientStreamingPaths = options.clientStreamingPaths
+    streamWindowBytes = options.initialStreamWindowBytes
   }
 
   /// Streams that are not closed.
@@ -68,7 +72,23 @@ struct ServerState: ~Copyable {
     } else if !calls[slot].isPost {
       calls[slot].isEnded = true
       responder.refuse(calls[slot].streamID, .methodNotAllowed, on: connection)
+    } else if isClientStreaming(calls[slot].path) {
+      calls[slot].isStreaming = true
+      calls[slot].isAnnounced = true
+      let entry = EventQueue<ServerEvent>.Entry(
+        event: .opened(stream: calls[slot].streamID), path: calls[slot].path,
+        timeoutMilliseconds: calls[slot].timeoutMilliseconds)
+      calls[slot].path = .empty
+      events.append(entry)
     }
+  }
+
+  private func isClientStreaming(_ path: ReceivedMessage) -> Bool {
+    guard let block = path.block else { return false }
+    for known in clientStreamingPaths where known.utf8.count == path.count {
+      if block.starts(with: known) { return true }
+    }
+    return false
   }
 
   mutating func dataReceived(_ slot: Int, _ bytes: RawSpan) {
@@ -87,6 +107,10 @@ struct ServerState: ~Copyable {
   }
 
   private mutating func messageReceived(_ slot: Int, _ message: ReceivedMessage) {
+    if calls[slot].isStreaming {
+      events.append(.init(event: .message(stream: calls[slot].streamID), message: message))
+      return
+    }
     guard calls[slot].message == nil else {
       message.free(in: slab)
       fail(slot, .internalError, "more than one request message")
@@ -99,6 +123,10 @@ struct ServerState: ~Copyable {
   mutating func streamEnded(_ slot: Int) {
     calls[slot].isRequestEnded = true
     guard !calls[slot].isEnded else { return }
+    if calls[slot].isStreaming, !calls[slot].reader.isInsideMessage {
+      events.append(.init(event: .finished(stream: calls[slot].streamID)))
+      return
+    }
     guard let message = calls[slot].message, !calls[slot].reader.isInsideMessage else {
       fail(slot, .internalError, "the request message is missing or cut off")
       return
@@ -110,6 +138,11 @@ struct ServerState: ~Copyable {
     calls[slot].message = nil
     calls[slot].path = .empty
     events.append(entry)
+  }
+
+  /// Lets the client send on, or not.
+  func setReading(_ slot: Int, isPaused: Bool) {
+    connection.setReceiveWindow(calls[slot].streamID, bytes: isPaused ? 0 : streamWindowBytes)
   }
 
   /// The library took the last frame of the answer.
@@ -138,7 +171,7 @@ struct ServerState: ~Copyable {
     calls[slot].message?.free(in: slab)
     calls[slot].statusMessage.free(in: slab)
     calls[slot].reader.removeAll(budget: &budget, in: slab)
-    _ = calls[slot].response.removeAll(in: slab)
+    calls[slot].response.removeAll(in: slab)
   }
 
   // MARK: Answers
@@ -157,7 +190,7 @@ struct ServerState: ~Copyable {
   mutating func send(_ slot: Int, head: RawSpan, body: RawSpan, tail: RawSpan) {
     guard open(slot) else { return }
     calls[slot].response.append(head: head, body: body, tail: tail, in: slab)
-    responder.resume(calls[slot].streamID, on: connection)
+    connection.resume(calls[slot].streamID)
   }
 
   /// Ends the response after the messages that are queued, by trailers.
@@ -167,7 +200,7 @@ struct ServerState: ~Copyable {
     calls[slot].isEnded = true
     calls[slot].status = status
     calls[slot].statusMessage = PercentCoding.encode(text, in: slab)
-    responder.resume(calls[slot].streamID, on: connection)
+    connection.resume(calls[slot].streamID)
   }
 
   /// Ends the response with nothing but a status.

@@ -46,6 +46,13 @@ struct SlabBlock: BitwiseCopyable {
     unsafe address.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
   }
 
+  /// Whether the block begins with the bytes of `text`.
+  func starts(with text: String) -> Bool {
+    let count = text.utf8.count
+    guard count <= capacity else { return false }
+    return unsafe bytes(count).elementsEqual(text.utf8)
+  }
+
   /// The first `count` bytes. The caller ties them to the block's owner.
   @unsafe
   func bytes(_ count: Int) -> UnsafeRawBufferPointer {

@@ -10,6 +10,7 @@ extension LocalBroker {
     while let event = connections[id].session.nextEvent() {
       switch event {
       case .call(let stream): call(stream, on: id, at: now)
+      case .opened, .message, .finished: break  // No method's request is a stream yet.
       case .cancelled(let stream), .closed(let stream): ended(stream, on: id, at: now)
       }
     }

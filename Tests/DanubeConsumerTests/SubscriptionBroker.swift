@@ -205,7 +205,7 @@ final class SubscriptionBroker: SimulatedLoop {
         switch event {
         case .call(let stream): call(stream, id)
         case .cancelled(let stream): streamGone(stream, id)
-        case .closed: break
+        case .opened, .message, .finished, .closed: break
         }
       }
       if isBroken { close(id) }

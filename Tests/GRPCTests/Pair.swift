@@ -6,6 +6,8 @@ let unaryMethod = MethodID(rawValue: 1)
 let otherMethod = MethodID(rawValue: 2)
 let unaryPath = "/test.Service/Unary"
 let otherPath = "/test.Service/Other"
+let streamMethod = MethodID(rawValue: 3)
+let streamPath = "/test.Service/Stream"
 
 /// A client's event with copies of its bytes.
 enum ClientLog: Equatable {
@@ -17,6 +19,9 @@ enum ClientLog: Equatable {
 /// A server's event with copies of its bytes.
 enum ServerLog: Equatable {
   case call(Int32, path: String, message: [UInt8], timeout: Int?)
+  case opened(Int32, path: String)
+  case message(Int32, [UInt8])
+  case finished(Int32)
   case cancelled(Int32)
   case closed(Int32)
 }
@@ -90,6 +95,8 @@ final class Pair {
   var answer = Answer.echo
   var clientLog: [ClientLog] = []
   var serverLog: [ServerLog] = []
+  /// The time limits of calls that were opened.
+  var streamTimeouts: [Int?] = []
   var abandonedTags: [UInt32] = []
   var upBytes: [UInt8] = []
   var downBytes: [UInt8] = []
@@ -111,7 +118,11 @@ final class Pair {
   }
 
   static func makeClient(_ options: ClientSession.Options) -> ClientSession {
-    ClientSession(options: options, methods: [(unaryMethod, unaryPath), (otherMethod, otherPath)])
+    ClientSession(
+      options: options,
+      methods: [
+        (unaryMethod, unaryPath), (otherMethod, otherPath), (streamMethod, streamPath),
+      ])
   }
 
   func call(_ tag: UInt64, _ message: [UInt8], timeout: Int? = nil) -> Bool {
@@ -192,6 +203,12 @@ final class Pair {
         .call(
           stream, path: String(decoding: copy(server.currentPath), as: UTF8.self),
           message: copy(server.currentMessage), timeout: server.currentTimeoutMilliseconds))
+    case .opened(let stream):
+      streamTimeouts.append(server.currentTimeoutMilliseconds)
+      serverLog.append(
+        .opened(stream, path: String(decoding: copy(server.currentPath), as: UTF8.self)))
+    case .message(let stream): serverLog.append(.message(stream, copy(server.currentMessage)))
+    case .finished(let stream): serverLog.append(.finished(stream))
     case .cancelled(let stream): serverLog.append(.cancelled(stream))
     case .closed(let stream): serverLog.append(.closed(stream))
     }

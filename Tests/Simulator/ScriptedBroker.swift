@@ -182,6 +182,7 @@ public final class ScriptedBroker: SimulatedLoop {
           cancelCount += 1
           leave(stream, id)
         case .closed(let stream): leave(stream, id)
+        case .opened, .message, .finished: break  // No path is one of streams.
         }
       }
       if !isSound { close(id) }

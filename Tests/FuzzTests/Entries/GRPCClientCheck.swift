@@ -10,12 +10,14 @@ import IOPort
 /// | 1 | small limits |
 /// | 2 | calls are cancelled and started in between |
 /// | 3 | bodies go by reference |
+/// | 4 | requests are streams of three messages; every second one is left open |
 enum GRPCClientCheck {
   struct Setup: BitwiseCopyable {
     let bits: UInt8
     var isScript: Bool { bits & 1 != 0 }
     var cancels: Bool { bits & 4 != 0 }
     var refersToBodies: Bool { bits & 8 != 0 }
+    var streams: Bool { bits & 16 != 0 }
     var options: ClientSession.Options {
       var options = ClientSession.Options(authority: "localhost:6650", userAgent: "test")
       if bits & 2 != 0 {

@@ -57,6 +57,7 @@ struct GRPCClientPlay {
     let can = client.canStartCall
     let tag = nextTag
     let head: [UInt8] = [1, 2, 3]
+    if setup.streams { return try startStream(&client, body, head) }
     let bodyTag = setup.refersToBodies ? UInt32(tag) : nil
     let isStarted = client.startCall(
       Self.method, tag: tag, timeoutMilliseconds: tag % 2 == 0 ? nil : 1_000,
@@ -67,6 +68,35 @@ struct GRPCClientPlay {
     nextTag += 1
     open.insert(tag)
     if let bodyTag { pinned.insert(bodyTag) }
+  }
+
+  private mutating func startStream(
+    _ client: inout ClientSession, _ body: borrowing GrowableBytes, _ head: [UInt8]
+  ) throws(Finding) {
+    let can = client.canStartCall
+    let tag = nextTag
+    let isStarted = client.startStream(Self.method, tag: tag)
+    try require(isStarted == can, "a call starts where it cannot")
+    guard isStarted else { return }
+    nextTag += 1
+    open.insert(tag)
+    for number in 0..<3 as Range<UInt32> {
+      try sendMessage(&client, body, head, of: tag, number)
+    }
+    if tag % 2 == 0 { client.finishRequest(tag: tag) }
+  }
+
+  private mutating func sendMessage(
+    _ client: inout ClientSession, _ body: borrowing GrowableBytes, _ head: [UInt8],
+    of tag: UInt64, _ number: UInt32
+  ) throws(Finding) {
+    let bodyTag = setup.refersToBodies ? UInt32(tag) * 8 + number : nil
+    if let bodyTag { pinned.insert(bodyTag) }
+    let isQueued = client.sendMessage(
+      tag: tag, head: head.rawBytes,
+      body: body.slice(at: 0, length: setup.refersToBodies ? 2_000 : 9), bodyTag: bodyTag,
+      tail: RawSpan())
+    try require(isQueued == (number < 3 || open.contains(tag)), "a message of a call that is over")
   }
 
   private mutating func disturb(

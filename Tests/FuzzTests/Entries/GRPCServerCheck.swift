@@ -10,12 +10,14 @@ import IOPort
 /// | 1 | small limits |
 /// | 2, 3 | calls get: an answer, a failure, a stream of messages, nothing |
 /// | 4 | the server shuts down after the first call |
+/// | 5 | requests of the script's path are streams of messages |
 enum GRPCServerCheck {
   struct Setup: BitwiseCopyable {
     let bits: UInt8
     var isScript: Bool { bits & 1 != 0 }
     var answer: UInt8 { bits >> 2 & 3 }
     var shutsDown: Bool { bits & 16 != 0 }
+    var streams: Bool { bits & 32 != 0 }
     /// A limit on calls depends on when answers are sent, which is when bytes were read: without
     /// `answers` there is none that matters.
     func options(answers: Bool) -> ServerSession.Options {
@@ -25,6 +27,7 @@ enum GRPCServerCheck {
         options.maximumMessageBytes = 64
         options.maximumBufferedBytes = 256
       }
+      if streams { options.clientStreamingPaths = ["/a.B/C"] }
       return options
     }
   }

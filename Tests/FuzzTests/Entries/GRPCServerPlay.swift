@@ -57,6 +57,24 @@ struct GRPCServerPlay {
           message.count <= setup.options(answers: answers).maximumMessageBytes,
           "a message above the limit")
         if answers { answer(stream, message, &server) }
+      case .opened(let stream):
+        try require(setup.streams, "stream \(stream) is one of messages")
+        try require(open.insert(stream).inserted, "stream \(stream) calls twice")
+        callCount += 1
+        log.note(UInt64(stream), "opened") { $0.add(server.currentPath) }
+        if answers, callCount % 3 == 0 { server.setReading(stream, isPaused: true) }
+      case .message(let stream):
+        try require(open.contains(stream), "a message of stream \(stream), which is over")
+        let message = Array(copying: server.currentMessage)
+        log.note(UInt64(stream), "message") { $0.add(server.currentMessage) }
+        try require(
+          message.count <= setup.options(answers: answers).maximumMessageBytes,
+          "a message above the limit")
+        if answers { answer(stream, message, &server) }
+      case .finished(let stream):
+        try require(open.contains(stream), "stream \(stream) is finished unheard")
+        log.note(UInt64(stream), "finished") { _ in }
+        if answers { server.endStream(stream, status: .ok, message: "") }
       case .cancelled(let stream):
         log.end(UInt64(stream), "cancelled") { _ in }
         try require(open.remove(stream) != nil, "stream \(stream) is cancelled unheard")
