@@ -1,6 +1,6 @@
 import Bytes
 
-/// The methods of Danube's `danube` package that a client or a broker of this gateway speaks.
+/// The methods of Danube's `danube` and `danube.edge` packages that a client or a broker of this gateway speaks.
 public enum DanubeMethod: UInt8, CaseIterable, Sendable {
   /// `ProducerRequest` → `ProducerResponse`
   case createProducer
@@ -20,6 +20,12 @@ public enum DanubeMethod: UInt8, CaseIterable, Sendable {
   case topicPartitions
   /// `HealthCheckRequest` → `HealthCheckResponse`
   case healthCheck
+  /// `RegisterEdgeRequest` → `RegisterEdgeResponse`
+  case registerEdge
+  /// `EdgeHeartbeatRequest` → `EdgeHeartbeatResponse`
+  case edgeHeartbeat
+  /// Stream of `ReplicateBatch` → stream of `ReplicateAck`
+  case replicateData
 
   /// The path of the HTTP/2 request.
   public var path: StaticString {
@@ -33,6 +39,9 @@ public enum DanubeMethod: UInt8, CaseIterable, Sendable {
     case .topicLookup: "/danube.Discovery/TopicLookup"
     case .topicPartitions: "/danube.Discovery/TopicPartitions"
     case .healthCheck: "/danube.HealthCheck/HealthCheck"
+    case .registerEdge: "/danube.edge.EdgeReplicatorService/RegisterEdge"
+    case .edgeHeartbeat: "/danube.edge.EdgeReplicatorService/EdgeHeartbeat"
+    case .replicateData: "/danube.edge.EdgeReplicatorService/ReplicateData"
     }
   }
 

@@ -68,6 +68,8 @@ extension LocalBroker {
       }
     case .subscribe: subscribe(stream, on: id, at: now)
     case .receiveMessages: receiveMessages(stream, on: id)
+    case .registerEdge, .edgeHeartbeat, .replicateData:
+      refuse(stream, on: id, Refusal(.unimplemented, "this broker serves no edges"))
     }
   }
 

@@ -63,7 +63,7 @@ extension SubscriptionBroker {
       let request = try HealthCheckRequest(decoding: bytes)
       let isKnown = consumers[request.id]?.isActive == true && !closesHealth
       HealthCheckResponse(status: isKnown ? .ok : .close).encode(into: &out)
-    case .createProducer, .sendMessage: break
+    case .createProducer, .sendMessage, .registerEdge, .edgeHeartbeat, .replicateData: break
     }
     connections[id].session.respond(stream, message: out.bytes)
   }
