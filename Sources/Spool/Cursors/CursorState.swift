@@ -7,7 +7,7 @@ import Bytes
 /// | bytes | field |
 /// |---|---|
 /// | 0–7 | `DANUBECU` |
-/// | 8–11 | version, 1 |
+/// | 8–11 | version, 1; 2 if a lane is replicated |
 /// | 12–15 | bytes of the content, which follows the header |
 /// | 16–23 | generation, 1 … 2⁶³ − 1: of two copies the one with the larger number is newer |
 /// | 24–39 | identity of the spool |
@@ -18,7 +18,9 @@ import Bytes
 /// | 60–63 | CRC-32C of bytes 0–59 |
 ///
 /// The content is the lanes. Each: its number in blocks, next and first sequence, 8 each; flags, 4
-/// (bit 0: reliable); cursors, 4; length of the topic, 4; the topic; the cursors. Each cursor: the
+/// (bit 0: reliable; bit 1, of version 2: replicated); cursors, 4; length of the topic, 4; the topic;
+/// of a replicated lane the base of its batches' numbers, 8, how many batches are planned, 4, at most
+/// 64, and the sequence after the last record of each, 8, in order; the cursors. Each cursor: the
 /// sequence below which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4; consumers, 4,
 /// at most 16; length of the name, 4; the name; the names of the consumers, each with its length, 1
 /// to 255, in a byte before it; the ranges. Each range of delivered sequences is two LEB128
@@ -32,7 +34,8 @@ public struct CursorState: Sendable, Equatable {
   /// The largest state that is written or read.
   static let maximumBytes = 256 << 20
   private static let magic: UInt64 = 0x5543_4542_554e_4144
-  static let version: UInt32 = 1
+  /// The latest version, which is read; as it is written depends on what there is to write.
+  static let version: UInt32 = 2
   private static let lastGeneration: UInt64 = .max >> 1
 
   /// The identity of the spool.
@@ -53,7 +56,8 @@ public struct CursorState: Sendable, Equatable {
   func encode(generation: UInt64, into output: inout GrowableBytes) {
     let start = output.count
     output.appendLittleEndian(Self.magic)
-    output.appendLittleEndian(Self.version)
+    // What can be told to a program that knows the first version only is.
+    output.appendLittleEndian(UInt32(lanes.contains { $0.replication != nil } ? 2 : 1))
     output.appendLittleEndian(UInt32(0))
     output.appendLittleEndian(generation)
     output.appendLittleEndian(identity.first)
@@ -84,7 +88,7 @@ public struct CursorState: Sendable, Equatable {
     else { throw .damaged }
     // The checksum first: damage does not make a file one of a later version.
     guard version > 0 else { throw .damaged }
-    guard version == Self.version else { throw .unknownVersion(version) }
+    guard version <= Self.version else { throw .unknownVersion(version) }
     guard UInt64(content) <= UInt64(maximumBytes - headerBytes) else { throw .damaged }
     return headerBytes + Int(content)
   }
@@ -96,9 +100,11 @@ public struct CursorState: Sendable, Equatable {
   ) throws(SpoolFormatError) -> (generation: UInt64, state: CursorState) {
     let total = try encodedBytes(header: bytes)
     guard total <= bytes.byteCount else { throw .missing }
+    var versions = ByteReader(bytes.extracting(8..<12))
     var header = ByteReader(bytes.extracting(16..<headerBytes))
     let content = bytes.extracting(headerBytes..<total)
-    guard let generation = header.readUInt64LittleEndian(),
+    guard let version = versions.readUInt32LittleEndian(),
+      let generation = header.readUInt64LittleEndian(),
       (1...lastGeneration).contains(generation),
       let first = header.readUInt64LittleEndian(), let second = header.readUInt64LittleEndian(),
       let nextSegment = header.readUInt32LittleEndian(),
@@ -111,7 +117,7 @@ public struct CursorState: Sendable, Equatable {
     state.nextSegment = nextSegment
     state.synced = SpoolPosition(rawValue: synced)
     var reader = ByteReader(content)
-    for _ in 0..<laneCount { state.lanes.append(try LaneCursors(&reader)) }
+    for _ in 0..<laneCount { state.lanes.append(try LaneCursors(&reader, version: version)) }
     guard reader.remaining == 0 else { throw .damaged }
     state.clocks = CursorClocks.decode(
       bytes.extracting(total..<bytes.byteCount), generation: generation)

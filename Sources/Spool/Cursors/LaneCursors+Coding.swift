@@ -6,27 +6,48 @@ extension LaneCursors {
     output.appendLittleEndian(hash.rawValue)
     output.appendLittleEndian(nextSequence)
     output.appendLittleEndian(firstSequence)
-    output.appendLittleEndian(UInt32(isReliable ? 1 : 0))
+    output.appendLittleEndian(UInt32(isReliable ? 1 : 0) | UInt32(replication == nil ? 0 : 2))
     output.appendLittleEndian(UInt32(clamping: cursors.count))
     output.appendLittleEndian(UInt32(clamping: topic.count))
     output.append(contentsOf: topic)
+    if let replication {
+      output.appendLittleEndian(replication.base)
+      output.appendLittleEndian(UInt32(clamping: replication.ends.count))
+      for end in replication.ends { output.appendLittleEndian(end) }
+    }
     for cursor in cursors { cursor.encode(into: &output) }
   }
 
-  init(_ reader: inout ByteReader) throws(SpoolFormatError) {
+  init(_ reader: inout ByteReader, version: UInt32) throws(SpoolFormatError) {
     guard let hash = reader.readUInt64LittleEndian(),
       let nextSequence = reader.readUInt64LittleEndian(),
       let firstSequence = reader.readUInt64LittleEndian(),
-      let flags = reader.readUInt32LittleEndian(), flags <= 1,
+      let flags = reader.readUInt32LittleEndian(), flags <= (version == 1 ? 1 : 3),
       let cursorCount = reader.readUInt32LittleEndian()
     else { throw .damaged }
     topic = try reader.readName()
     self.hash = LaneHash(rawValue: hash)
     self.nextSequence = nextSequence
     self.firstSequence = firstSequence
-    isReliable = flags == 1
+    isReliable = flags & 1 != 0
+    if flags & 2 != 0 { replication = try ReplicationPlan(&reader) }
     cursors = []
     for _ in 0..<cursorCount { cursors.append(try Cursor(&reader)) }
+  }
+}
+
+extension ReplicationPlan {
+  init(_ reader: inout ByteReader) throws(SpoolFormatError) {
+    guard let base = reader.readUInt64LittleEndian(),
+      let count = reader.readUInt32LittleEndian(), count <= UInt32(Self.maximumEnds)
+    else { throw .damaged }
+    var ends: [UInt64] = []
+    for _ in 0..<count {
+      guard let end = reader.readUInt64LittleEndian() else { throw .damaged }
+      ends.append(end)
+    }
+    guard let plan = ReplicationPlan(base: base, ends: ends) else { throw .damaged }
+    self = plan
   }
 }
 

@@ -12,6 +12,8 @@ public struct LaneCursors: Sendable, Equatable {
   public var isReliable: Bool
   /// Its readers.
   public var cursors: [Cursor]
+  /// How it is replicated; nil when it never was.
+  public var replication: ReplicationPlan?
 
   /// A lane; without a `hash` it has that of its topic.
   public init(

@@ -116,6 +116,8 @@ extension LaneCursors {
       cursors[other].delivered.advance(to: firstSequence)
     }
     firstSequence = min(firstSequence, sequence)
+    // The broker would drop batches with numbers that it has seen.
+    if reader.isEmpty { replication?.rebase(nextSequence: nextSequence) }
     let isParked = cursors[place].delivered.isParked
     cursors[place].delivered = DeliveredSet(next: sequence)
     // It does not wait for what is stored for others from now on.

@@ -80,6 +80,7 @@ extension Spool {
   private mutating func take(_ book: LaneCursors, _ place: Int, now: Instant) {
     lanes[place].firstSequence = book.firstSequence
     lanes[place].cursors = book.cursors
+    lanes[place].replication = book.replication
     dropCount += 1
     cursorsChanged(at: now)
   }
@@ -100,5 +101,6 @@ extension LaneCursors {
     self.init(
       topic: lane.topic, hash: lane.hash, nextSequence: lane.nextSequence,
       firstSequence: lane.firstSequence, isReliable: lane.isReliable, cursors: lane.cursors)
+    replication = lane.replication
   }
 }

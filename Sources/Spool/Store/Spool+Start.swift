@@ -121,6 +121,7 @@ extension Spool {
       lanes[place].nextSequence = known.nextSequence
       lanes[place].savedEnd = known.nextSequence
       lanes[place].cursors = known.cursors
+      lanes[place].replication = known.replication
     }
     for segment in log.segments {
       for lane in segment.footer.lanes where !lane.topic.isEmpty {

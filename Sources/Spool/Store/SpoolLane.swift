@@ -17,6 +17,8 @@ struct SpoolLane {
   var durableEnd: UInt64 = 0
   /// Who reads it, and how far each is.
   var cursors: [Cursor] = []
+  /// In what batches it is replicated; nil when it never was.
+  var replication: ReplicationPlan?
   /// Bytes on the disk that its records may take while not everybody has them; 0: no limit.
   var maximumBytes: UInt64 = 0
   /// Age at which its records are dropped, milliseconds; 0: only with all others.
