@@ -7,7 +7,7 @@ import Bytes
 /// | bytes | field |
 /// |---|---|
 /// | 0–7 | `DANUBECU` |
-/// | 8–11 | version, 1; 2 if a lane is replicated |
+/// | 8–11 | version, 1; 2 if a lane is replicated or received |
 /// | 12–15 | bytes of the content, which follows the header |
 /// | 16–23 | generation, 1 … 2⁶³ − 1: of two copies the one with the larger number is newer |
 /// | 24–39 | identity of the spool |
@@ -18,9 +18,11 @@ import Bytes
 /// | 60–63 | CRC-32C of bytes 0–59 |
 ///
 /// The content is the lanes. Each: its number in blocks, next and first sequence, 8 each; flags, 4
-/// (bit 0: reliable; bit 1, of version 2: replicated); cursors, 4; length of the topic, 4; the topic;
+/// (bit 0: reliable; bit 1, of version 2: replicated; bit 2, of version 2: received); cursors, 4;
+/// length of the topic, 4; the topic;
 /// of a replicated lane the base of its batches' numbers, 8, how many batches are planned, 4, at most
-/// 64, and the sequence after the last record of each, 8, in order; the cursors. Each cursor: the
+/// 64, and the sequence after the last record of each, 8, in order; of a received lane the number of
+/// the last batch that an edge sent, 8; the cursors. Each cursor: the
 /// sequence below which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4; consumers, 4,
 /// at most 16; length of the name, 4; the name; the names of the consumers, each with its length, 1
 /// to 255, in a byte before it; the ranges. Each range of delivered sequences is two LEB128
@@ -57,7 +59,7 @@ public struct CursorState: Sendable, Equatable {
     let start = output.count
     output.appendLittleEndian(Self.magic)
     // What can be told to a program that knows the first version only is.
-    output.appendLittleEndian(UInt32(lanes.contains { $0.replication != nil } ? 2 : 1))
+    output.appendLittleEndian(UInt32(lanes.contains { $0.needsVersion2 } ? 2 : 1))
     output.appendLittleEndian(UInt32(0))
     output.appendLittleEndian(generation)
     output.appendLittleEndian(identity.first)

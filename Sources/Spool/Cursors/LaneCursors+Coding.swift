@@ -6,7 +6,7 @@ extension LaneCursors {
     output.appendLittleEndian(hash.rawValue)
     output.appendLittleEndian(nextSequence)
     output.appendLittleEndian(firstSequence)
-    output.appendLittleEndian(UInt32(isReliable ? 1 : 0) | UInt32(replication == nil ? 0 : 2))
+    output.appendLittleEndian(flags)
     output.appendLittleEndian(UInt32(clamping: cursors.count))
     output.appendLittleEndian(UInt32(clamping: topic.count))
     output.append(contentsOf: topic)
@@ -15,14 +15,22 @@ extension LaneCursors {
       output.appendLittleEndian(UInt32(clamping: replication.ends.count))
       for end in replication.ends { output.appendLittleEndian(end) }
     }
+    if let receivedThrough { output.appendLittleEndian(receivedThrough) }
     for cursor in cursors { cursor.encode(into: &output) }
+  }
+
+  /// Whether it has what programs that know the first version only would take for damage.
+  var needsVersion2: Bool { replication != nil || receivedThrough != nil }
+
+  private var flags: UInt32 {
+    (isReliable ? 1 : 0) | (replication == nil ? 0 : 2) | (receivedThrough == nil ? 0 : 4)
   }
 
   init(_ reader: inout ByteReader, version: UInt32) throws(SpoolFormatError) {
     guard let hash = reader.readUInt64LittleEndian(),
       let nextSequence = reader.readUInt64LittleEndian(),
       let firstSequence = reader.readUInt64LittleEndian(),
-      let flags = reader.readUInt32LittleEndian(), flags <= (version == 1 ? 1 : 3),
+      let flags = reader.readUInt32LittleEndian(), flags <= (version == 1 ? 1 : 7),
       let cursorCount = reader.readUInt32LittleEndian()
     else { throw .damaged }
     topic = try reader.readName()
@@ -31,6 +39,10 @@ extension LaneCursors {
     self.firstSequence = firstSequence
     isReliable = flags & 1 != 0
     if flags & 2 != 0 { replication = try ReplicationPlan(&reader) }
+    if flags & 4 != 0 {
+      guard let number = reader.readUInt64LittleEndian() else { throw .damaged }
+      receivedThrough = number
+    }
     cursors = []
     for _ in 0..<cursorCount { cursors.append(try Cursor(&reader)) }
   }

@@ -14,6 +14,8 @@ public struct LaneCursors: Sendable, Equatable {
   public var cursors: [Cursor]
   /// How it is replicated; nil when it never was.
   public var replication: ReplicationPlan?
+  /// The highest number of a batch that an edge sent into it; nil when none did.
+  public var receivedThrough: UInt64?
 
   /// A lane; without a `hash` it has that of its topic.
   public init(

@@ -102,5 +102,6 @@ extension LaneCursors {
       topic: lane.topic, hash: lane.hash, nextSequence: lane.nextSequence,
       firstSequence: lane.firstSequence, isReliable: lane.isReliable, cursors: lane.cursors)
     replication = lane.replication
+    receivedThrough = lane.receivedThrough
   }
 }

@@ -33,7 +33,8 @@ extension Spool {
   /// Forgets what is planned: records that were sent may be sent again in other batches.
   public mutating func rebasePlans(of lane: SpoolLaneID, now: Instant) {
     let place = Int(lane.rawValue)
-    lanes[place].replication?.rebase(nextSequence: lanes[place].nextSequence)
+    let next = lanes[place].nextSequence
+    lanes[place].replication?.rebase(nextSequence: next)
     cursorsChanged(at: now)
   }
 }

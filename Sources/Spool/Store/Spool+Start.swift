@@ -122,6 +122,7 @@ extension Spool {
       lanes[place].savedEnd = known.nextSequence
       lanes[place].cursors = known.cursors
       lanes[place].replication = known.replication
+      lanes[place].receivedThrough = known.receivedThrough
     }
     for segment in log.segments {
       for lane in segment.footer.lanes where !lane.topic.isEmpty {

@@ -19,6 +19,8 @@ struct SpoolLane {
   var cursors: [Cursor] = []
   /// In what batches it is replicated; nil when it never was.
   var replication: ReplicationPlan?
+  /// The highest number of a batch that an edge sent into it; nil when none did.
+  var receivedThrough: UInt64?
   /// Bytes on the disk that its records may take while not everybody has them; 0: no limit.
   var maximumBytes: UInt64 = 0
   /// Age at which its records are dropped, milliseconds; 0: only with all others.
