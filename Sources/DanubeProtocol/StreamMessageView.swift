@@ -19,6 +19,8 @@ public struct StreamMessageView: ~Escapable {
   public private(set) var requestID: UInt64 = 0
   /// Whether there is a `msg_id` at all.
   public private(set) var hasMessageID = false
+  /// Whether `msg_id.producer_id` was written, be it 0.
+  public private(set) var hasProducerID = false
   /// `msg_id.producer_id`.
   public private(set) var producerID: UInt64 = 0
   /// `msg_id.topic_name`.
@@ -83,7 +85,9 @@ public struct StreamMessageView: ~Escapable {
     var reader = ProtobufReader(part)
     while let field = try reader.nextField() {
       switch (field.number, field.wireType) {
-      case (1, .varint): producerID = try reader.readVarint()
+      case (1, .varint):
+        hasProducerID = true
+        producerID = try reader.readVarint()
       case (2, .lengthDelimited): topicName = try reader.readLengthDelimited()
       case (3, .lengthDelimited): brokerAddress = try reader.readLengthDelimited()
       case (5, .varint): topicOffset = try reader.readVarint()

@@ -10,6 +10,8 @@ struct Awaited: BitwiseCopyable {
     case call(ConsumerStream, requestID: UInt64)
     /// The gateway itself.
     case batch(BatchID)
+    /// An edge, with the number of its batch.
+    case replicated(ConsumerStream, number: UInt64)
   }
 
   /// It is durable when this ticket of the spool is.

@@ -10,6 +10,8 @@ struct BrokerConnection: ~Copyable {
   var outbox = Outbox()
   /// The streams that consumers receive on.
   var consumerStreams: [Int32] = []
+  /// The calls that edges replicate on.
+  var replicateCalls: [ReplicateCall] = []
   /// Whether it waits for the end of the turn, with something to write.
   var isTouched = false
   /// Whether `close` was asked; the place is kept until `closed`.
@@ -27,6 +29,9 @@ struct BrokerConnection: ~Copyable {
     heardAt = now
     var options = ServerSession.Options()
     options.maximumConcurrentCalls = limits.callsPerConnection
+    // Danube's own window: an edge far away has that much under way.
+    options.initialStreamWindowBytes = 1 << 20
+    options.clientStreamingPaths = ["\(DanubeMethod.replicateData.path)"]
     session = ServerSession(options: options)
   }
 

@@ -75,6 +75,13 @@ extension BrokerState {
       }
       return topic
     }
+    return try newTopic(name, strategy: request.dispatchStrategy)
+  }
+
+  /// Makes a topic that is missing.
+  mutating func newTopic(
+    _ name: [UInt8], strategy: DispatchStrategy
+  ) throws(Refusal) -> Int {
     guard name.count <= limits.nameBytes, TopicName.isValid(name) else {
       throw Refusal(
         .invalidArgument,
@@ -88,7 +95,7 @@ extension BrokerState {
     guard topics.count - laneTopicCount < limits.topics else {
       throw Refusal(.resourceExhausted, "no more than \(limits.topics) topics")
     }
-    return makeTopic(name, strategy: request.dispatchStrategy)
+    return makeTopic(name, strategy: strategy)
   }
 
   /// A topic and partitions of the same name cannot be there together: why a new topic cannot have

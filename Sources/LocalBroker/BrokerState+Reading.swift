@@ -116,10 +116,10 @@ extension BrokerState {
     }
   }
 
-  /// Records of the gateway itself name no producer.
+  /// Records of the gateway itself name no producer, not even 0.
   private static func isLocal(_ bytes: RawSpan) -> Bool {
     do throws(DanubeProtocolError) {
-      return try StreamMessageView(decoding: bytes).producerID == 0
+      return try !StreamMessageView(decoding: bytes).hasProducerID
     } catch {
       return false
     }

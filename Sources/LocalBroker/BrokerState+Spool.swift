@@ -62,6 +62,8 @@ extension BrokerState {
     topics[topic].isFromDisk = true
     topics[topic].wasOnDisk = true
     guard isReliable else { return }
+    topics[topic].receivedThrough = spool?.receivedThrough(of: lane) ?? nil
+    topics[topic].savedThrough = topics[topic].receivedThrough
     for (name, isExclusive) in spool?.cursors(of: lane) ?? [] {
       // The cursor without a name is that of the way to a broker elsewhere.
       if name.isEmpty || subscriptions.isFull { continue }

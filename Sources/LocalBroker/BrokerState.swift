@@ -27,6 +27,10 @@ struct BrokerState: ~Copyable {
   var awaited = RingQueue<Awaited>()
   /// Subscribe calls that wait until the disk knows of their subscriptions.
   var heldSubscribes = [HeldSubscribe]()
+  /// Batches of edges that wait until the disk knows of their numbers.
+  var heldAcks = RingQueue<HeldAck>()
+  /// The edges that registered, and the versions of what they were told.
+  var edges: [[UInt8]: UInt64] = [:]
   /// Whether batches of the gateway wait for room: they come before the calls of clients.
   var isBatchWaiting = false
   /// The subscription of each request to the spool.

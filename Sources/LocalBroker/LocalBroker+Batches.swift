@@ -73,6 +73,7 @@ extension LocalBroker {
   /// clients. What was given to the disk already may become durable later all the same, so that a
   /// sender that tries again is heard twice.
   public mutating func refuseWaiting() {
+    for held in heldBatches { endReplication(held.call, .noSpace) }
     while let batch = waitingBatches.popFirst() {
       settled.append(SettledBatch(batch: batch, refusal: .noSpace))
     }
@@ -86,6 +87,10 @@ extension LocalBroker {
           refuse(call.stream, on: call.connection, .noSpace)
           touch(call.connection)
         }
+      case .replicated(let call, _):
+        // The number of the batch is kept all the same, should its records become durable.
+        endReplication(call, .noSpace)
+        continue
       }
       state.awaited[index] = Awaited(ticket: awaited.ticket, topic: awaited.topic, waiter: .nobody)
     }

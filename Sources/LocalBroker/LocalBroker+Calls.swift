@@ -10,13 +10,16 @@ extension LocalBroker {
     while let event = connections[id].session.nextEvent() {
       switch event {
       case .call(let stream): call(stream, on: id, at: now)
-      case .opened, .message, .finished: break  // No method's request is a stream yet.
+      case .opened(let stream): opened(stream, on: id)
+      case .message(let stream): batchReceived(stream, on: id)
+      case .finished(let stream): finished(stream, on: id)
       case .cancelled(let stream), .closed(let stream): ended(stream, on: id, at: now)
       }
     }
   }
 
   private mutating func ended(_ stream: Int32, on id: SlotID, at now: Instant) {
+    forget(ConsumerStream(connection: id, stream: stream))
     guard let index = connections[id].consumerStreams.firstIndex(of: stream) else { return }
     connections[id].consumerStreams.remove(at: index)
     state.streamClosed(ConsumerStream(connection: id, stream: stream), at: now)
@@ -31,7 +34,7 @@ extension LocalBroker {
     guard let method = connections[id].currentMethod else {
       refuse(
         stream, on: id,
-        Refusal(.unimplemented, "this broker has no such method (no schema registry, no edges)"))
+        Refusal(.unimplemented, "this broker has no such method (no schema registry)"))
       return
     }
     switch method {
@@ -68,8 +71,21 @@ extension LocalBroker {
       }
     case .subscribe: subscribe(stream, on: id, at: now)
     case .receiveMessages: receiveMessages(stream, on: id)
-    case .registerEdge, .edgeHeartbeat, .replicateData:
-      refuse(stream, on: id, Refusal(.unimplemented, "this broker serves no edges"))
+    case .registerEdge:
+      reply(stream, on: id) { state, message, answer throws(Refusal) in
+        let request = try decoded(message) { bytes throws(DanubeProtocolError) in
+          try RegisterEdgeRequest(decoding: bytes)
+        }
+        try state.registerEdge(request).encode(into: &answer)
+      }
+    case .edgeHeartbeat:
+      reply(stream, on: id) { state, message, answer throws(Refusal) in
+        let request = try decoded(message) { bytes throws(DanubeProtocolError) in
+          try EdgeHeartbeatRequest(decoding: bytes)
+        }
+        try state.heartbeat(request).encode(into: &answer)
+      }
+    case .replicateData: break  // Its calls are `opened`.
     }
   }
 

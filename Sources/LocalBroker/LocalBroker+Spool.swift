@@ -112,8 +112,10 @@ extension LocalBroker {
     state.spool?.flush(at: now, clock: clock, operations: &operations)
     takeSpoolEvents(at: now)
     answerSubscribes()
+    answerBatches()
     // The disk took something: what waited for that is committed in the next turn.
     appendWaitingBatches()
+    takeHeldBatches()
     state.noticeDrops()
   }
 
@@ -149,6 +151,8 @@ extension LocalBroker {
         answer.removeAll(keepingCapacityUpTo: 64 << 10)
         RequestEcho(requestID: requestID).encode(into: &answer)
         sendAnswer(to: call)
+      case .replicated(let call, let number):
+        state.received(through: number, topic: first.topic, from: call)
       }
     }
   }
@@ -184,6 +188,7 @@ extension LocalBroker {
     switch state.spool {
     case .some(let spool):
       return waitingBatches.isEmpty && state.awaited.isEmpty && settled.isEmpty && spool.isSettled
+        && state.heldAcks.isEmpty
     case .none: return true
     }
   }
@@ -192,7 +197,8 @@ extension LocalBroker {
   var spoolDeadline: Instant {
     switch state.spool {
     case .some(let spool):
-      let isDue = spool.hasEvents || (!waitingBatches.isEmpty && state.hasSpoolRoom)
+      let isWaiting = !waitingBatches.isEmpty || !heldBatches.isEmpty
+      let isDue = spool.hasEvents || (isWaiting && state.hasSpoolRoom)
       return isDue ? Instant(nanoseconds: 0) : spool.nextDeadline
     case .none: return .distantFuture
     }

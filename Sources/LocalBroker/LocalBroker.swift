@@ -61,6 +61,11 @@ public struct LocalBroker: ~Copyable {
   public internal(set) var diskFailures: UInt64 = 0
   /// No connection is to be asked for a sign of life before this.
   var keepaliveDue = Instant.distantFuture
+  /// Batches of edges that wait for room in the spool, oldest first, and their bytes.
+  var heldBatches: [HeldBatch] = []
+  var heldBatchBytes = 0
+  /// ReplicateData calls of all connections.
+  var replicateCallCount = 0
   var answer = GrowableBytes()
   private var tail = GrowableBytes()
 
@@ -285,6 +290,7 @@ public struct LocalBroker: ~Copyable {
     connections[id].isClosing = true
     connections[id].session.abandonAllCalls()
     state.connectionClosed(id, at: now)
+    forgetReplication(on: id)
     operations.append(.close(connections[id].descriptor), token: token(.close, id))
   }
 
@@ -303,6 +309,11 @@ public struct LocalBroker: ~Copyable {
       for stream in connections[id].consumerStreams {
         connections[id].session.endStream(
           stream, status: .unavailable, message: "the broker is shutting down")
+      }
+      for call in connections[id].replicateCalls {
+        endReplication(
+          ConsumerStream(connection: id, stream: call.stream),
+          Refusal(.unavailable, "the broker is shutting down"))
       }
       connections[id].session.shutDown()
       closeSoon(id, at: now)

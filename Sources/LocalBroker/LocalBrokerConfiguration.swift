@@ -23,6 +23,10 @@ public struct LocalBrokerConfiguration: Sendable, Equatable {
   /// The longest such wait, milliseconds.
   public var redeliveryMaximumMilliseconds: Int
 
+  /// Whether the namespace of an edge, which is its name, has to be there before it registers, as
+  /// with Danube; else registering makes it.
+  public var requiresEdgeNamespaces = false
+
   /// A configuration.
   public init(
     namespaces: [[UInt8]] = [],

@@ -34,6 +34,13 @@ public struct LocalBrokerLimits: Sendable, Equatable {
   /// After so long without a consumer a reliable subscription may make room, milliseconds.
   public var idleSubscriptionMilliseconds: Int
 
+  /// Edges that register.
+  public var edges = 256
+  /// ReplicateData calls of all connections.
+  public var replicateCalls = 256
+  /// Bytes of batches of edges that wait for room on the disk.
+  public var heldBatchBytes = 16 << 20
+
   /// Limits.
   public init(
     connections: Int = 256, callsPerConnection: Int = 1_024, topics: Int = 4_096,

@@ -21,6 +21,12 @@ struct Topic {
   var streamCount = 0
   /// Records on the disk before this offset were dropped, which was counted.
   var droppedBefore: UInt64 = 0
+  /// The highest number of a batch that an edge sent; nil when none did.
+  var receivedThrough: UInt64?
+  /// That of which a crash would not forget that it came.
+  var savedThrough: UInt64?
+  /// The spool's ticket of the last record that an edge sent.
+  var receivedTicket: UInt64 = 0
   /// The producer that stands for the gateway itself.
   var localProducer: SlotID?
 

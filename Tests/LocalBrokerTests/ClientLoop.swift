@@ -25,11 +25,15 @@ final class ClientLoop: SimulatedLoop {
   private(set) var failure: String?
   private(set) var receivedBytes = 0
 
-  init(_ world: SimulatedWorld, to address: SocketAddress, streamWindow: Int = 256 << 10) {
+  init(
+    _ world: SimulatedWorld, to address: SocketAddress, streamWindow: Int = 256 << 10,
+    headers: [(name: String, value: String)] = []
+  ) {
     port = world.makePort(host: 0x0a00_0002)
     portID = port.id
     var options = ClientSession.Options(authority: "broker:6650", userAgent: "test")
     options.initialStreamWindowBytes = streamWindow
+    options.additionalHeaders = headers
     session = ClientSession(
       options: options,
       methods: DanubeMethod.allCases.map { (MethodID(rawValue: $0.rawValue), "\($0.path)") }
@@ -54,6 +58,32 @@ final class ClientLoop: SimulatedLoop {
     turn()
     return tag
   }
+
+  /// Starts a call whose request stays open, and gives its tag.
+  func open(_ method: DanubeMethod) -> UInt64 {
+    let tag = nextTag
+    nextTag += 1
+    outcomes[tag] = Outcome()
+    let started = session.startStream(MethodID(rawValue: method.rawValue), tag: tag)
+    if !started { outcomes[tag]?.status = .unavailable }
+    turn()
+    return tag
+  }
+
+  /// Sends a message of a call whose request is open; false when it is over.
+  @discardableResult
+  func send(_ tag: UInt64, _ bytes: [UInt8]) -> Bool {
+    defer { turn() }
+    return session.sendMessage(
+      tag: tag, head: bytes.rawBytes, body: MemorySlice(), bodyTag: nil, tail: RawSpan())
+  }
+
+  func finish(_ tag: UInt64) {
+    session.finishRequest(tag: tag)
+    turn()
+  }
+
+  func unsentBytes(_ tag: UInt64) -> Int { session.unsentBytes(tag: tag) }
 
   func cancel(_ tag: UInt64) {
     session.cancelCall(tag: tag)

@@ -42,6 +42,8 @@ final class Scene {
   func crash(losesPower: Bool) throws {
     driver.remove(broker.portID)
     driver.remove(client.portID)
+    // Its memory goes with it.
+    world.kill(client.portID)
     if losesPower { world.losePower(host: BrokerLoop.host) } else { world.kill(broker.portID) }
     starts += 1
     broker = try restart(6 + starts)
@@ -52,8 +54,11 @@ final class Scene {
 
   var disk: SimulatedDisk { world.disk(of: BrokerLoop.host) }
 
-  func makeClient(streamWindow: Int = 256 << 10) -> ClientLoop {
-    let client = ClientLoop(world, to: broker.address, streamWindow: streamWindow)
+  func makeClient(
+    streamWindow: Int = 256 << 10, headers: [(name: String, value: String)] = []
+  ) -> ClientLoop {
+    let client = ClientLoop(
+      world, to: broker.address, streamWindow: streamWindow, headers: headers)
     driver.add(client)
     return client
   }
