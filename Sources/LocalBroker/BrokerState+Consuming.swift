@@ -14,25 +14,25 @@ extension BrokerState {
   ) throws(Refusal) -> (response: ConsumerResponse?, ended: ConsumerStream?) {
     try checkName(request.consumerName, what: "consumer_name")
     try checkName(request.subscription, what: "subscription")
-    switch request.subscriptionType {
-    case .exclusive, .shared: break
-    case .failover, .keyShared, .unrecognized:
-      throw Refusal(
-        .unimplemented, "this broker has Exclusive and Shared subscriptions, no others")
+    guard request.subscriptionType != .unrecognized else {
+      throw Refusal(.invalidArgument, "subscription_type is not known")
     }
+    try checkFilters(request.keyFilters)
     guard let topic = topic(named: request.topicName) else {
       throw Refusal(.notFound, "topic \(shown(request.topicName)) not found")
     }
-    let isExclusive = request.subscriptionType == .exclusive
     let subscription: SlotID
     if let known = existing(request.subscription, topic: topic) {
       subscription = known
+      fixType(of: known, request.subscriptionType)
     } else {
       subscription = try makeSubscription(
-        request.subscription, topic: topic, isExclusive: isExclusive, at: now)
+        request.subscription, topic: topic, type: request.subscriptionType, at: now)
     }
     let (consumer, ended) = try attach(request.consumerName, to: subscription)
     consumers[consumer].connection = call.connection
+    consumers[consumer].keyFilters = request.keyFilters
+    subscriptions[subscription].window.forgetChoices()
     subscriptions[subscription].idleSince = nil
     let response = ConsumerResponse(
       requestID: request.requestID, consumerID: sessionID(consumer),
@@ -44,6 +44,23 @@ extension BrokerState {
     return (nil, ended)
   }
 
+  /// The first Subscribe after a start says what a subscription from the disk is, unless that is
+  /// Exclusive, which is known; later ones are not asked, as with Danube.
+  private mutating func fixType(of subscription: SlotID, _ type: SubscriptionType) {
+    guard subscriptions[subscription].isTypeOpen else { return }
+    subscriptions[subscription].isTypeOpen = false
+    if type != .exclusive { subscriptions[subscription].type = type }
+  }
+
+  private func checkFilters(_ filters: [[UInt8]]) throws(Refusal) {
+    guard filters.count <= limits.keyFilters, filters.allSatisfy({ $0.count <= limits.nameBytes })
+    else {
+      throw Refusal(
+        .invalidArgument,
+        "key_filters must be at most \(limits.keyFilters), of \(limits.nameBytes) bytes each")
+    }
+  }
+
   func existing(_ name: [UInt8], topic: Int) -> SlotID? {
     topics[topic].subscriptions.first { subscriptions[$0].name == name }
   }
@@ -53,7 +70,7 @@ extension BrokerState {
   }
 
   private mutating func makeSubscription(
-    _ name: [UInt8], topic: Int, isExclusive: Bool, at now: Instant
+    _ name: [UInt8], topic: Int, type: SubscriptionType, at now: Instant
   ) throws(Refusal) -> SlotID {
     if subscriptions.isFull { makeRoomForSubscription(at: now) }
     guard !subscriptions.isFull else {
@@ -64,7 +81,7 @@ extension BrokerState {
     let start = isLatest ? visibleEnd(of: topic) : firstOffset(of: topic)
     let slot = subscriptions.insert(
       Subscription(
-        name: name, topic: topic, isExclusive: isExclusive,
+        name: name, topic: topic, type: type,
         window: DeliveryWindow(startingAt: start)))
     topics[topic].subscriptions.append(slot)
     connectCursor(of: slot, startingAt: start)
@@ -112,6 +129,7 @@ extension BrokerState {
     consumers[consumer].connection = stream.connection
     let subscription = consumers[consumer].subscription
     topics[subscriptions[subscription].topic].streamCount += 1
+    subscriptions[subscription].window.forgetChoices()
     subscriptions[subscription].idleSince = nil
     queue(subscription)
     return ended
@@ -124,6 +142,7 @@ extension BrokerState {
     let subscription = consumers[consumer].subscription
     topics[subscriptions[subscription].topic].streamCount -= 1
     subscriptions[subscription].window.release(consumer)
+    subscriptions[subscription].window.forgetChoices()
     queue(subscription)
     return stream
   }

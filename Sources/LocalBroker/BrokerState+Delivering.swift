@@ -7,7 +7,7 @@ import Records
 
 // What is delivered, acknowledged, and delivered again.
 extension BrokerState {
-  private func isReliable(_ subscription: SlotID) -> Bool {
+  func isReliable(_ subscription: SlotID) -> Bool {
     topics[subscriptions[subscription].topic].strategy == .reliable
   }
 
@@ -18,11 +18,31 @@ extension BrokerState {
     let limit = isReliable(subscription) ? configuration.maximumUnacknowledged : .max >> 4
     let offset = subscriptions[subscription].window.nextToDeliver(
       first: firstOffset(of: topic), end: visibleEnd(of: topic), limit: limit, missed: &missed)
-    if missed > 0 {
-      self.missed(missed, by: subscription)
-      keepDelivered(0..<firstOffset(of: topic), of: subscription)
-    }
+    gaveUp(missed, by: subscription)
     return offset
+  }
+
+  /// The offset of the next record that was never looked at, nil when there is none for now.
+  mutating func nextNew(_ subscription: SlotID) -> UInt64? {
+    let topic = subscriptions[subscription].topic
+    var missed = 0
+    let offset = subscriptions[subscription].window.nextNew(
+      first: firstOffset(of: topic), end: visibleEnd(of: topic),
+      limit: configuration.maximumUnacknowledged, missed: &missed)
+    gaveUp(missed, by: subscription)
+    return offset
+  }
+
+  /// What is to be delivered by keys and was dropped meanwhile is missed.
+  mutating func giveUpDropped(_ subscription: SlotID) {
+    let first = firstOffset(of: subscriptions[subscription].topic)
+    gaveUp(subscriptions[subscription].window.giveUpReady(before: first), by: subscription)
+  }
+
+  private mutating func gaveUp(_ count: Int, by subscription: SlotID) {
+    guard count > 0 else { return }
+    missed(count, by: subscription)
+    keepDelivered(0..<firstOffset(of: subscriptions[subscription].topic), of: subscription)
   }
 
   /// Records were dropped before a subscription had them. Consumers of a non-reliable topic have to
@@ -49,7 +69,8 @@ extension BrokerState {
 
   /// A record goes to a consumer.
   mutating func delivered(
-    _ offset: UInt64, of subscription: SlotID, to consumer: SlotID, at now: Instant
+    _ offset: UInt64, of subscription: SlotID, to consumer: SlotID, key: UInt64 = 0,
+    at now: Instant
   ) {
     metrics.recordsDelivered.add()
     guard isReliable(subscription) else {
@@ -57,7 +78,8 @@ extension BrokerState {
       return
     }
     let due = now.advanced(milliseconds: configuration.ackTimeoutMilliseconds)
-    let deliveries = subscriptions[subscription].window.delivered(offset, to: consumer, due: due)
+    let deliveries = subscriptions[subscription].window.delivered(
+      offset, to: consumer, due: due, key: key)
     if deliveries > 1 { metrics.recordsRedelivered.add() }
     nextDue = min(nextDue, due)
   }
@@ -74,6 +96,12 @@ extension BrokerState {
     guard cursor < oldest else { return }
     metrics.recordsMissed.add(oldest - cursor)
     subscriptions[subscription].window = DeliveryWindow(startingAt: oldest)
+  }
+
+  /// Nobody takes a record of a non-reliable topic: it is dropped.
+  mutating func drop(_ offset: UInt64, of subscription: SlotID) {
+    metrics.recordsMissed.add(1)
+    subscriptions[subscription].window = DeliveryWindow(startingAt: offset + 1)
   }
 
   /// Looks at a record, with the fields that are to follow it when it is delivered: `msg_id`, which

@@ -69,8 +69,8 @@ extension BrokerState {
       if name.isEmpty || subscriptions.isFull { continue }
       let slot = subscriptions.insert(
         Subscription(
-          name: name, topic: topic, isExclusive: isExclusive,
-          window: DeliveryWindow(startingAt: 0)))
+          name: name, topic: topic, type: isExclusive ? .exclusive : .shared,
+          isTypeOpen: !isExclusive, window: DeliveryWindow(startingAt: 0)))
       subscriptions[slot].idleSince = now
       topics[topic].subscriptions.append(slot)
       connectCursor(of: slot)

@@ -8,7 +8,7 @@ import Spool
 /// What was acknowledged before the broker started lies ahead as ranges, and is passed over, as are
 /// offsets that no record has: neither costs an entry.
 struct DeliveryWindow {
-  private enum State: UInt8, BitwiseCopyable {
+  enum State: UInt8, BitwiseCopyable {
     /// To be delivered again, now.
     case ready
     /// Delivered; the ack is awaited until `due`.
@@ -18,16 +18,19 @@ struct DeliveryWindow {
     case acknowledged
   }
 
-  private struct Entry: BitwiseCopyable {
+  struct Entry: BitwiseCopyable {
     let offset: UInt64
     var state: State
     var deliveries: UInt16
     var consumer: SlotID
     var due: Instant
+    /// The hash of its key, where keys count.
+    var key: UInt64 = 0
+    var choice = KeyChoice.open
   }
 
   /// In the order of their offsets; the first one is not acknowledged.
-  private var entries = RingQueue<Entry>()
+  private(set) var entries = RingQueue<Entry>()
   /// What is acknowledged from `nextOffset` on.
   private var acknowledgedAhead: ArraySlice<Range<UInt64>> = []
   /// The next new offset to deliver.
@@ -76,6 +79,13 @@ struct DeliveryWindow {
         readyHint += 1
       }
     }
+    return nextNew(first: first, end: end, limit: limit, missed: &missed)
+  }
+
+  /// The next new record to deliver, whatever has to be delivered again; see `nextToDeliver`.
+  mutating func nextNew(
+    first: UInt64, end: UInt64, limit: Int, missed: inout Int
+  ) -> UInt64? {
     if nextOffset < first { missed += restart(at: first) }
     guard nextOffset < end, unacknowledgedCount < limit, span < limit &* 8 else { return nil }
     return nextOffset
@@ -133,12 +143,15 @@ struct DeliveryWindow {
   }
 
   /// A record went to a consumer; its ack is awaited until `due`. Tells how often it was delivered.
-  mutating func delivered(_ offset: UInt64, to consumer: SlotID, due: Instant) -> Int {
+  mutating func delivered(
+    _ offset: UInt64, to consumer: SlotID, due: Instant, key: UInt64 = 0
+  ) -> Int {
     nextDue = min(nextDue, due)
     guard let index = index(of: offset) else {
       precondition(offset == nextOffset, "a record was delivered out of turn")
       entries.append(
-        Entry(offset: offset, state: .inFlight, deliveries: 1, consumer: consumer, due: due))
+        Entry(
+          offset: offset, state: .inFlight, deliveries: 1, consumer: consumer, due: due, key: key))
       unacknowledgedCount += 1
       nextOffset += 1
       passAcknowledged()
@@ -149,6 +162,7 @@ struct DeliveryWindow {
     entry.state = .inFlight
     entry.consumer = consumer
     entry.due = due
+    entry.choice = .open
     entry.deliveries = entry.deliveries == .max ? .max : entry.deliveries + 1
     entries[index] = entry
     readyCount -= 1
@@ -228,5 +242,46 @@ struct DeliveryWindow {
     }
     nextDue = earliest
     return timeouts
+  }
+
+  // MARK: Keys
+
+  /// The next new record waits for the one of the same key before it: it is ready when that is
+  /// acknowledged.
+  mutating func setAside(_ offset: UInt64, key: UInt64, choice: KeyChoice) {
+    precondition(offset == nextOffset, "a record was set aside out of turn")
+    readyHint = min(readyHint, entries.count)
+    entries.append(
+      Entry(
+        offset: offset, state: .ready, deliveries: 0, consumer: SlotID(index: 0, generation: 0),
+        due: .distantFuture, key: key, choice: choice))
+    unacknowledgedCount += 1
+    readyCount += 1
+    nextOffset += 1
+    passAcknowledged()
+  }
+
+  /// Remembers who is to get a record that is ready.
+  mutating func choose(_ choice: KeyChoice, at index: Int) { entries[index].choice = choice }
+
+  /// Other consumers are there: who gets what is open again. O(span).
+  mutating func forgetChoices() {
+    for index in 0..<entries.count { entries[index].choice = .open }
+  }
+
+  /// Gives up what is to be delivered and was dropped, and tells how many records that is. O(span)
+  /// when there is anything.
+  mutating func giveUpReady(before first: UInt64) -> Int {
+    guard let oldest = entries.first, oldest.offset < first else { return 0 }
+    var count = 0
+    for index in 0..<entries.count
+    where entries[index].offset < first && entries[index].state == .ready {
+      entries[index].state = .acknowledged
+      readyCount -= 1
+      unacknowledgedCount -= 1
+      count += 1
+    }
+    trim()
+    return count
   }
 }

@@ -7,7 +7,8 @@ import Records
 public import Spool
 
 /// The broker inside the gateway, which ordinary Danube clients use as they use Danube: look-ups,
-/// producers, Exclusive and Shared subscriptions with acks and nacks, health checks.
+/// producers, subscriptions of all four types with acks and nacks, health checks, and the service
+/// for edges.
 ///
 /// A decider: it is fed with completions and the time and answers with operations.
 ///
@@ -21,10 +22,11 @@ public import Spool
 ///
 /// What differs from Danube 0.15, on purpose:
 /// producers never wait for consumers, a consumer that lags misses nothing that is still kept, an
-/// Exclusive subscription whose consumer is gone takes another one, a record that is refused again
-/// and again comes again and again, at growing intervals, and a silent client that does not answer
-/// a PING is gone. Failover and KeyShared subscriptions and the schema registry are
-/// `UNIMPLEMENTED`.
+/// Exclusive subscription whose consumer is gone takes another one, of a Failover subscription the
+/// next consumer receives when the one that did is gone, consumers are woken by what an edge
+/// replicates, names that nobody could read under are no topics of an edge, a record that is refused
+/// again and again comes again and again, at growing intervals, and a silent client that does not
+/// answer a PING is gone. The schema registry is `UNIMPLEMENTED`.
 public struct LocalBroker: ~Copyable {
   enum Verb: UInt8 {
     case accept
@@ -67,7 +69,9 @@ public struct LocalBroker: ~Copyable {
   /// ReplicateData calls of all connections.
   var replicateCallCount = 0
   var answer = GrowableBytes()
-  private var tail = GrowableBytes()
+  var tail = GrowableBytes()
+  /// Keys that a sweep over a KeyShared subscription has passed: later records of theirs wait.
+  var passedKeys: Set<UInt64> = []
 
   /// A broker without lanes yet; it listens after
   /// ``start(listener:bound:operations:)``. All its tokens have `owner`. Ids that clients get
@@ -323,69 +327,4 @@ public struct LocalBroker: ~Copyable {
   /// Whether it was stopped, every connection is closed and what was appended is on the disk. That
   /// may take for ever when the disk is full: its owner has a limit for the end.
   public var isStopped: Bool { isStopping && connections.count == 0 && isSpoolSettled }
-
-  // MARK: Delivery
-
-  private mutating func deliverQueued(at now: Instant, operations: inout OperationQueue) {
-    repeat {
-      while let subscription = state.nextQueued() {
-        deliver(subscription, at: now)
-        state.releaseReadyRead(of: subscription)
-      }
-      // What is in the cache of the spool can go out in this turn.
-      state.spool?.flushReads(operations: &operations)
-      takeSpoolEvents(at: now)
-    } while !state.queued.isEmpty
-  }
-
-  private mutating func deliver(_ subscription: SlotID, at now: Instant) {
-    while let offset = state.nextToDeliver(subscription) {
-      guard let (consumer, turn) = nextConsumer(of: subscription),
-        let stream = state.consumers[consumer].stream
-      else {
-        let hasConsumer = state.subscriptions[subscription].consumers.contains {
-          state.consumers[$0].stream != nil
-        }
-        state.blocked(subscription, hasConsumer: hasConsumer)
-        return
-      }
-      guard state.isAtHand(offset, of: subscription) else { return }
-      state.subscriptions[subscription].turn = turn
-      Self.send(
-        offset, of: subscription, to: stream, state: state, connections: &connections, tail: &tail)
-      state.delivered(offset, of: subscription, to: consumer, at: now)
-      touch(stream.connection)
-    }
-  }
-
-  /// The next consumer in turn that can take a record now, and whose turn it is then.
-  private func nextConsumer(of subscription: SlotID) -> (consumer: SlotID, turn: Int)? {
-    let count = state.subscriptions[subscription].consumers.count
-    for step in 0..<count {
-      let index = (state.subscriptions[subscription].turn + step) % count
-      let consumer = state.subscriptions[subscription].consumers[index]
-      guard let stream = state.consumers[consumer].stream, canTake(stream) else { continue }
-      return (consumer, (index + 1) % count)
-    }
-    return nil
-  }
-
-  private func canTake(_ stream: ConsumerStream) -> Bool {
-    let id = stream.connection
-    guard connections.contains(id), !connections[id].isClosing, connections[id].closeAt == nil
-    else { return false }
-    return connections[id].outbox.pendingBytes < state.limits.queuedBytesPerConnection
-      && connections[id].session.queuedBytes(stream.stream) < state.limits.queuedBytesPerStream
-  }
-
-  private static func send(
-    _ offset: UInt64, of subscription: SlotID, to stream: ConsumerStream,
-    state: borrowing BrokerState, connections: inout SlotTable<BrokerConnection>,
-    tail: inout GrowableBytes
-  ) {
-    state.withRecord(offset, of: subscription, tail: &tail) { bytes, tail in
-      connections[stream.connection].session.send(
-        stream.stream, head: RawSpan(), body: bytes, tail: tail)
-    }
-  }
 }

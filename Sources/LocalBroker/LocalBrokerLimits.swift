@@ -38,6 +38,8 @@ public struct LocalBrokerLimits: Sendable, Equatable {
   public var edges = 256
   /// ReplicateData calls of all connections.
   public var replicateCalls = 256
+  /// Globs of keys that a consumer may name.
+  public var keyFilters = 64
   /// Bytes of batches of edges that wait for room on the disk.
   public var heldBatchBytes = 16 << 20
 

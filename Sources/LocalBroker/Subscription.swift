@@ -5,7 +5,10 @@ import IOPort
 struct Subscription {
   let name: [UInt8]
   let topic: Int
-  let isExclusive: Bool
+  /// How records are shared out.
+  var type: SubscriptionType
+  /// Whether the next Subscribe may say so: the disk tells Exclusive ones from others, no more.
+  var isTypeOpen = false
   /// What was delivered and what is acknowledged; of a non-reliable topic only the cursor counts.
   var window: DeliveryWindow
   /// Its place among the cursors of the topic's lane.
@@ -19,8 +22,12 @@ struct Subscription {
   var readAgainAt = Instant(nanoseconds: 0)
   /// In the order they subscribed first.
   var consumers: [SlotID] = []
+  /// Of a Failover subscription the one that receives.
+  var active: SlotID?
   /// Index of the consumer whose turn it is.
   var turn = 0
+  /// Whether one consumer alone may be there.
+  var isExclusive: Bool { type == .exclusive }
   /// Whether it waits in the queue of those that may have something to deliver.
   var isQueued = false
   /// Since when no consumer is there; nil while one is.

@@ -120,9 +120,6 @@ struct ProducingTests {
     let tag = scene.client.call(.init(rawValue: 200)) { _ in }
     scene.driver.run(milliseconds: 100)
     #expect(scene.client.outcomes[tag]?.status == .unimplemented)
-    for type in [SubscriptionType.failover, .keyShared] {
-      #expect(scene.trySubscribe("/default/lane", type: type).status == .unimplemented)
-    }
     let withSchema = scene.unary(.createProducer) {
       ProducerRequest(
         producerName: utf8("p"), topicName: utf8("/default/s"),

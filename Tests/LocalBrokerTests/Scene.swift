@@ -92,6 +92,19 @@ final class Scene {
     unary(.sendMessage) { Self.message(topic, producer: producer, payload).encode(into: &$0) }
   }
 
+  /// Sends messages of keys, each told as `key/payload`, and waits until they are accepted.
+  func sendKeyed(_ topic: String, producer: UInt64, _ messages: [String]) {
+    let calls = messages.map { text in
+      client.call(.sendMessage) {
+        var message = Self.message(topic, producer: producer, text)
+        message.routingKey = Array(utf8(text).prefix { $0 != UInt8(ascii: "/") })
+        message.encode(into: &$0)
+      }
+    }
+    driver.run(milliseconds: 5_000) { calls.allSatisfy { client.outcomes[$0]?.status != nil } }
+    #expect(calls.allSatisfy { client.outcomes[$0]?.status == .ok })
+  }
+
   static func message(_ topic: String, producer: UInt64, _ payload: String) -> StreamMessage {
     var message = StreamMessage()
     message.requestID = 42
@@ -106,10 +119,11 @@ final class Scene {
 
   func subscribe(
     _ topic: String, consumer: String = "c", subscription: String = "s",
-    type: SubscriptionType = .shared, from other: ClientLoop? = nil
+    type: SubscriptionType = .shared, filters: [String] = [], from other: ClientLoop? = nil
   ) throws -> UInt64 {
     let outcome = trySubscribe(
-      topic, consumer: consumer, subscription: subscription, type: type, from: other)
+      topic, consumer: consumer, subscription: subscription, type: type, filters: filters,
+      from: other)
     try #require(outcome.status == .ok, "\(outcome)")
     let bytes = try #require(outcome.messages.first)
     return try ConsumerResponse(decoding: bytes.rawBytes).consumerID
@@ -117,12 +131,12 @@ final class Scene {
 
   func trySubscribe(
     _ topic: String, consumer: String = "c", subscription: String = "s",
-    type: SubscriptionType = .shared, from other: ClientLoop? = nil
+    type: SubscriptionType = .shared, filters: [String] = [], from other: ClientLoop? = nil
   ) -> ClientLoop.Outcome {
     unary(.subscribe, from: other) {
       ConsumerRequest(
         requestID: 1, topicName: utf8(topic), consumerName: utf8(consumer),
-        subscription: utf8(subscription), subscriptionType: type
+        subscription: utf8(subscription), subscriptionType: type, keyFilters: filters.map(utf8)
       ).encode(into: &$0)
     }
   }
