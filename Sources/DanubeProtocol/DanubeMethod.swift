@@ -1,6 +1,7 @@
 import Bytes
 
-/// The methods of Danube's `danube` and `danube.edge` packages that a client or a broker of this gateway speaks.
+/// The methods of Danube's `danube` and `danube.edge` packages that a client or a broker of this
+/// gateway speaks.
 public enum DanubeMethod: UInt8, CaseIterable, Sendable {
   /// `ProducerRequest` → `ProducerResponse`
   case createProducer

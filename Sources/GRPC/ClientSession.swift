@@ -10,9 +10,9 @@ public import IOPort
 /// more (it tells the peer why), close the connection, and ``abandonAllCalls()``.
 ///
 /// **Bodies by reference.** Memory given with a tag is pinned until its tag comes back, exactly
-/// once for each message: out of `Outbox.takeReleasedTag()` after its last byte was taken, or out of
-/// ``takeAbandonedBodyTag()`` if the call ended before. A body that takes several DATA frames also
-/// releases `UInt32.max` for each piece before the last: ignore it, and use it for no body.
+/// once for each message: out of `Outbox.takeReleasedTag()` after its last byte was taken, or out
+/// of ``takeAbandonedBodyTag()`` if the call ended before. A body that takes several DATA frames
+/// also releases `UInt32.max` for each piece before the last: ignore it, and use it for no body.
 @safe
 public struct ClientSession: ~Copyable {
   private let state: UnsafeMutablePointer<ClientState>

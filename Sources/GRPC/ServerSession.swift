@@ -6,9 +6,9 @@ public import IOPort
 ///
 /// Requests have one message (unary and server streaming), but for the paths in
 /// ``Options/clientStreamingPaths``: their messages are told one by one. A turn: `receive` for each
-/// buffer, `nextEvent` until nil, answers, then `writeOutput` once. Answers to a stream that is gone do
-/// nothing, so a late answer needs no care. After `receive` threw, `writeOutput` once more (it
-/// tells the peer why), close the connection, and ``abandonAllCalls()``.
+/// buffer, `nextEvent` until nil, answers, then `writeOutput` once. Answers to a stream that is
+/// gone do nothing, so a late answer needs no care. After `receive` threw, `writeOutput` once more
+/// (it tells the peer why), close the connection, and ``abandonAllCalls()``.
 ///
 /// What is no gRPC request is answered here: another `content-type` by HTTP 415, another method
 /// than POST by HTTP 405 (both with `unimplemented`), a compressed message by `unimplemented`, one

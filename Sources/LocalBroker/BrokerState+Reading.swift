@@ -119,7 +119,8 @@ extension BrokerState {
   /// Records of the gateway itself name no producer, not even 0.
   private static func isLocal(_ bytes: RawSpan) -> Bool {
     do throws(DanubeProtocolError) {
-      return try !StreamMessageView(decoding: bytes).hasProducerID
+      let view = try StreamMessageView(decoding: bytes)
+      return !view.hasProducerID
     } catch {
       return false
     }

@@ -85,8 +85,8 @@ extension BrokerState {
     }
   }
 
-  /// The topic of a batch, made if it is missing. Danube writes to any name whatever, and nobody can
-  /// read what it wrote under an impossible one: here that is an error.
+  /// The topic of a batch, made if it is missing. Danube writes to any name whatever, and nobody
+  /// can read what it wrote under an impossible one: here that is an error.
   private mutating func topic(of batch: borrowing ReplicateBatchView) throws(Refusal) -> Int {
     if let topic = topic(named: batch.topicName), topics[topic].strategy == .reliable {
       return topic
@@ -120,9 +120,9 @@ extension BrokerState {
   }
 
   /// Appends a message as an element of a batch, and tells where it begins. A field follows it that
-  /// merges into its `msg_id`: a producer id that is written though it is 0 tells a record that came
-  /// from elsewhere from one of this gateway, and the topic is the one that it is in, which consumers
-  /// send back with their acks.
+  /// merges into its `msg_id`: a producer id that is written though it is 0 tells a record that
+  /// came from elsewhere from one of this gateway, and the topic is the one that it is in, which
+  /// consumers send back with their acks.
   private func appendElement(
     _ message: RawSpan, of topic: Int, to bytes: inout GrowableBytes
   ) -> Int {

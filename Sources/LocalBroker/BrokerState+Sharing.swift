@@ -45,8 +45,8 @@ extension BrokerState {
   }
 
   /// Who of those that are there gets the records of a key: always the same one while the same ones
-  /// are there, and when one comes or goes only its keys change hands (the highest of the values that
-  /// key and name of a consumer make together wins).
+  /// are there, and when one comes or goes only its keys change hands (the highest of the values
+  /// that key and name of a consumer make together wins).
   func choice(for record: RawSpan, of subscription: SlotID) -> KeyChoice {
     Self.withKey(of: record) { key in
       let hash = Self.hash(key)

@@ -24,9 +24,9 @@ public import Spool
 /// producers never wait for consumers, a consumer that lags misses nothing that is still kept, an
 /// Exclusive subscription whose consumer is gone takes another one, of a Failover subscription the
 /// next consumer receives when the one that did is gone, consumers are woken by what an edge
-/// replicates, names that nobody could read under are no topics of an edge, a record that is refused
-/// again and again comes again and again, at growing intervals, and a silent client that does not
-/// answer a PING is gone. The schema registry is `UNIMPLEMENTED`.
+/// replicates, names that nobody could read under are no topics of an edge, a record that is
+/// refused again and again comes again and again, at growing intervals, and a silent client that
+/// does not answer a PING is gone. The schema registry is `UNIMPLEMENTED`.
 public struct LocalBroker: ~Copyable {
   enum Verb: UInt8 {
     case accept

@@ -20,7 +20,8 @@ struct KeySharedTests {
     let stream = scene.receive(try scene.subscribe(Self.topic, type: .keyShared))
     scene.sendKeyed(
       Self.topic, producer: producer, ["a/0", "a/1", "b/0", "a/2", "c/0", "b/1", "a/3"])
-    #expect(try scene.messages(stream, count: 4, milliseconds: 300).payloads == ["a/0", "b/0", "c/0"])
+    #expect(
+      try scene.messages(stream, count: 4, milliseconds: 300).payloads == ["a/0", "b/0", "c/0"])
     func ack(_ payload: String, next: String?) throws {
       let before = try scene.messages(stream, count: 1)
       let message = try #require(before.last { $0.payload == utf8(payload) })
@@ -50,7 +51,8 @@ struct KeySharedTests {
     scene.nack(first[0])
     scene.sendKeyed(Self.topic, producer: producer, ["b/1", "a/2"])
     scene.ack(first[1])
-    #expect(try scene.messages(stream, count: 4, milliseconds: 500).payloads == ["a/0", "b/0", "b/1"])
+    #expect(
+      try scene.messages(stream, count: 4, milliseconds: 500).payloads == ["a/0", "b/0", "b/1"])
     let again = try scene.messages(stream, count: 4)
     #expect(again.payloads == ["a/0", "b/0", "b/1", "a/0"])
     scene.ack(again[3])
@@ -144,7 +146,9 @@ struct KeySharedTests {
     scene.sendKeyed(
       Self.topic, producer: producer, ["us-1/0", "eu-1/0", "us-1/1", "ax/0", "axx/0", "eu-/0"])
     #expect(
-      try scene.messages(stream, count: 4, milliseconds: 300).payloads == ["eu-1/0", "ax/0", "eu-/0"])
+      try scene.messages(stream, count: 4, milliseconds: 300).payloads == [
+        "eu-1/0", "ax/0", "eu-/0",
+      ])
     let other = scene.makeClient()
     let rest = scene.receive(
       try scene.subscribe(

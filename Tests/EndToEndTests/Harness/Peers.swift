@@ -57,22 +57,23 @@ struct DanubeConsumer {
   /// Starts one and waits until it is subscribed.
   init(
     _ url: String, topic: String, name: String = "consumer-1", subscription: String = "tests",
-    type: String = "shared", acknowledges: Bool = true
+    type: String = "shared", acknowledges: Bool = true, filters: [String] = []
   ) throws {
     peer = try Self.start(
       url, topic: topic, name: name, subscription: subscription, type: type,
-      acknowledges: acknowledges)
+      acknowledges: acknowledges, filters: filters)
     try peer.expect("subscribed")
   }
 
   /// Starts one without waiting for anything.
   static func start(
     _ url: String, topic: String, name: String, subscription: String, type: String,
-    acknowledges: Bool
+    acknowledges: Bool, filters: [String] = []
   ) throws -> PythonPeer {
     var arguments = ["--url", url, "--topic", topic, "--name", name]
     arguments += ["--subscription", subscription, "--type", type]
     if acknowledges { arguments.append("--auto-ack") }
+    for filter in filters { arguments += ["--filter", filter] }
     return try PythonPeer("danube_consumer", arguments, title: "danube_consumer \(name)")
   }
 

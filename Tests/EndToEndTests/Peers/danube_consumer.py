@@ -64,14 +64,16 @@ async def receive(consumer, queue, held, auto_ack):
 
 async def main(options):
     client = await DanubeClientBuilder().service_url(options.url).build()
-    consumer = (
+    builder = (
         client.new_consumer()
         .with_topic(options.topic)
         .with_consumer_name(options.name)
         .with_subscription(options.subscription)
         .with_subscription_type(SubType[options.type.upper()])
-        .build()
     )
+    if options.filter:
+        builder = builder.with_key_filters(options.filter)
+    consumer = builder.build()
     try:
         await consumer.subscribe()
     except grpc.aio.AioRpcError as error:
@@ -102,6 +104,8 @@ if __name__ == "__main__":
     parser.add_argument("--topic", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--subscription", required=True)
-    parser.add_argument("--type", choices=["shared", "exclusive"], default="shared")
+    parser.add_argument("--type", choices=["shared", "exclusive", "failover", "key_shared"],
+                        default="shared")
+    parser.add_argument("--filter", action="append", default=[])
     parser.add_argument("--auto-ack", action="store_true")
     asyncio.run(main(parser.parse_args()))

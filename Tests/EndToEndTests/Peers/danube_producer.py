@@ -13,6 +13,7 @@ import sys
 import grpc
 
 from danube import DanubeClientBuilder, DispatchStrategy
+from danube.errors import UnrecoverableError
 
 
 def emit(event, **fields):
@@ -48,19 +49,23 @@ async def serve(producer):
 
 async def main(options):
     client = await DanubeClientBuilder().service_url(options.url).build()
-    producer = (
+    builder = (
         client.new_producer()
         .with_topic(options.topic)
         .with_name(options.name)
-        .with_dispatch_strategy(DispatchStrategy.RELIABLE)
-        .build()
+        .with_dispatch_strategy(DispatchStrategy[options.strategy.upper()])
     )
+    if options.partitions:
+        builder = builder.with_partitions(options.partitions)
+    producer = builder.build()
     try:
         await producer.create()
         emit("created")
         await serve(producer)
     except grpc.aio.AioRpcError as error:
         emit("failed", code=error.code().name, details=error.details())
+    except UnrecoverableError as error:
+        emit("failed", code=type(error).__name__, details=str(error))
     await producer.close()
 
 
@@ -69,4 +74,6 @@ if __name__ == "__main__":
     parser.add_argument("--url", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--strategy", choices=["reliable", "non_reliable"], default="reliable")
+    parser.add_argument("--partitions", type=int)
     asyncio.run(main(parser.parse_args()))
