@@ -225,7 +225,7 @@ struct CursorStateTests {
   @Test("A header's wrong fields are told apart")
   func headers() {
     let cases: [(bytes: [UInt8], error: SpoolFormatError)] = [
-      (sealed(head(version: 2, content: 0, lanes: 0), []), .unknownVersion(2)),
+      (sealed(head(version: 3, content: 0, lanes: 0), []), .unknownVersion(3)),
       (sealed(head(version: 0, content: 0, lanes: 0), []), .damaged),
       (sealed(head(content: 0, generation: 0, lanes: 0), []), .damaged),
       (sealed(head(content: 0, generation: .max, lanes: 0), []), .damaged),

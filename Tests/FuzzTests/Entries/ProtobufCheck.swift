@@ -7,6 +7,7 @@ enum ProtobufCheck {
     guard let kind = input.first else { return }
     let bytes = Array(input.dropFirst())
     try walk(bytes)
+    if EdgeMessagesCheck.isMeant(by: kind) { return try EdgeMessagesCheck.run(kind, bytes) }
     switch kind % 18 {
     case 0: try again(bytes, StreamMessage.init(decoding:), { $0.encode(into: &$1) })
     case 1: try again(bytes, AckRequest.init(decoding:), { $0.encode(into: &$1) })
@@ -30,7 +31,7 @@ enum ProtobufCheck {
   }
 
   /// Decodes, encodes, decodes: the second message is the first, and encodes to the same bytes.
-  private static func again<Message: Equatable>(
+  static func again<Message: Equatable>(
     _ bytes: [UInt8], _ decode: (RawSpan) throws(DanubeProtocolError) -> Message,
     _ encode: (Message, inout GrowableBytes) -> Void
   ) throws(Finding) {
