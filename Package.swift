@@ -42,6 +42,7 @@ let package = Package(
     .systemLibrary(name: "CLinux", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
     .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
@@ -58,6 +59,7 @@ let package = Package(
     module("Spool", ["Bytes", "Records", "IOPort", "CLZ4"]),
     module("MQTT", ["Bytes"]),
     module("HTTP1", ["Bytes"]),
+    module("TLS", ["Bytes", "IOPort", "COpenSSL"]),
     module("GRPC", ["Bytes", "IOPort", "CNGHTTP2"]),
     module("Logs", ["Bytes", "Rings"]),
     module("DanubeUplink", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
@@ -135,6 +137,9 @@ let package = Package(
     tests("MQTTTests", ["MQTT", "Bytes"]),
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
+    .target(
+      name: "TestCertificates", path: "Tests/TestCertificates", swiftSettings: testing),
+    tests("TLSTests", ["TLS", "IOPort", "Bytes", "TestCertificates"]),
     tests("LogsTests", ["Logs", "Bytes"]),
     tests("UringTests", ["Uring", "IOPort", "Bytes", "Simulator"]),
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),

@@ -135,6 +135,38 @@ public struct Outbox: ~Copyable {
     }
   }
 
+  /// Moves up to `count` bytes to the end of a queue instead of sending them: somebody encrypts
+  /// them. References are copied, and released with their last byte. Never while a send is under
+  /// way.
+  public mutating func move(atMost count: Int, to queue: inout GrowableBytes) {
+    precondition(!isSending)
+    if sendingIndex == sendingParts.count { turnOver() }
+    var left = min(count, pendingBytes)
+    let start = left
+    while left > 0, sendingIndex < sendingParts.count {
+      switch sendingParts[sendingIndex] {
+      case .copied(let length):
+        let taken = min(length, left)
+        queue.append(sending.bytes.extracting(0..<taken))
+        sending.removeFirst(taken)
+        left -= taken
+        sendingParts[sendingIndex] = .copied(length - taken)
+        if taken == length { sendingIndex += 1 }
+      case .reference(let slice, let tag):
+        let taken = min(slice.count, left)
+        unsafe slice.prefix(taken).withBytes { queue.append($0) }
+        left -= taken
+        sendingParts[sendingIndex] = .reference(slice.dropping(first: taken), tag: tag)
+        if taken == slice.count {
+          released.append(tag)
+          sendingIndex += 1
+        }
+      }
+      if left > 0, sendingIndex == sendingParts.count { turnOver() }
+    }
+    pendingBytes -= start - left
+  }
+
   /// A reference that is no longer needed, nil when there is none.
   public mutating func takeReleasedTag() -> UInt32? { released.popLast() }
 
