@@ -62,11 +62,11 @@ let package = Package(
     module("TLS", ["Bytes", "IOPort", "COpenSSL"]),
     module("GRPC", ["Bytes", "IOPort", "CNGHTTP2"]),
     module("Logs", ["Bytes", "Rings"]),
-    module("DanubeUplink", ["GRPC", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
-    module("DanubeConsumer", ["GRPC", "DanubeProtocol", "IOPort", "Metrics", "Bytes"]),
+    module("DanubeUplink", ["GRPC", "TLS", "DanubeProtocol", "Records", "IOPort", "Metrics", "Bytes"]),
+    module("DanubeConsumer", ["GRPC", "TLS", "DanubeProtocol", "IOPort", "Metrics", "Bytes"]),
     module(
       "LocalBroker",
-      ["GRPC", "DanubeProtocol", "Records", "Spool", "IOPort", "Metrics", "Bytes"]),
+      ["GRPC", "TLS", "DanubeProtocol", "Records", "Spool", "IOPort", "Metrics", "Bytes"]),
     module(
       "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
@@ -113,7 +113,7 @@ let package = Package(
       path: "Benchmarks/Bench", swiftSettings: strict),
 
     .target(
-      name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol"],
+      name: "Simulator", dependencies: ["IOPort", "Bytes", "GRPC", "DanubeProtocol", "TLS"],
       path: "Tests/Simulator",
       swiftSettings: testing),
 
@@ -147,7 +147,7 @@ let package = Package(
       "DanubeUplinkTests",
       [
         "DanubeUplink", "GRPC", "DanubeProtocol", "Records", "IOPort", "Bytes", "Metrics",
-        "Simulator",
+        "Simulator", "TLS", "TestCertificates",
       ]),
     tests(
       "DanubeConsumerTests",

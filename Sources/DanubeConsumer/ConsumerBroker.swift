@@ -6,6 +6,10 @@ struct ConsumerBroker {
   let authority: String
   /// What calls carry in `x-danube-broker-url` when a proxy stands in front of the owner.
   let proxiedURL: [UInt8]
+  /// Whether it is reached through TLS.
+  let usesTLS: Bool
+  /// The host whose certificate it has to show.
+  let host: String
   /// Where it can be reached.
   var addresses: AddressRotation
   /// Whether look-ups may go there.
@@ -19,10 +23,13 @@ struct ConsumerBroker {
   var isForgotten = false
 
   init(
-    authority: String, proxiedURL: [UInt8], addresses: [SocketAddress], backoff: Backoff
+    authority: String, proxiedURL: [UInt8], usesTLS: Bool, host: String,
+    addresses: [SocketAddress], backoff: Backoff
   ) {
     self.authority = authority
     self.proxiedURL = proxiedURL
+    self.usesTLS = usesTLS
+    self.host = host
     self.addresses = AddressRotation(addresses)
     self.backoff = backoff
   }

@@ -2,8 +2,9 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import TLS
 
-/// One connection to a broker: its HTTP/2 session and its bytes on the way out.
+/// One connection to a broker: its HTTP/2 session and its bytes on the way.
 struct ConsumerConnection: ~Copyable {
   /// What the port's receive does.
   enum Receiving: BitwiseCopyable {
@@ -20,17 +21,18 @@ struct ConsumerConnection: ~Copyable {
   var phase: ConnectionPhase
   var receiving = Receiving.active
   var session: ClientSession
-  var outbox = Outbox()
+  var transport: Transport
   /// Whether there still is somebody.
   var keepalive: Keepalive
 
   init(
-    broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant,
-    pingIntervalMilliseconds: Int
+    broker: Int, address: SocketAddress, session: consuming ClientSession,
+    tls: consuming TLSSession?, deadline: Instant, pingIntervalMilliseconds: Int
   ) {
     self.broker = broker
     self.address = address
     self.session = session
+    transport = Transport(tls)
     phase = .connecting(deadline: deadline)
     keepalive = Keepalive(intervalMilliseconds: pingIntervalMilliseconds, at: deadline)
   }
@@ -49,7 +51,10 @@ struct ConsumerConnection: ~Copyable {
 
   /// When it has to be looked at next; nil when only a completion changes it.
   var nextDeadline: Instant? {
-    if case .connecting(let deadline) = phase { return deadline }
+    switch phase {
+    case .connecting(let deadline), .securing(_, let deadline): return deadline
+    case .open, .abandoned, .closing: break
+    }
     return isListening ? keepalive.deadline(hasCalls: session.callsInFlight > 0) : nil
   }
 
@@ -65,10 +70,12 @@ struct ConsumerConnection: ~Copyable {
   }
 
   /// Frames what is ready and asks for a send.
-  mutating func flush(token: Token, operations: inout OperationQueue) {
-    guard let descriptor else { return }
-    session.writeOutput(to: &outbox)
-    outbox.flush(to: descriptor, token: token, operations: &operations)
+  mutating func flush(
+    token: Token, scratch: inout Transport.Scratch, operations: inout OperationQueue
+  ) {
+    guard let socket = phase.socket else { return }
+    if isOpen, !transport.isFull { session.writeOutput(to: &transport.outbox) }
+    transport.flush(to: socket, token: token, scratch: &scratch, operations: &operations)
   }
 
   /// The last response message, read as the answer to a call.
@@ -105,6 +112,6 @@ struct ConsumerConnection: ~Copyable {
   /// The descriptor is closed: nothing is read or written any more.
   mutating func abandon() {
     session.abandonAllCalls()
-    outbox.reset()
+    transport.reset()
   }
 }

@@ -13,7 +13,8 @@ extension DanubeConsumer {
     book.setSeeds(newSeeds)
     seedBrokers = book.seeds.map { seed in
       let broker = broker(
-        authority: seed.host.authority, proxiedURL: [], addresses: seed.addresses)
+        authority: seed.host.authority, proxiedURL: [], usesTLS: seed.usesTLS,
+        host: seed.host.name, addresses: seed.addresses)
       brokers[broker].isSeed = true
       return broker
     }
@@ -40,7 +41,7 @@ extension DanubeConsumer {
       if addresses.isEmpty {
         failed(partition, "no address for \(host.name)")
       } else {
-        bind(partition, to: owner, at: place)
+        bind(partition, to: owner, at: place, host: host.name)
       }
     }
   }
@@ -105,11 +106,18 @@ extension DanubeConsumer {
     guard let advertised = AdvertisedAddress(answer.connectURL) else {
       return failed(partition, "the broker names a place that is no address: \(shown)")
     }
-    if advertised.isTLS { return failed(partition, "TLS is not available yet: \(shown)") }
+    if let text = objection(toTLS: advertised.isTLS, namedBy: asked) {
+      return failed(partition, "\(text): \(shown)")
+    }
     let owner = TopicOwner(answer)
     let host = NamedHost(name: advertised.host, port: advertised.port)
     let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
-    if let place { return bind(partition, to: owner, at: place) }
+    if let place {
+      // Who is bound to every address is the host that we reached.
+      let isReached = host.literal?.isUnspecified ?? false
+      let name = isReached ? brokers[asked].host : host.name
+      return bind(partition, to: owner, at: place, host: name)
+    }
     guard book.want(host) else {
       return failed(partition, "no address for \(host.name) yet: too many names wait for theirs")
     }
@@ -119,34 +127,39 @@ extension DanubeConsumer {
 
   /// Lets a partition subscribe at a broker.
   private mutating func bind(
-    _ partition: Int, to owner: TopicOwner, at place: AddressBook.Place
+    _ partition: Int, to owner: TopicOwner, at place: AddressBook.Place, host: String
   ) {
     // The seed may be the owner under another name: its connection serves as well.
     let seed =
       owner.proxiedURL.isEmpty
       ? seedBrokers.first { broker in
-        brokers[broker].connection.map {
+        brokers[broker].usesTLS == owner.usesTLS
+          && brokers[broker].connection.map {
           connections[$0].isOpen && place.addresses.contains(connections[$0].address)
         } ?? false
       } : nil
     partitions[partition].phase = .attaching(
       broker: seed
         ?? broker(
-          authority: place.authority, proxiedURL: owner.proxiedURL, addresses: place.addresses))
+          authority: place.authority, proxiedURL: owner.proxiedURL, usesTLS: owner.usesTLS,
+          host: host, addresses: place.addresses))
   }
 
   /// The entry of a broker, found or made.
   private mutating func broker(
-    authority: String, proxiedURL: [UInt8], addresses: [SocketAddress]
+    authority: String, proxiedURL: [UInt8], usesTLS: Bool, host: String,
+    addresses: [SocketAddress]
   ) -> Int {
     if let known = brokers.firstIndex(where: {
       !$0.isForgotten && $0.authority == authority && $0.proxiedURL == proxiedURL
+        && $0.usesTLS == usesTLS
     }) {
       if !addresses.isEmpty { brokers[known].addresses.addresses = addresses }
       return known
     }
     let broker = ConsumerBroker(
-      authority: authority, proxiedURL: proxiedURL, addresses: addresses, backoff: makeBackoff())
+      authority: authority, proxiedURL: proxiedURL, usesTLS: usesTLS, host: host,
+      addresses: addresses, backoff: makeBackoff())
     if let free = brokers.firstIndex(where: \.isForgotten) {
       brokers[free] = broker
       return free

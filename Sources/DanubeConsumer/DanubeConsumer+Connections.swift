@@ -2,6 +2,7 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import TLS
 
 // Connections: opened when a partition or a look-up needs one, watched, given up.
 extension DanubeConsumer {
@@ -16,11 +17,21 @@ extension DanubeConsumer {
       brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
       return
     }
+    let tls: TLSSession?
+    do throws(TLSError) {
+      tls = try security.session(usesTLS: brokers[broker].usesTLS, host: brokers[broker].host)
+    } catch {
+      notices.append(.problem("\(brokers[broker].authority): \(error.reason)"))
+      brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
+      return
+    }
     var options = ClientSession.Options(
       authority: brokers[broker].authority, userAgent: "danube-gateway")
+    options.isSecure = brokers[broker].usesTLS
+    options.additionalHeaders = security.headers
     if !brokers[broker].proxiedURL.isEmpty {
       let url = String(decoding: brokers[broker].proxiedURL, as: UTF8.self)
-      options.additionalHeaders = [("x-danube-broker-url", url)]
+      options.additionalHeaders.append(("x-danube-broker-url", url))
     }
     options.maximumConcurrentCalls = calls.capacity
     options.maximumMessageBytes = Self.maximumMessageBytes
@@ -34,8 +45,8 @@ extension DanubeConsumer {
     let id = connections.insert(
       ConsumerConnection(
         broker: broker, address: address,
-        session: ClientSession(options: options, methods: methods), deadline: deadline,
-        pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
+        session: ClientSession(options: options, methods: methods), tls: tls,
+        deadline: deadline, pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
     brokers[broker].connection = id
     operations.append(.connect(address), token: token(.connect, id))
   }
@@ -59,9 +70,15 @@ extension DanubeConsumer {
       operations.append(.close(descriptor), token: token(.close, id))
       return
     }
-    connections[id].phase = .open(descriptor)
     connections[id].keepalive.heard(at: now)
     operations.append(.receive(descriptor), token: token(.receive, id))
+    if connections[id].transport.isEncrypted {
+      let deadline = now.advanced(milliseconds: limits.connectTimeoutMilliseconds)
+      connections[id].phase = .securing(descriptor, deadline: deadline)
+      connections[id].transport.start()
+    } else {
+      connections[id].phase = .open(descriptor)
+    }
   }
 
   mutating func connectFailed(_ error: IOError, _ id: SlotID) {
@@ -73,6 +90,16 @@ extension DanubeConsumer {
 
   mutating func received(_ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue) {
     connections[id].keepalive.heard(at: now)
+    if connections[id].transport.isEncrypted {
+      receivedEncrypted(bytes, id, operations: &operations)
+    } else {
+      receivedFrames(bytes, id, operations: &operations)
+    }
+  }
+
+  mutating func receivedFrames(
+    _ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue
+  ) {
     var isBroken = false
     do throws(GRPCError) {
       try connections[id].session.receive(bytes)
@@ -103,14 +130,18 @@ extension DanubeConsumer {
   mutating func receiveEnded(
     _ error: IOError?, _ id: SlotID, operations: inout OperationQueue
   ) {
-    guard connections.contains(id), let descriptor = connections[id].descriptor else { return }
+    guard connections.contains(id), let socket = connections[id].phase.socket else { return }
     switch (error?.kind, connections[id].receiving) {
     case (.cancelled, .pausing), (.resourcesExhausted, .pausing):
       connections[id].receiving = .paused
     case (.resourcesExhausted, _):
-      operations.append(.receive(descriptor), token: token(.receive, id))
+      operations.append(.receive(socket), token: token(.receive, id))
     default:
-      end(id, error?.text ?? "the broker closed the connection", operations: &operations)
+      let text =
+        error?.text ?? connections[id].transport.endOfStream?.description
+        ?? "the broker closed the connection"
+      endSecuring(id, text, operations: &operations)
+      end(id, text, operations: &operations)
     }
   }
 
@@ -122,7 +153,7 @@ extension DanubeConsumer {
   // MARK: Ends
 
   /// A connection did not come about.
-  private mutating func connectionFailed(_ id: SlotID, _ broker: Int, _ text: String) {
+  mutating func connectionFailed(_ id: SlotID, _ broker: Int, _ text: String) {
     brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
     brokers[broker].addresses.advance()
     wantAddresses(ofBroker: broker)
@@ -168,6 +199,10 @@ extension DanubeConsumer {
           connections[id].phase = .abandoned
           connectionFailed(id, connections[id].broker, "no answer in time")
         }
+      case .securing(_, let deadline):
+        if now >= deadline {
+          endSecuring(id, "no answer to the TLS handshake in time", operations: &operations)
+        }
       case .open: superviseOpen(id, operations: &operations)
       case .abandoned, .closing: break
       }
@@ -175,6 +210,9 @@ extension DanubeConsumer {
   }
 
   private mutating func superviseOpen(_ id: SlotID, operations: inout OperationQueue) {
+    if let failure = connections[id].transport.failure {
+      return end(id, failure.description, operations: &operations)
+    }
     if connections[id].session.isDraining
       || connections[id].session.streamIDsLeft < Self.leastStreamIDs
     {
@@ -219,9 +257,9 @@ extension DanubeConsumer {
       if connections[id].isConnecting {
         operations.append(.cancel(token(.connect, id)), token: token(.cancel, id))
         connections[id].phase = .abandoned
-      } else if let descriptor = connections[id].descriptor {
+      } else if let socket = connections[id].phase.socket {
         connections[id].phase = .closing
-        operations.append(.close(descriptor), token: token(.close, id))
+        operations.append(.close(socket), token: token(.close, id))
       }
     }
   }

@@ -3,6 +3,7 @@ public import DanubeProtocol
 import GRPC
 public import IOPort
 import Metrics
+public import TLS
 
 /// Consumes a topic of a Danube cluster, or all its partitions: looks them up, subscribes, hands
 /// their messages out, and acknowledges.
@@ -47,6 +48,9 @@ public struct DanubeConsumer: ~Copyable {
   var calls: SlotTable<ConsumerCall>
   var messages = HeldMessages()
   var notices = NoticeQueue()
+  /// How brokers and the consumer trust each other.
+  var security: ClientSecurity
+  var plaintext = Transport.Scratch()
   var random: SplitMix64
   var scratch = GrowableBytes()
   var requestID: UInt64 = 0
@@ -72,11 +76,13 @@ public struct DanubeConsumer: ~Copyable {
   public init(
     owner: UInt8, limits: ConsumerLimits = ConsumerLimits(), topic: [UInt8], subscription: [UInt8],
     consumerName: [UInt8], subscriptionType: SubscriptionType = .exclusive,
-    seeds: [ResolvedHost], metrics: ConsumerMetrics = ConsumerMetrics(), seed: UInt64
+    seeds: [ResolvedHost], security: ClientSecurity = ClientSecurity(),
+    metrics: ConsumerMetrics = ConsumerMetrics(), seed: UInt64
   ) {
     limits.check()
     self.owner = owner
     self.limits = limits
+    self.security = security
     self.topic = topic
     self.subscription = subscription
     self.consumerName = consumerName
@@ -113,10 +119,11 @@ public struct DanubeConsumer: ~Copyable {
     case .received(let received): take(received, from: id, operations: &operations)
     case .receiveEnded(let error): receiveEnded(error, id, operations: &operations)
     case .sent(let count):
-      guard connections.contains(id), connections[id].isOpen else { return }
-      connections[id].outbox.sent(count)
+      guard connections.contains(id), connections[id].phase.socket != nil else { return }
+      connections[id].transport.sent(count)
     case .sendFailed(let error):
-      guard connections.contains(id), connections[id].isOpen else { return }
+      guard connections.contains(id), connections[id].phase.socket != nil else { return }
+      endSecuring(id, error.text, operations: &operations)
       end(id, error.text, operations: &operations)
     case .closed: closed(id)
     // Not asked for.
@@ -130,7 +137,7 @@ public struct DanubeConsumer: ~Copyable {
   private mutating func take(
     _ received: consuming ReceivedBytes, from id: SlotID, operations: inout OperationQueue
   ) {
-    if connections.contains(id), connections[id].isOpen {
+    if connections.contains(id), connections[id].phase.socket != nil {
       self.received(received.bytes, id, operations: &operations)
     }
     operations.recycle(received)
@@ -158,8 +165,11 @@ public struct DanubeConsumer: ~Copyable {
     }
     resumeReceiving(operations: &operations)
     for index in 0..<connections.upperBound {
-      guard let id = connections.tenant(at: index), connections[id].isOpen else { continue }
-      connections[id].flush(token: token(.send, id), operations: &operations)
+      guard let id = connections.tenant(at: index), connections[id].phase.socket != nil else {
+        continue
+      }
+      connections[id].flush(
+        token: token(.send, id), scratch: &plaintext, operations: &operations)
     }
     metrics.queued.set(messages.queuedCount)
     metrics.unacknowledged.set(messages.takenCount)

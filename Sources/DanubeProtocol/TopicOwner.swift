@@ -5,10 +5,13 @@ public struct TopicOwner: Equatable, Sendable {
   /// What calls carry in `x-danube-broker-url` because a proxy stands in front of the owner; empty
   /// without one.
   public let proxiedURL: [UInt8]
+  /// Whether it is reached through TLS.
+  public let usesTLS: Bool
 
   /// The owner that an answer names.
   public init(_ answer: TopicLookupResponse) {
     brokerURL = answer.brokerURL
     proxiedURL = answer.isProxy ? answer.brokerURL : []
+    usesTLS = AdvertisedAddress(answer.connectURL)?.isTLS ?? false
   }
 }

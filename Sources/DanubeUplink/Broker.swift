@@ -6,10 +6,14 @@ struct Broker {
   let authority: String
   /// What calls carry in `x-danube-broker-url` when a proxy stands in front of the owner.
   let proxiedURL: [UInt8]
+  /// Whether it is reached through TLS.
+  let usesTLS: Bool
+  /// The host whose certificate it has to show.
+  let host: String
   /// Where it can be reached.
   var addresses: AddressRotation
   /// Whether look-ups may go there.
-  var isSeed: Bool
+  var isSeed = false
   /// The connection that takes calls, or is being opened to.
   var current: SlotID?
   /// The connection that is being opened to replace the current one before that one ends.
@@ -26,13 +30,14 @@ struct Broker {
   var isForgotten = false
 
   init(
-    authority: String, proxiedURL: [UInt8], addresses: [SocketAddress], isSeed: Bool,
-    backoff: Backoff
+    authority: String, proxiedURL: [UInt8], usesTLS: Bool, host: String,
+    addresses: [SocketAddress], backoff: Backoff
   ) {
     self.authority = authority
     self.proxiedURL = proxiedURL
+    self.usesTLS = usesTLS
+    self.host = host
     self.addresses = AddressRotation(addresses)
-    self.isSeed = isSeed
     self.backoff = backoff
   }
 }

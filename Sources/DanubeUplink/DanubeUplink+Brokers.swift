@@ -17,9 +17,14 @@ extension DanubeUplink {
     book.setSeeds(newSeeds)
     seedBrokers = book.seeds.map { seed in
       let authority = seed.host.authority
-      let index = brokers.firstIndex { $0.authority == authority && $0.proxiedURL.isEmpty }
+      let index = brokers.firstIndex {
+        $0.authority == authority && $0.proxiedURL.isEmpty && $0.usesTLS == seed.usesTLS
+      }
       let broker =
-        index ?? addBroker(authority: authority, proxiedURL: [], addresses: seed.addresses)
+        index
+        ?? addBroker(
+          authority: authority, proxiedURL: [], usesTLS: seed.usesTLS, host: seed.host.name,
+          addresses: seed.addresses)
       brokers[broker].isSeed = true
       brokers[broker].isForgotten = false
       if !seed.addresses.isEmpty { brokers[broker].addresses.addresses = seed.addresses }
@@ -50,7 +55,7 @@ extension DanubeUplink {
       if addresses.isEmpty {
         failed(lane, UplinkError(.url, "no address for \(host.name)"))
       } else {
-        bind(lane, to: owner, at: place)
+        bind(lane, to: owner, at: place, host: host.name)
       }
     }
   }
@@ -123,28 +128,35 @@ extension DanubeUplink {
     guard let advertised = AdvertisedAddress(answer.connectURL) else {
       return refuse(lane, "not an address: ", answer.connectURL)
     }
-    if advertised.isTLS { return refuse(lane, "TLS is not available yet: ", answer.connectURL) }
+    if let text = objection(toTLS: advertised.isTLS, namedBy: asked) {
+      return refuse(lane, "\(text): ", answer.connectURL)
+    }
     let owner = TopicOwner(answer)
     let host = NamedHost(name: advertised.host, port: advertised.port)
     let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
     if let place {
-      bind(lane, to: owner, at: place)
+      // Who is bound to every address is the host that we reached.
+      let isReached = host.literal?.isUnspecified ?? false
+      bind(lane, to: owner, at: place, host: isReached ? brokers[asked].host : host.name)
     } else {
       resolve(host, of: lane, owner: owner)
     }
   }
 
   /// Lets a lane create its producer on a broker.
-  private mutating func bind(_ lane: Int, to owner: TopicOwner, at place: AddressBook.Place) {
+  private mutating func bind(
+    _ lane: Int, to owner: TopicOwner, at place: AddressBook.Place, host: String
+  ) {
     let index = brokers.firstIndex {
-      !$0.isForgotten && $0.proxiedURL == owner.proxiedURL
+      !$0.isForgotten && $0.proxiedURL == owner.proxiedURL && $0.usesTLS == owner.usesTLS
         && $0.addresses.current == place.addresses.first
     }
     lanes[lane].brokerURL = owner.brokerURL
     let broker =
       index
       ?? addBroker(
-        authority: place.authority, proxiedURL: owner.proxiedURL, addresses: place.addresses)
+        authority: place.authority, proxiedURL: owner.proxiedURL, usesTLS: owner.usesTLS,
+        host: host, addresses: place.addresses)
     setPhase(.attaching(broker: broker), of: lane)
   }
 
@@ -153,10 +165,12 @@ extension DanubeUplink {
   }
 
   private mutating func addBroker(
-    authority: String, proxiedURL: [UInt8], addresses: [SocketAddress]
+    authority: String, proxiedURL: [UInt8], usesTLS: Bool, host: String,
+    addresses: [SocketAddress]
   ) -> Int {
     let broker = Broker(
-      authority: authority, proxiedURL: proxiedURL, addresses: addresses, isSeed: false,
+      authority: authority, proxiedURL: proxiedURL, usesTLS: usesTLS, host: host,
+      addresses: addresses,
       backoff: Backoff(
         minimumMilliseconds: limits.backoffMinimumMilliseconds,
         maximumMilliseconds: limits.backoffMaximumMilliseconds, seed: random.next()))

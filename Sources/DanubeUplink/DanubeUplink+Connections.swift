@@ -3,6 +3,7 @@ import DanubeProtocol
 import GRPC
 import IOPort
 import Metrics
+import TLS
 
 // Connections: opened when a lane needs one, watched, replaced before they end, given up.
 extension DanubeUplink {
@@ -10,14 +11,22 @@ extension DanubeUplink {
   mutating func connect(_ broker: Int, operations: inout OperationQueue) -> SlotID? {
     guard let address = brokers[broker].addresses.current, !connections.isFull else {
       if connections.isFull { noteFull(broker) }
-      brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
-      return nil
+      return refuseConnection(broker)
+    }
+    let tls: TLSSession?
+    do throws(TLSError) {
+      tls = try security.session(usesTLS: brokers[broker].usesTLS, host: brokers[broker].host)
+    } catch {
+      lastError = UplinkError(.connect, "\(brokers[broker].authority): \(error.reason)")
+      return refuseConnection(broker)
     }
     var options = ClientSession.Options(
       authority: brokers[broker].authority, userAgent: "danube-gateway")
+    options.isSecure = brokers[broker].usesTLS
+    options.additionalHeaders = security.headers
     if !brokers[broker].proxiedURL.isEmpty {
       let url = String(decoding: brokers[broker].proxiedURL, as: UTF8.self)
-      options.additionalHeaders = [("x-danube-broker-url", url)]
+      options.additionalHeaders.append(("x-danube-broker-url", url))
     }
     options.maximumConcurrentCalls = limits.maximumCallsInFlight
     options.lastStreamID = limits.lastStreamID
@@ -28,10 +37,16 @@ extension DanubeUplink {
     let id = connections.insert(
       UplinkConnection(
         broker: broker, address: address,
-        session: ClientSession(options: options, methods: methods), deadline: deadline,
+        session: ClientSession(options: options, methods: methods), tls: tls,
+        tokenNumber: tokenNumber, deadline: deadline,
         pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
     operations.append(.connect(address), token: token(.connect, id))
     return id
+  }
+
+  private mutating func refuseConnection(_ broker: Int) -> SlotID? {
+    brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
+    return nil
   }
 
   /// All places are taken; the next ones are those of brokers that topics leave.
@@ -50,9 +65,20 @@ extension DanubeUplink {
       operations.append(.close(descriptor), token: token(.close, id))
       return
     }
-    connections[id].phase = .open(descriptor)
-    connections[id].keepalive.heard(at: now)
     operations.append(.receive(descriptor), token: token(.receive, id))
+    connections[id].keepalive.heard(at: now)
+    if connections[id].transport.isEncrypted {
+      let deadline = now.advanced(milliseconds: limits.connectTimeoutMilliseconds)
+      connections[id].phase = .securing(descriptor, deadline: deadline)
+      connections[id].transport.start()
+    } else {
+      opened(descriptor, id)
+    }
+  }
+
+  /// A connection can be used.
+  mutating func opened(_ descriptor: Descriptor, _ id: SlotID) {
+    connections[id].phase = .open(descriptor)
     metrics.connectionsOpened.add()
     let broker = connections[id].broker
     if brokers[broker].successor == id {
@@ -76,6 +102,16 @@ extension DanubeUplink {
   mutating func received(_ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue) {
     metrics.bytesReceived.add(UInt64(bytes.byteCount))
     connections[id].keepalive.heard(at: now)
+    if connections[id].transport.isEncrypted {
+      receivedEncrypted(bytes, id, operations: &operations)
+    } else {
+      receivedFrames(bytes, id, operations: &operations)
+    }
+  }
+
+  mutating func receivedFrames(
+    _ bytes: RawSpan, _ id: SlotID, operations: inout OperationQueue
+  ) {
     var failure: GRPCError?
     do throws(GRPCError) {
       try connections[id].session.receive(bytes)
@@ -106,24 +142,28 @@ extension DanubeUplink {
   mutating func receiveEnded(
     _ error: IOError?, _ id: SlotID, operations: inout OperationQueue
   ) {
-    guard connections.contains(id), let descriptor = connections[id].descriptor else { return }
+    guard connections.contains(id), let socket = connections[id].phase.socket else { return }
     if let error, error.kind == .resourcesExhausted {
-      operations.append(.receive(descriptor), token: token(.receive, id))
+      operations.append(.receive(socket), token: token(.receive, id))
     } else {
-      let text = error?.text ?? "the broker closed the connection"
+      let text =
+        error?.text ?? connections[id].transport.endOfStream?.description
+        ?? "the broker closed the connection"
+      endSecuring(id, text, operations: &operations)
       end(id, text, operations: &operations)
     }
   }
 
   mutating func sent(_ count: Int, _ id: SlotID) {
-    guard connections.contains(id), connections[id].isOpen else { return }
+    guard connections.contains(id), connections[id].phase.socket != nil else { return }
     metrics.bytesSent.add(UInt64(count))
     connections[id].sent(count, at: now)
     takeReleasedTags(id)
   }
 
   mutating func sendFailed(_ error: IOError, _ id: SlotID, operations: inout OperationQueue) {
-    guard connections.contains(id), connections[id].isOpen else { return }
+    guard connections.contains(id), connections[id].phase.socket != nil else { return }
+    endSecuring(id, error.text, operations: &operations)
     end(id, error.text, operations: &operations)
   }
 
@@ -137,7 +177,7 @@ extension DanubeUplink {
   // MARK: Ends
 
   /// A connection did not come about.
-  private mutating func connectionFailed(_ id: SlotID, _ broker: Int, _ text: String) {
+  mutating func connectionFailed(_ id: SlotID, _ broker: Int, _ text: String) {
     metrics.connectionsFailed.add()
     lastError = UplinkError(.connect, "\(brokers[broker].authority): \(text)")
     brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
@@ -166,7 +206,7 @@ extension DanubeUplink {
 
   /// A broker's connection is of no use any more: the successor takes its place, or the broker's
   /// lanes look for their topics again.
-  private mutating func unlink(_ id: SlotID, from broker: Int) {
+  mutating func unlink(_ id: SlotID, from broker: Int) {
     if brokers[broker].successor == id { brokers[broker].successor = nil }
     guard brokers[broker].current == id else { return }
     brokers[broker].current = brokers[broker].successor
@@ -211,6 +251,10 @@ extension DanubeUplink {
           connections[id].phase = .abandoned
           connectionFailed(id, connections[id].broker, "no answer in time")
         }
+      case .securing(_, let deadline):
+        if now >= deadline {
+          endSecuring(id, "no answer to the TLS handshake in time", operations: &operations)
+        }
       case .open: superviseOpen(id, operations: &operations)
       case .abandoned, .closing: break
       }
@@ -218,9 +262,12 @@ extension DanubeUplink {
   }
 
   private mutating func superviseOpen(_ id: SlotID, operations: inout OperationQueue) {
+    if let failure = connections[id].transport.failure {
+      return end(id, failure.description, operations: &operations)
+    }
     let isQuiet = connections[id].session.callsInFlight == 0
     if isQuiet, connections[id].session.isDraining || connections[id].isRetired {
-      guard connections[id].outbox.isEmpty else { return }
+      guard connections[id].transport.isEmpty else { return }
       connections[id].isRetired = true
       return end(id, "retired", operations: &operations)
     }
@@ -241,7 +288,7 @@ extension DanubeUplink {
     guard connections[id].isOpen, brokers[broker].current == id,
       brokers[broker].successor == nil
     else { return false }
-    return connections[id].session.isDraining
+    return connections[id].session.isDraining || connections[id].tokenNumber != tokenNumber
       || connections[id].session.streamIDsLeft < limits.takeOverStreamIDs
   }
 
@@ -264,6 +311,7 @@ extension DanubeUplink {
         connections[id].phase = .abandoned
       }
       connections[id].isRetired = true
+      dropSecuring(id, operations: &operations)
       end(id, "shut down", operations: &operations)
     }
     brokerDeadline = .distantFuture

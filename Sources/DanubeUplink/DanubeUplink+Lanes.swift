@@ -211,7 +211,8 @@ extension DanubeUplink {
   /// Nobody serves the topic yet: CreateProducer creates it, on any broker.
   private mutating func createOnSeed(_ lane: Int, _ id: SlotID) {
     let broker = connections[id].broker
-    lanes[lane].brokerURL = Array("http://\(brokers[broker].authority)".utf8)
+    let scheme = brokers[broker].usesTLS ? "https" : "http"
+    lanes[lane].brokerURL = Array("\(scheme)://\(brokers[broker].authority)".utf8)
     setPhase(.attaching(broker: broker), of: lane)
   }
 

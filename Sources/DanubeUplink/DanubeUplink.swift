@@ -2,6 +2,7 @@ import Bytes
 public import IOPort
 import Metrics
 public import Records
+public import TLS
 
 /// Publishes the records of batches to a Danube cluster: looks topics up, creates producers, sends
 /// each record by SendMessage until the broker accepts it or refuses it for good.
@@ -57,6 +58,10 @@ public struct DanubeUplink: ~Copyable {
   /// What names the memory of a batch, by its number.
   var pins: [Pins] = []
   var random: SplitMix64
+  /// How brokers and the uplink trust each other, and how many tokens there were.
+  var security: ClientSecurity
+  var tokenNumber = 0
+  var plaintext = Transport.Scratch()
   var scratch = GrowableBytes()
   var tail = GrowableBytes()
   /// Whether the clock of the machine was set since the start.
@@ -84,12 +89,14 @@ public struct DanubeUplink: ~Copyable {
   /// An uplink through `seeds`, without lanes yet; `start` lets it begin. `owner` marks the tokens
   /// of its operations, `seed` decides the jitter of its back-offs.
   public init(
-    owner: UInt8, limits: UplinkLimits, seeds: [ResolvedHost], store: BatchStore,
-    metrics: UplinkMetrics, seed: UInt64
+    owner: UInt8, limits: UplinkLimits, seeds: [ResolvedHost],
+    security: ClientSecurity = ClientSecurity(), store: BatchStore, metrics: UplinkMetrics,
+    seed: UInt64
   ) {
     limits.check()
     self.owner = owner
     self.limits = limits
+    self.security = security
     self.store = store
     self.metrics = metrics
     random = SplitMix64(seed: seed)
@@ -130,7 +137,7 @@ public struct DanubeUplink: ~Copyable {
   private mutating func take(
     _ received: consuming ReceivedBytes, from id: SlotID, operations: inout OperationQueue
   ) {
-    if connections.contains(id), connections[id].isOpen {
+    if connections.contains(id), connections[id].phase.socket != nil {
       self.received(received.bytes, id, operations: &operations)
     }
     operations.recycle(received)
@@ -157,8 +164,11 @@ public struct DanubeUplink: ~Copyable {
       startSends()
     }
     for index in 0..<connections.upperBound {
-      guard let id = connections.tenant(at: index), connections[id].isOpen else { continue }
-      connections[id].flush(token: token(.send, id), operations: &operations)
+      guard let id = connections.tenant(at: index), connections[id].phase.socket != nil else {
+        continue
+      }
+      connections[id].flush(
+        token: token(.send, id), scratch: &plaintext, operations: &operations)
       takeReleasedTags(id)
     }
     metrics.callsInFlight.set(sendsInFlight)

@@ -2,8 +2,9 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import TLS
 
-/// One connection to a broker: its HTTP/2 session and its bytes on the way out.
+/// One connection to a broker: its HTTP/2 session and its bytes on the way.
 struct UplinkConnection: ~Copyable {
   private static let statusTextLimit = 1024
   private static let backlogBytes: UInt64 = 64 << 10
@@ -12,8 +13,9 @@ struct UplinkConnection: ~Copyable {
   let address: SocketAddress
   var phase: ConnectionPhase
   var session: ClientSession
-  /// A session writes up to 256 KiB a turn, and what a buffer holds doubles when it grows.
-  var outbox = Outbox(keptBytes: 512 << 10)
+  var transport: Transport
+  /// Which of the uplink's tokens its calls carry.
+  let tokenNumber: Int
   /// It takes no new calls and is closed when its last one is over.
   var isRetired = false
   /// The peer has answered a call.
@@ -27,12 +29,15 @@ struct UplinkConnection: ~Copyable {
   private(set) var sentAt: Instant
 
   init(
-    broker: Int, address: SocketAddress, session: consuming ClientSession, deadline: Instant,
-    pingIntervalMilliseconds: Int
+    broker: Int, address: SocketAddress, session: consuming ClientSession,
+    tls: consuming TLSSession?, tokenNumber: Int, deadline: Instant, pingIntervalMilliseconds: Int
   ) {
     self.broker = broker
     self.address = address
     self.session = session
+    self.tokenNumber = tokenNumber
+    // A session writes up to 256 KiB a turn, and what a buffer holds doubles when it grows.
+    transport = Transport(tls, keptBytes: 512 << 10)
     phase = .connecting(deadline: deadline)
     keepalive = Keepalive(intervalMilliseconds: pingIntervalMilliseconds, at: deadline)
     sentAt = deadline
@@ -48,7 +53,7 @@ struct UplinkConnection: ~Copyable {
   /// When it has to be looked at next; nil when only a completion changes it.
   var nextDeadline: Instant? {
     switch phase {
-    case .connecting(let deadline): return deadline
+    case .connecting(let deadline), .securing(_, let deadline): return deadline
     case .abandoned, .closing: return nil
     case .open: return keepalive.deadline(hasCalls: session.callsInFlight > 0)
     }
@@ -60,10 +65,10 @@ struct UplinkConnection: ~Copyable {
   /// Frames are counted as if they were requests only, so that requests seem to leave a little
   /// early.
   mutating func sent(_ count: Int, at now: Instant) {
-    outbox.sent(count)
+    transport.sent(count)
     sentAt = now
     departedBytes = min(departedBytes &+ UInt64(count), submittedBytes)
-    if !outbox.isEmpty || session.hasOutput { keepalive.heard(at: now) }
+    if !transport.isEmpty || session.hasOutput { keepalive.heard(at: now) }
   }
 
   /// The ``departedBytes`` at which a request that is started now has left. Streams take turns, so
@@ -116,15 +121,17 @@ struct UplinkConnection: ~Copyable {
   }
 
   /// Frames what is ready and asks for a send.
-  mutating func flush(token: Token, operations: inout OperationQueue) {
-    guard let descriptor else { return }
-    session.writeOutput(to: &outbox)
-    outbox.flush(to: descriptor, token: token, operations: &operations)
+  mutating func flush(
+    token: Token, scratch: inout Transport.Scratch, operations: inout OperationQueue
+  ) {
+    guard let socket = phase.socket else { return }
+    if isOpen, !transport.isFull { session.writeOutput(to: &transport.outbox) }
+    transport.flush(to: socket, token: token, scratch: &scratch, operations: &operations)
   }
 
   /// A batch whose memory is named once less; nil when there is none.
   mutating func takeReleasedTag() -> UInt32? {
-    outbox.takeReleasedTag() ?? session.takeAbandonedBodyTag()
+    transport.takeReleasedTag() ?? session.takeAbandonedBodyTag()
   }
 
   /// The last response message as the answer to a look-up; nil when it is not one.
@@ -154,6 +161,6 @@ struct UplinkConnection: ~Copyable {
   /// The descriptor is closed: nothing is read or written any more.
   mutating func abandon() {
     session.abandonAllCalls()
-    outbox.reset()
+    transport.reset()
   }
 }

@@ -12,6 +12,8 @@ extension ClientSession {
     public var authority: String
     /// `user-agent` of every call.
     public var userAgent: String
+    /// Whether the connection is encrypted: `:scheme` says so.
+    public var isSecure = false
     /// Calls in flight at most, whatever the server allows.
     public var maximumConcurrentCalls = 1024
     /// Bytes of a response message at most; a larger one ends its call with `resourceExhausted`.

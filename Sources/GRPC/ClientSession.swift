@@ -36,7 +36,7 @@ public struct ClientSession: ~Copyable {
     for (method, path) in methods {
       firstField[Int(method.rawValue)] = headers.count
       headers.append(":method", "POST")
-      headers.append(":scheme", "http")
+      headers.append(":scheme", options.isSecure ? "https" : "http")
       unsafe headers.append(":path", path.utf8Span.span.bytes)
       unsafe headers.append(":authority", options.authority.utf8Span.span.bytes)
       headers.append("content-type", "application/grpc")

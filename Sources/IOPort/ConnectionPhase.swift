@@ -4,6 +4,8 @@ public enum ConnectionPhase: BitwiseCopyable, Sendable {
   case connecting(deadline: Instant)
   /// The connect was given up; its last completion is still to come.
   case abandoned
+  /// The network connection is open, and the two sides agree on how to encrypt.
+  case securing(Descriptor, deadline: Instant)
   /// Bytes travel.
   case open(Descriptor)
   /// The descriptor is being closed.
@@ -12,6 +14,14 @@ public enum ConnectionPhase: BitwiseCopyable, Sendable {
   /// The descriptor while the connection is open.
   public var descriptor: Descriptor? {
     if case .open(let descriptor) = self { descriptor } else { nil }
+  }
+
+  /// The descriptor while bytes may be received and sent.
+  public var socket: Descriptor? {
+    switch self {
+    case .securing(let descriptor, _), .open(let descriptor): descriptor
+    case .connecting, .abandoned, .closing: nil
+    }
   }
 
   /// Whether a connect is under way that nobody gave up.

@@ -14,6 +14,20 @@ public struct ClientSecurity: Sendable {
   /// No TLS and no token.
   public init() {}
 
+  /// What goes with every call.
+  public var headers: [(name: String, value: String)] {
+    guard let token else { return [] }
+    return [("authorization", "Bearer " + String(decoding: token, as: UTF8.self))]
+  }
+
+  /// The session of a new connection to `host`; nil for one in clear. Throws when there may be no
+  /// such connection.
+  public func session(usesTLS: Bool, host: String) throws(TLSError) -> TLSSession? {
+    if let text = objection(toTLS: usesTLS) { throw TLSError(.refused, text) }
+    guard usesTLS, let context else { return nil }
+    return try TLSSession(context, serverName: serverName ?? host)
+  }
+
   /// Why a connection may not be opened; nil when it may.
   public func objection(toTLS usesTLS: Bool) -> String? {
     if usesTLS {

@@ -20,6 +20,8 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case violation
     /// The bytes ended without close_notify (RFC 8446 §6.1).
     case truncated
+    /// The configuration does not allow it.
+    case refused
     /// OpenSSL has no memory, or failed in a way that it should not.
     case library
   }
@@ -47,6 +49,7 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case .applicationProtocol: "the peer did not agree on \(reason) (ALPN)"
     case .violation: "TLS failed: \(reason)"
     case .truncated: "the peer closed the connection \(reason)"
+    case .refused: reason
     case .library: "OpenSSL failed: \(reason)"
     }
   }

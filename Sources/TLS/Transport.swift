@@ -11,8 +11,6 @@ public import IOPort
 public struct Transport: ~Copyable {
   /// Ciphertext beyond which nothing more is encrypted before some of it was sent.
   private static let limitBytes = 256 * 1024
-  /// A piece of plaintext from which on it is not worth while to fill a record with others.
-  private static let largePieceBytes = TLSSession.recordBytes
 
   /// Plaintext on its way through TLS, shared by the connections of one thread: empty between
   /// their calls.
@@ -23,12 +21,24 @@ public struct Transport: ~Copyable {
 
     /// Nothing yet.
     public init() {}
+
+    /// Takes ``received`` out, to look at it while the connection is used; give it back then.
+    public mutating func takeReceived() -> GrowableBytes {
+      var result = GrowableBytes()
+      swap(&result, &received)
+      return result
+    }
+
+    /// Gives back the memory that was taken out.
+    public mutating func giveBack(_ bytes: consuming GrowableBytes) { received = bytes }
   }
 
   /// What the protocol above writes.
   public var outbox: Outbox
   private var session: TLSSession?
   private var encrypted: Outbox
+  /// Why nothing can be sent any more; nil while it can. It has to be closed then.
+  public private(set) var failure: TLSError?
 
   /// A connection in clear, or through a session that has not begun. `keptBytes` is as for an
   /// ``Outbox``.
@@ -40,6 +50,14 @@ public struct Transport: ~Copyable {
 
   /// Whether it goes through TLS.
   public var isEncrypted: Bool { session != nil }
+
+  /// Such as `TLSv1.3`; nil in clear.
+  public var version: String? {
+    switch session {
+    case .some(let session): session.version
+    case .none: nil
+    }
+  }
 
   /// Whether what the protocol above sends can leave: the handshake, if there is one, is over.
   public var isReady: Bool {
@@ -59,9 +77,13 @@ public struct Transport: ~Copyable {
   public var isFull: Bool { encrypted.pendingBytes >= Self.limitBytes }
 
   /// A client greets the server; a server has nothing to do.
-  public mutating func start() throws(TLSError) {
-    try encrypted.write { (output) throws(TLSError) in
-      try session?.start(output: &output)
+  public mutating func start() {
+    do throws(TLSError) {
+      try encrypted.write { (output) throws(TLSError) in
+        try session?.start(output: &output)
+      }
+    } catch {
+      failure = error
     }
   }
 
@@ -88,23 +110,26 @@ public struct Transport: ~Copyable {
   public mutating func flush(
     to descriptor: Descriptor, token: Token, scratch: inout Scratch,
     operations: inout OperationQueue
-  ) throws(TLSError) {
+  ) {
     guard isEncrypted else {
       return outbox.flush(to: descriptor, token: token, operations: &operations)
     }
-    if isReady, !outbox.isEmpty, !isFull { try encrypt(&scratch.record) }
+    if isReady, !outbox.isEmpty, !isFull, failure == nil { encrypt(&scratch.record) }
     encrypted.flush(to: descriptor, token: token, operations: &operations)
   }
 
   /// Moves the outbox's bytes through the session. Small pieces share records.
-  private mutating func encrypt(_ record: inout GrowableBytes) throws(TLSError) {
-    record.removeAll()
-    while !outbox.isEmpty {
-      outbox.move(atMost: Self.largePieceBytes, to: &record)
-      try encrypted.write { (output) throws(TLSError) in
-        try session?.send(record.bytes, output: &output)
-      }
+  private mutating func encrypt(_ record: inout GrowableBytes) {
+    while !outbox.isEmpty, failure == nil {
       record.removeAll()
+      outbox.move(atMost: TLSSession.recordBytes, to: &record)
+      do throws(TLSError) {
+        try encrypted.write { (output) throws(TLSError) in
+          try session?.send(record.bytes, output: &output)
+        }
+      } catch {
+        failure = error
+      }
     }
   }
 

@@ -5,6 +5,7 @@ import GRPC
 import IOPort
 import Records
 import Simulator
+import TLS
 
 /// A record as a test published it.
 struct Published: Hashable {
@@ -60,7 +61,7 @@ final class UplinkLoop: SimulatedLoop {
   init(
     _ world: SimulatedWorld, host: UInt32 = 0x0a00_0001, topics: [String] = ["/default/t"],
     seeds: [ResolvedHost], limits: UplinkLimits = .quick, batches: BatchLimits = BatchLimits(),
-    replay: ReplayLimits = .none
+    replay: ReplayLimits = .none, security: ClientSecurity = ClientSecurity()
   ) {
     self.world = world
     self.topics = topics
@@ -68,7 +69,8 @@ final class UplinkLoop: SimulatedLoop {
     portID = port.id
     store = BatchStore(limits: batches, replay: replay)
     uplink = DanubeUplink(
-      owner: 5, limits: limits, seeds: seeds, store: store, metrics: metrics, seed: world.seed)
+      owner: 5, limits: limits, seeds: seeds, security: security, store: store,
+      metrics: metrics, seed: world.seed)
     for topic in topics { uplink.addLane(Self.lane(topic)) }
   }
 
@@ -255,14 +257,16 @@ final class Scene {
     seed: UInt64 = 1, topics: [String] = ["/default/t"], limits: UplinkLimits = .quick,
     batches: BatchLimits = BatchLimits(), replay: ReplayLimits = .none,
     seeds: [ResolvedHost]? = nil,
-    brokerOptions: ServerSession.Options = ServerSession.Options()
+    brokerOptions: ServerSession.Options = ServerSession.Options(), tls: TLSContext? = nil,
+    security: ClientSecurity = ClientSecurity()
   ) throws {
     world = SimulatedWorld(seed: seed)
     driver = SimulationDriver(world)
-    broker = try ScriptedBroker(world, host: Self.brokerHost, options: brokerOptions)
+    broker = try ScriptedBroker(
+      world, host: Self.brokerHost, options: brokerOptions, tls: tls)
     loop = UplinkLoop(
       world, topics: topics, seeds: seeds ?? [.at(Self.brokerHost)], limits: limits,
-      batches: batches, replay: replay)
+      batches: batches, replay: replay, security: security)
     driver.add(broker)
     driver.add(loop)
   }

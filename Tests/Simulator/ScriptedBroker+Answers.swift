@@ -2,6 +2,7 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import TLS
 
 extension ScriptedBroker {
   /// A message as a producer sent it.
@@ -214,19 +215,26 @@ struct OpenSend: Hashable {
 struct BrokerConnection: ~Copyable {
   let descriptor: Descriptor
   var session: ServerSession
-  var outbox = Outbox()
+  var transport: Transport
+  private var scratch = Transport.Scratch()
   var isClosing = false
   var openSends: [Int32: OpenSend] = [:]
   var openByKey: [OpenSend: Int] = [:]
 
-  init(descriptor: Descriptor, session: consuming ServerSession) {
+  init(
+    descriptor: Descriptor, session: consuming ServerSession, tls: consuming TLSSession?
+  ) {
     self.descriptor = descriptor
     self.session = session
+    transport = Transport(tls)
   }
 
   /// Takes bytes; false when the connection is of no use any more.
   mutating func receive(_ bytes: RawSpan) -> Bool {
-    (try? session.receive(bytes)) != nil
+    guard transport.isEncrypted else { return (try? session.receive(bytes)) != nil }
+    let isSound = (try? transport.receive(bytes, scratch: &scratch)) != nil
+    let received = Array(copying: scratch.received.bytes)
+    return (try? session.receive(received.span.bytes)) != nil && isSound
   }
 
   var method: DanubeMethod? { DanubeMethod(path: session.currentPath) }
@@ -255,8 +263,8 @@ struct BrokerConnection: ~Copyable {
   }
 
   mutating func flush(token: Token, operations: inout OperationQueue) {
-    session.writeOutput(to: &outbox)
-    outbox.flush(to: descriptor, token: token, operations: &operations)
+    if transport.isReady { session.writeOutput(to: &transport.outbox) }
+    transport.flush(to: descriptor, token: token, scratch: &scratch, operations: &operations)
   }
 }
 

@@ -2,6 +2,7 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import TLS
 
 /// A Danube broker for producers whose answers a test chooses: it looks topics up, creates
 /// producers, takes messages, and keeps a log of what it accepted.
@@ -58,6 +59,8 @@ public final class ScriptedBroker: SimulatedLoop {
   var connections = SlotTable<BrokerConnection>(capacity: 1024)
   private let listener: Descriptor
   private let sessionOptions: ServerSession.Options
+  /// What it shows to clients; in clear without.
+  public var tls: TLSContext?
   /// Answers that wait for their time; the token is the place in `pending`.
   private var timers = TimerQueue()
   private var pending: [UInt64: PendingAnswer] = [:]
@@ -79,14 +82,15 @@ public final class ScriptedBroker: SimulatedLoop {
   /// A broker on a host of the world. `options` sets its limits on calls and messages.
   public init(
     _ world: SimulatedWorld, host: UInt32, port number: UInt16 = 6650,
-    options: ServerSession.Options = ServerSession.Options(),
+    options: ServerSession.Options = ServerSession.Options(), tls: TLSContext? = nil,
     limits: SimulatedPortLimits = SimulatedPortLimits()
   ) throws {
     port = world.makePort(host: host, limits: limits)
     portID = port.id
     sessionOptions = options
     address = SocketAddress(ipv4: host, port: number)
-    advertisedURL = "http://\(address)"
+    self.tls = tls
+    advertisedURL = "\(tls == nil ? "http" : "https")://\(address)"
     listener = try port.listen(on: SocketAddress(ipv4: 0, port: number)).descriptor
     operations.append(.accept(listener), token: Token(owner: 1, verb: Verb.accept.rawValue))
   }
@@ -146,7 +150,8 @@ public final class ScriptedBroker: SimulatedLoop {
       connectionCount += 1
       let id = connections.insert(
         BrokerConnection(
-          descriptor: descriptor, session: ServerSession(options: sessionOptions)))
+          descriptor: descriptor, session: ServerSession(options: sessionOptions),
+          tls: tls.map { try? TLSSession($0) } ?? nil))
       operations.append(.receive(descriptor), token: token(.receive, id))
     case .acceptEnded:
       operations.append(.accept(listener), token: Token(owner: 1, verb: Verb.accept.rawValue))
@@ -160,7 +165,7 @@ public final class ScriptedBroker: SimulatedLoop {
         close(id)
       }
     case .sent(let count):
-      if !connections[id].isClosing { connections[id].outbox.sent(count) }
+      if !connections[id].isClosing { connections[id].transport.sent(count) }
     case .sendFailed: close(id)
     case .closed:
       _ = connections.remove(id)
@@ -185,7 +190,11 @@ public final class ScriptedBroker: SimulatedLoop {
         case .opened, .message, .finished: break  // No path is one of streams.
         }
       }
-      if !isSound { close(id) }
+      if !isSound {
+        // The client is told why.
+        connections[id].flush(token: token(.send, id), operations: &operations)
+        close(id)
+      }
     }
     operations.recycle(received)
   }

@@ -21,13 +21,13 @@ private struct Wires: ~Copyable {
 
   /// Lets each end send once; false when neither had anything.
   mutating func turn() throws(TLSError) -> Bool {
-    let there = try Self.ship(&near, &scratch, &operations)
+    let there = Self.ship(&near, &scratch, &operations)
     shippedCount += there.count
     if !there.isEmpty {
       try far.receive(there.span.bytes, scratch: &scratch)
       arrivedFar += Array(copying: scratch.received.bytes)
     }
-    let back = try Self.ship(&far, &scratch, &operations)
+    let back = Self.ship(&far, &scratch, &operations)
     if !back.isEmpty { try near.receive(back.span.bytes, scratch: &scratch) }
     return !there.isEmpty || !back.isEmpty
   }
@@ -35,8 +35,8 @@ private struct Wires: ~Copyable {
   private static func ship(
     _ transport: inout Transport, _ scratch: inout Transport.Scratch,
     _ operations: inout OperationQueue
-  ) throws(TLSError) -> [UInt8] {
-    try transport.flush(
+  ) -> [UInt8] {
+    transport.flush(
       to: Descriptor(rawValue: 3), token: Token(rawValue: 1), scratch: &scratch,
       operations: &operations)
     var bytes: [UInt8] = []
@@ -66,7 +66,7 @@ struct TransportTests {
   func sharedRecords() throws {
     let contexts = try contexts()
     var near = Transport(try TLSSession(contexts.client, serverName: "localhost"))
-    try near.start()
+    near.start()
     #expect(!near.isReady && near.isEncrypted && !near.isEmpty)
     var wires = Wires(near, Transport(try TLSSession(contexts.server)))
     let body = (0..<40_000).map { UInt8(truncatingIfNeeded: $0) }
@@ -102,7 +102,7 @@ struct TransportTests {
     var operations = OperationQueue()
     let bytes: [UInt8] = [1, 2, 3]
     transport.outbox.append(bytes.span.bytes)
-    try transport.flush(
+    transport.flush(
       to: Descriptor(rawValue: 3), token: Token(rawValue: 1), scratch: &scratch,
       operations: &operations)
     #expect(operations.entries.count == 1)
@@ -115,7 +115,7 @@ struct TransportTests {
   func reset() throws {
     let contexts = try contexts()
     var near = Transport(try TLSSession(contexts.client, serverName: "localhost"))
-    try near.start()
+    near.start()
     let memory = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 1)
     defer { memory.deallocate() }
     near.outbox.appendReference(MemorySlice(baseAddress: memory, count: 8), tag: 3)
