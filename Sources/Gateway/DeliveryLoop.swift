@@ -148,6 +148,10 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       delivery.take(handover, at: now)
     }
     delivery.advance(to: now, operations: &operations)
+    if let new = gateway.security.take() {
+      delivery.uplink?.updateSecurity(new.uplink)
+      delivery.broker?.updateTLS(new.broker)
+    }
     answerSpoolQuestions(at: now)
     let boot = port.bootMilliseconds
     let clock = SpoolClock(

@@ -108,12 +108,13 @@ extension Gateway {
       let broker = LocalBroker(
         owner: owner, limits: LocalBrokerLimits(lanes: lanes.capacity),
         configuration: LocalBrokerConfiguration(configuration), metrics: brokerMetrics,
-        seed: seed &+ 2, spool: spool)
+        seed: seed &+ 2, spool: spool, tls: security.initial.broker)
       return Delivery(store: store, lanes: lanes, broker: broker, metrics: deliveryMetrics)
     case .brokers(let hosts):
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
-        seeds: hosts.map(ResolvedHost.init(_:)), store: store, metrics: uplinkMetrics,
+        seeds: hosts.map(ResolvedHost.init(_:)), security: security.initial.uplink, store: store,
+        metrics: uplinkMetrics,
         seed: seed &+ 2)
       let name = Array(configuration.gateway.name.utf8)
       return Delivery(
@@ -131,11 +132,13 @@ extension Gateway {
 
 extension ResolvedHost {
   /// A configured broker. An address is known at once, a name is resolved by the main thread.
-  init(_ host: HostPort) {
+  init(_ url: BrokerURL) {
+    let host = url.address
     let name = host.host == "localhost" ? "127.0.0.1" : host.host
     self.init(
       host: host.host, port: host.port,
-      addresses: SocketAddress(host: name, port: host.port).map { [$0] } ?? [])
+      addresses: SocketAddress(host: name, port: host.port).map { [$0] } ?? [],
+      usesTLS: url.usesTLS)
   }
 }
 

@@ -34,6 +34,8 @@ public final class Gateway: Sendable {
   public let logThreshold: LogThreshold
   /// Names to resolve and their addresses, between delivery and whoever resolves.
   public let resolution = Resolution()
+  /// How the gateway and others trust each other.
+  public let security: SecurityHandover
   /// Questions about the spool.
   let spoolDesk = SpoolDesk()
   /// How delivery is, for `/status`.
@@ -88,8 +90,10 @@ public final class Gateway: Sendable {
   /// ones. `bootID` names the start of the machine.
   public init(
     configuration: GatewayConfiguration, seed: UInt64, startingAt now: Instant,
-    connectionLimit: Int = .max, bootID: UInt64 = 0
+    connectionLimit: Int = .max, bootID: UInt64 = 0,
+    security: GatewaySecurity = GatewaySecurity()
   ) {
+    self.security = SecurityHandover(security)
     self.configuration = configuration
     self.seed = seed
     self.bootID = bootID

@@ -39,7 +39,7 @@ public struct TailLoop<Port: IOPort & ~Copyable>: ~Copyable {
       owner: Self.owner, limits: limits, topic: Array(options.topic.utf8),
       subscription: Array(options.subscription.utf8),
       consumerName: Array(options.consumerName.utf8), subscriptionType: options.subscriptionType,
-      seeds: options.seeds, seed: options.seed)
+      seeds: options.seeds, security: options.security, seed: options.seed)
     consumer.start(at: self.port.now, operations: &operations)
   }
 

@@ -1,5 +1,6 @@
 public import DanubeProtocol
 public import IOPort
+public import TLS
 
 /// What ``TailLoop`` prints, and from where.
 public struct TailLoopOptions: Sendable {
@@ -25,6 +26,8 @@ public struct TailLoopOptions: Sendable {
   public var format: Format
   /// Ends after so many records; 0 for never.
   public var recordLimit: Int
+  /// How brokers are trusted, and what they are shown.
+  public var security: ClientSecurity
   /// Decides the jitter of back-offs.
   public var seed: UInt64
 
@@ -32,7 +35,8 @@ public struct TailLoopOptions: Sendable {
   public init(
     topic: String, subscription: String, consumerName: String,
     subscriptionType: SubscriptionType = .exclusive, seeds: [ResolvedHost],
-    format: Format = .text, recordLimit: Int = 0, seed: UInt64
+    format: Format = .text, recordLimit: Int = 0, security: ClientSecurity = ClientSecurity(),
+    seed: UInt64
   ) {
     self.topic = topic
     self.subscription = subscription
@@ -41,6 +45,7 @@ public struct TailLoopOptions: Sendable {
     self.seeds = seeds
     self.format = format
     self.recordLimit = recordLimit
+    self.security = security
     self.seed = seed
   }
 }

@@ -2,12 +2,14 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import TLS
 
 /// A client's connection to the broker.
 struct BrokerConnection: ~Copyable {
   let descriptor: Descriptor
   var session: ServerSession
-  var outbox = Outbox()
+  /// Its bytes on the way, in clear or through TLS.
+  var outbox: Transport
   /// The streams that consumers receive on.
   var consumerStreams: [Int32] = []
   /// The calls that edges replicate on.
@@ -24,8 +26,12 @@ struct BrokerConnection: ~Copyable {
   var pingedAt: Instant?
   var isAsked = false
 
-  init(descriptor: Descriptor, limits: LocalBrokerLimits, at now: Instant) {
+  init(
+    descriptor: Descriptor, limits: LocalBrokerLimits, tls: consuming TLSSession? = nil,
+    at now: Instant
+  ) {
     self.descriptor = descriptor
+    outbox = Transport(tls)
     heardAt = now
     var options = ServerSession.Options()
     options.maximumConcurrentCalls = limits.callsPerConnection
@@ -36,7 +42,9 @@ struct BrokerConnection: ~Copyable {
   }
 
   /// Lets frames that are ready into the outbox.
-  mutating func writeOutput() { session.writeOutput(to: &outbox) }
+  mutating func writeOutput() {
+    if outbox.isReady, !outbox.isFull { session.writeOutput(to: &outbox.outbox) }
+  }
 
   /// The method of the call that was taken last; nil when there is no such method.
   var currentMethod: DanubeMethod? { DanubeMethod(path: session.currentPath) }

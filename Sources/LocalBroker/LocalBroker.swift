@@ -5,6 +5,7 @@ public import IOPort
 import Metrics
 import Records
 public import Spool
+public import TLS
 
 /// The broker inside the gateway, which ordinary Danube clients use as they use Danube: look-ups,
 /// producers, subscriptions of all four types with acks and nacks, health checks, and the service
@@ -68,6 +69,9 @@ public struct LocalBroker: ~Copyable {
   var heldBatchBytes = 0
   /// ReplicateData calls of all connections.
   var replicateCallCount = 0
+  /// What new connections are opened with; in clear without.
+  var tls: TLSContext?
+  var plaintext = Transport.Scratch()
   var answer = GrowableBytes()
   var tail = GrowableBytes()
   /// Keys that a sweep over a KeyShared subscription has passed: later records of theirs wait.
@@ -79,9 +83,11 @@ public struct LocalBroker: ~Copyable {
   /// that it was made with.
   public init(
     owner: UInt8, limits: LocalBrokerLimits, configuration: LocalBrokerConfiguration,
-    metrics: LocalBrokerMetrics, seed: UInt64, spool: consuming Spool? = nil
+    metrics: LocalBrokerMetrics, seed: UInt64, spool: consuming Spool? = nil,
+    tls: TLSContext? = nil
   ) {
     self.owner = owner
+    self.tls = tls
     state = BrokerState(
       configuration: configuration, limits: limits, metrics: metrics, seed: seed,
       spool: consume spool)
@@ -96,7 +102,7 @@ public struct LocalBroker: ~Copyable {
     operations: inout OperationQueue
   ) {
     self.listener = listener
-    state.advertisedURL = Array("http://\(bound)".utf8)
+    state.advertisedURL = Array("\(tls == nil ? "http" : "https")://\(bound)".utf8)
     if state.isOpen { operations.append(.accept(listener), token: token(.accept)) }
     state.spool?.start(at: now, operations: &operations)
   }
@@ -193,7 +199,8 @@ public struct LocalBroker: ~Copyable {
       connections[id].writeOutput()
       takeEvents(id, at: now)
       connections[id].outbox.flush(
-        to: connections[id].descriptor, token: token(.send, id), operations: &operations)
+        to: connections[id].descriptor, token: token(.send, id), scratch: &plaintext,
+        operations: &operations)
       if connections[id].closeAt != nil, isSentEntirely(id) {
         close(id, at: now, operations: &operations)
       }
@@ -223,7 +230,8 @@ public struct LocalBroker: ~Copyable {
       return
     }
     let id = connections.insert(
-      BrokerConnection(descriptor: descriptor, limits: state.limits, at: now))
+      BrokerConnection(
+        descriptor: descriptor, limits: state.limits, tls: makeTLSSession(), at: now))
     keepaliveDue = min(keepaliveDue, connections[id].lifeDeadline)
     state.metrics.connections.set(connections.count)
     operations.append(.receive(descriptor), token: token(.receive, id))
@@ -235,12 +243,16 @@ public struct LocalBroker: ~Copyable {
     operations: inout OperationQueue
   ) {
     if connections.contains(id), !connections[id].isClosing {
-      self.received(id, received.bytes, at: now)
+      if connections[id].outbox.isEncrypted {
+        receivedEncrypted(id, received.bytes, at: now)
+      } else {
+        self.received(id, received.bytes, at: now)
+      }
     }
     operations.recycle(received)
   }
 
-  private mutating func received(_ id: SlotID, _ bytes: RawSpan, at now: Instant) {
+  mutating func received(_ id: SlotID, _ bytes: RawSpan, at now: Instant) {
     touch(id)
     connections[id].heard(at: now)
     do throws(GRPCError) {
@@ -267,7 +279,7 @@ public struct LocalBroker: ~Copyable {
   }
 
   /// Closes a connection when what it has was sent, at the latest after a second.
-  private mutating func closeSoon(_ id: SlotID, at now: Instant) {
+  mutating func closeSoon(_ id: SlotID, at now: Instant) {
     guard connections[id].closeAt == nil else { return }
     let latest = now.advanced(milliseconds: Self.closingMilliseconds)
     connections[id].closeAt = latest

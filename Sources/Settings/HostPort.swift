@@ -147,6 +147,20 @@ private func isHexDigit(_ byte: UInt8) -> Bool {
     || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(byte)
 }
 
+extension SettingsType where Value == String {
+  /// A host name or an IP address, without a port.
+  static var serverName: SettingsType {
+    parsed("a host name or an IP address") { text throws(SettingsProblem) in
+      if HostPort.isIPv6(text[...]) { return text }
+      let host = try HostPort(parsing: text, defaultPort: 1)
+      guard host.host == text else {
+        throw SettingsProblem("\(quoted(text)) is not a host name or an IP address alone")
+      }
+      return text
+    }
+  }
+}
+
 extension SettingsType where Value == HostPort {
   /// `host:port`.
   public static var address: SettingsType {

@@ -13,9 +13,10 @@ enum SecretText {
   }
 
   /// A token that fits into a field of HTTP (RFC 6750 §2.1, and other visible characters).
-  static func token(_ contents: [UInt8]) throws(SettingsProblem) -> [UInt8] {
+  static func token(
+    _ contents: [UInt8], remedy: String = "Make one, for example with: openssl rand -hex 32"
+  ) throws(SettingsProblem) -> [UInt8] {
     let token = trimmed(contents)
-    let remedy = "Make one, for example with: openssl rand -hex 32"
     if token.isEmpty { throw SettingsProblem("the secret is empty", remedy: remedy) }
     guard (shortestToken...longestToken).contains(token.count) else {
       throw SettingsProblem(

@@ -20,6 +20,11 @@ struct TailOptions: Equatable {
   var printsJSON = false
   /// Records after which it ends; 0 for never.
   var count = 0
+  /// The authorities of brokers with TLS, the own certificate and its key, and the token: paths.
+  var authorityFile: String?
+  var certificateFile: String?
+  var keyFile: String?
+  var tokenFile: String?
 }
 
 /// A command line that can't be followed; the message says what is wrong with it.
@@ -40,6 +45,10 @@ enum Arguments {
         --subscription NAME   subscription to use (default: one of this run's own)
         --json                print JSON lines
         --count N             end after N records
+        --ca-file FILE        the authorities of a broker with TLS (default: the system's)
+        --certificate-file FILE, --key-file FILE
+                              the certificate to show it, and its private key
+        --token-file FILE     the token to show it
       spool COMMAND [OPTIONS] look into the buffer on the disk, or change it
         ls                    lanes, segments and damage (--json for machines)
         verify                read everything; exit code 1 when something is damaged
@@ -62,7 +71,8 @@ enum Arguments {
     ("count", true, "n"), ("show", false, "w"), ("help", false, "h"), ("dir", true, "d"),
     ("admin", true, "a"), ("token-file", true, "k"), ("lane", true, "l"), ("from", true, "f"),
     ("limit", true, "m"), ("before", true, "b"), ("ndjson", false, "N"),
-    ("undelivered", false, "U"), ("yes", false, "y"),
+    ("undelivered", false, "U"), ("yes", false, "y"), ("ca-file", true, "A"),
+    ("certificate-file", true, "C"), ("key-file", true, "K"),
   ]
 
   /// The letters as `getopt` takes them.
@@ -109,7 +119,7 @@ enum Arguments {
     switch name {
     case "run": allowed = ["c"]
     case "check": allowed = ["c", "w"]
-    case "tail": allowed = ["u", "s", "j", "n"]
+    case "tail": allowed = ["u", "s", "j", "n", "A", "C", "K", "k"]
     case "version": allowed = []
     default: throw ArgumentError(message: "unknown command \(name)")
     }
@@ -156,6 +166,13 @@ enum Arguments {
     options.url = values["u"] ?? options.url
     options.subscription = values["s"] ?? ""
     options.printsJSON = values["j"] != nil
+    options.authorityFile = values["A"]
+    options.certificateFile = values["C"]
+    options.keyFile = values["K"]
+    options.tokenFile = values["k"]
+    if (options.certificateFile == nil) != (options.keyFile == nil) {
+      throw ArgumentError(message: "--certificate-file and --key-file go together")
+    }
     if let text = values["n"] {
       guard let count = Int(text), count > 0 else {
         throw ArgumentError(message: "--count needs a number above 0, not \(text)")

@@ -48,7 +48,7 @@ enum ConfigurationFile {
     _ source: Secret.Source, isCheck: Bool
   ) throws(SettingsProblem) -> [UInt8]? {
     switch source {
-    case .file(let path): return try readFile(path)
+    case .file(let path): return try readFile(path, limitBytes: 64 << 10)
     case .variable(let name):
       guard let value = ProcessEnvironment.value(of: name), !value.isEmpty else {
         throw SettingsProblem(
@@ -63,16 +63,26 @@ enum ConfigurationFile {
           "there are no credentials: this is no service of systemd that has any",
           remedy: "Add LoadCredential=\(name):/path to the service, or write the path of a file.")
       }
-      return try readFile("\(directory)/\(name)")
+      return try readFile("\(directory)/\(name)", limitBytes: 64 << 10)
     }
   }
 
-  private static func readFile(_ path: String) throws(SettingsProblem) -> [UInt8] {
+  /// What is in a place now, when the configuration was read already.
+  static func contents(
+    of source: Secret.Source, limitBytes: Int
+  ) throws(SettingsProblem) -> [UInt8] {
+    if case .file(let path) = source { return try readFile(path, limitBytes: limitBytes) }
+    return try read(source, isCheck: false) ?? []
+  }
+
+  private static func readFile(
+    _ path: String, limitBytes: Int
+  ) throws(SettingsProblem) -> [UInt8] {
     do throws(FileReading.Failure) {
-      return try FileReading.readFile(path, limitBytes: 64 << 10)
+      return try FileReading.readFile(path, limitBytes: limitBytes)
     } catch {
       throw SettingsProblem(
-        "the secret's file cannot be read: \(error.message)",
+        "the file cannot be read: \(error.message)",
         remedy: "Make it, readable for the gateway and for nobody else.")
     }
   }

@@ -100,6 +100,25 @@ struct LogWriter: ~Copyable {
     }
   }
 
+  /// Certificates or the token were replaced.
+  mutating func securityChanged(at time: UInt64) {
+    logger.log(
+      .info, "security.changed", at: time,
+      message: "certificates or the token changed: new connections use them",
+      repeats: .all)
+  }
+
+  /// What is in the files now is of no use: what was read before stays.
+  mutating func securityProblem(_ problem: SecurityFiles.Problem, at time: UInt64) {
+    logger.log(
+      .error, "security.unusable", at: time,
+      message: "what changed cannot be used; what was read before stays: \(problem.remedy)"
+    ) { fields in
+      fields.add("key", "\(problem.section).\(problem.keys[0])")
+      fields.add("error", problem.text)
+    }
+  }
+
   mutating func ended(at time: UInt64) {
     logger.log(.info, "gateway.stopped", at: time, repeats: .all)
     _ = write(at: time)

@@ -53,9 +53,21 @@ struct Main {
     StandardStreams.writeStandardOutput("note: \(left)\n")
   }
 
+  /// Ends the process when certificates or keys are of no use. Credentials are not looked at where
+  /// there are none.
+  private static func checkSecurity(_ loaded: LoadedConfiguration) {
+    do throws(SecurityFiles.Problem) {
+      _ = try SecurityFiles(loaded.visible)
+    } catch {
+      Complaint.write(loaded.error(error).description)
+      exit(ExitCode.configuration)
+    }
+  }
+
   /// Says what is wrong; else what the environment changes and, where it is asked for, everything.
   private static func check(_ path: String, shows: Bool) {
     let loaded = ConfigurationFile.load(path, isCheck: true)
+    checkSecurity(loaded)
     if shows {
       StandardStreams.writeStandardOutput(loaded.shown)
       return
@@ -65,9 +77,9 @@ struct Main {
       let kind = note.isWarning ? "warning: environment variable" : "environment:"
       StandardStreams.writeStandardOutput("\(kind) \(note.description)\n")
     }
-    if let token = loaded.configuration.admin.token, !token.isLoaded {
+    for key in loaded.unseenCredentials {
       StandardStreams.writeStandardOutput(
-        "note: admin.token_file is a credential, which only the service sees: not checked\n")
+        "note: \(key) is a credential, which only the service sees: not checked\n")
     }
     if let note = RunCommand.memoryNote(loaded.configuration) {
       StandardStreams.writeStandardOutput("note: \(note)\n")

@@ -56,10 +56,18 @@ enum RunCommand {
       Complaint.write("danube-gateway: cannot watch for signals (error \(error.code))")
       return ExitCode.unavailable
     }
+    var files: SecurityFiles
+    do throws(SecurityFiles.Problem) {
+      files = try SecurityFiles(configuration)
+    } catch {
+      Complaint.write(loaded.error(error).description)
+      return ExitCode.configuration
+    }
     let descriptors = DescriptorLimit.raise()
     let gateway = Gateway(
       configuration: configuration, seed: UInt64.random(in: 0 ... .max), startingAt: port.now,
-      connectionLimit: descriptors - Gateway.reservedDescriptors, bootID: MachineIdentity.bootID)
+      connectionLimit: descriptors - Gateway.reservedDescriptors, bootID: MachineIdentity.bootID,
+      security: files.security)
     var log = LogWriter(gateway: gateway)
     var manager = ServiceManager(gateway: gateway)
     do throws(StartError) {
@@ -71,7 +79,12 @@ enum RunCommand {
       if wanted > descriptors - Gateway.reservedDescriptors {
         log.tooFewDescriptors(descriptors, wanted: wanted, at: loop.clock.unixMilliseconds)
       }
+      var filesDue = loop.clock.now
       while !loop.isFinished {
+        if files.isWatched, loop.clock.now >= filesDue {
+          filesDue = loop.clock.now.advanced(milliseconds: Self.filesMilliseconds)
+          refresh(&files, gateway, &log, at: loop.clock.unixMilliseconds)
+        }
         let logWait = log.write(at: loop.clock.unixMilliseconds)
         let noticeWait = manager.nextDeadline.milliseconds(since: loop.clock.now)
         loop.turn(waitingAtMost: min(logWait, max(0, noticeWait))) {
@@ -91,6 +104,24 @@ enum RunCommand {
       return gateway.control.isStartErrorFinal ? ExitCode.configuration : ExitCode.unavailable
     }
     return 0
+  }
+
+  /// How often certificates and the token are looked at for changes, milliseconds; main turns at
+  /// least every ten seconds.
+  private static let filesMilliseconds = 5_000
+
+  /// Hands over certificates and a token that changed.
+  private static func refresh(
+    _ files: inout SecurityFiles, _ gateway: Gateway, _ log: inout LogWriter, at time: UInt64
+  ) {
+    do throws(SecurityFiles.Problem) {
+      guard try files.refresh() else { return }
+      gateway.security.offer(files.security)
+      log.securityChanged(at: time)
+      if let bell = gateway.control.doorbell(of: .delivery) { Uring.ring(bell) }
+    } catch {
+      log.securityProblem(error, at: time)
+    }
   }
 
   /// Without a spool nobody else looks whether there is something in its folder.

@@ -5,6 +5,7 @@ import Gateway
 import Glibc
 import IOPort
 import Settings
+import TLS
 import Uring
 
 /// `danube-gateway tail`: prints the records of a topic until it is interrupted.
@@ -22,6 +23,13 @@ enum TailCommand {
       )
       return ExitCode.usage
     }
+    let security: ClientSecurity
+    do throws(SecurityFiles.Problem) {
+      security = try Self.security(options, broker)
+    } catch {
+      StandardStreams.writeStandardError("danube-gateway: \(error.text). \(error.remedy)\n")
+      return ExitCode.usage
+    }
     SignalDescriptor.blockSignals()
     do throws(UringError) {
       var limits = UringLimits()
@@ -34,7 +42,7 @@ enum TailCommand {
           "danube-gateway: cannot watch for signals (error \(error.code))\n")
         return ExitCode.unavailable
       }
-      return follow(port, options, broker)
+      return follow(port, options, broker, security)
     } catch {
       StandardStreams.writeStandardError("danube-gateway: \(error.description)\n")
       return ExitCode.unavailable
@@ -42,7 +50,8 @@ enum TailCommand {
   }
 
   private static func follow(
-    _ port: consuming Uring, _ options: TailOptions, _ broker: HostPort
+    _ port: consuming Uring, _ options: TailOptions, _ broker: BrokerURL,
+    _ security: ClientSecurity
   ) -> Int32 {
     // Without a name from the user it is this run's own, so that two people who look on do not take
     // records from each other. A named one is shared: a later run, or another process, goes on with
@@ -50,14 +59,15 @@ enum TailCommand {
     let name = "tail-\(MachineIdentity.hostName)-\(getpid())"
     let subscription = options.subscription.isEmpty ? name : options.subscription
     let seed = ResolvedHost(
-      host: broker.host, port: broker.port,
-      addresses: addresses(of: broker.host, port: broker.port))
+      host: broker.address.host, port: broker.address.port,
+      addresses: addresses(of: broker.address.host, port: broker.address.port),
+      usesTLS: broker.usesTLS)
     var loop = TailLoop(
       port: port,
       options: TailLoopOptions(
         topic: options.topic, subscription: subscription, consumerName: name,
         subscriptionType: options.subscription.isEmpty ? .exclusive : .shared, seeds: [seed],
-        format: options.printsJSON ? .json : .text, recordLimit: options.count,
+        format: options.printsJSON ? .json : .text, recordLimit: options.count, security: security,
         seed: UInt64.random(in: 0 ... .max)))
     while !loop.isFinished {
       loop.turn()
@@ -80,14 +90,31 @@ enum TailCommand {
     }
   }
 
-  private static func broker(_ url: String) -> HostPort? {
-    let scheme = "http://"
-    guard url.hasPrefix(scheme) else { return nil }
+  private static func broker(_ url: String) -> BrokerURL? {
     do throws(SettingsProblem) {
-      return try HostPort(parsing: String(url.dropFirst(scheme.count)), defaultPort: 6650)
+      return try BrokerURL(parsing: url)
     } catch {
       return nil
     }
+  }
+
+  /// How the broker is trusted and what it is shown, as of a gateway that is configured so.
+  private static func security(
+    _ options: TailOptions, _ broker: BrokerURL
+  ) throws(SecurityFiles.Problem) -> ClientSecurity {
+    var configuration = GatewayConfiguration()
+    configuration.danube.target = .brokers([broker])
+    configuration.danube.authorities = options.authorityFile.map { .file($0) }
+    configuration.danube.certificate = options.certificateFile.map { .file($0) }
+    configuration.danube.key = options.keyFile.map { .file($0) }
+    configuration.danube.token = options.tokenFile.map { Secret(source: .file($0)) }
+    if !broker.usesTLS, options.tokenFile != nil {
+      throw SecurityFiles.Problem(
+        section: "danube", keys: ["token_file"],
+        text: "\(broker) has no TLS: everybody on the way would read the token",
+        remedy: "Use a URL with https://.")
+    }
+    return try SecurityFiles(configuration).security.uplink
   }
 
   private static func addresses(of host: String, port: UInt16) -> [SocketAddress] {

@@ -143,7 +143,9 @@ struct LaneLifeTests {
     #expect(scene.settle())
   }
 
-  @Test("TLS without anything to check by is refused with words, and tried again", .timeLimit(.minutes(1)))
+  @Test(
+    "TLS without anything to check by is refused with words, and tried again",
+    .timeLimit(.minutes(1)))
   func tls() throws {
     let scene = try Scene()
     scene.broker.onLookup = { _ in

@@ -267,7 +267,8 @@ struct SecurityTests {
     let second = try ScriptedBroker(scene.world, host: 0x0a00_0065)
     scene.driver.add(second)
     scene.broker.onLookup = { _ in
-      .at(connectURL: "http://10.0.0.101:6650", brokerURL: "http://10.0.0.101:6650", type: .redirect)
+      .at(
+        connectURL: "http://10.0.0.101:6650", brokerURL: "http://10.0.0.101:6650", type: .redirect)
     }
     scene.loop.publish([("k", numbered(1))])
     scene.driver.run(milliseconds: 5_000)
@@ -291,7 +292,8 @@ struct SecurityTests {
     #expect(second.accepted.map(\.brokerAddress) == ["https://10.0.0.101:6650"])
   }
 
-  @Test("With a new token a new connection takes over, and nothing is lost", .timeLimit(.minutes(1)))
+  @Test(
+    "With a new token a new connection takes over, and nothing is lost", .timeLimit(.minutes(1)))
   func token() throws {
     let trust = try Trust()
     var security = try trust.client()

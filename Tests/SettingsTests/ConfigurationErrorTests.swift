@@ -42,22 +42,29 @@ struct ConfigurationErrorTests {
     (
       "[danube]\nurl = \"embeded\"\n\(anyRoute)",
       [
-        "edge.toml:2:7: danube.url: \"embeded\" is not \"embedded\" or \"http://host:port\"; "
-          + "did you mean \"embedded\"? For example: url = \"embedded\"."
+        "edge.toml:2:7: danube.url: \"embeded\" is not \"embedded\", \"http://host:port\" or "
+          + "\"https://host:port\"; did you mean \"embedded\"? For example: url = \"embedded\"."
       ]
     ),
     (
-      "[danube]\nurl = [ \"http://a\", \"https://b\" ]\n\(anyRoute)",
+      "[danube]\nurl = [ \"https://a\", \"http://b\" ]\ntoken_env = \"T\"\n\(anyRoute)",
       [
-        "edge.toml:2:21: danube.url[1]: \"https://b\" asks for TLS, which is not available yet. "
-          + "Write \"http://host:port\", over a network that you trust."
+        "edge.toml:3:13: danube.token_env: \"http://b:6650\" has no TLS: everybody on the way would "
+          + "read the token. Write https:// in danube.url, or allow_plaintext_token = true."
+      ]
+    ),
+    (
+      "[danube]\nurl = \"https://a\"\ncertificate_file = \"c.pem\"\n\(anyRoute)",
+      [
+        "edge.toml:3:20: danube.certificate_file: there is no key_file. "
+          + "They go together: write both."
       ]
     ),
     (
       "[danube]\nurl = \"http://user:p@ss@h:1\"\n\(anyRoute)",
       [
         "edge.toml:2:7: danube.url: \"…@h:1\" has a user, which a broker does not know. "
-          + "Write \"http://host:port\"."
+          + "Write \"https://host:port\", or \"http://host:port\" without TLS."
       ]
     ),
     (

@@ -107,7 +107,7 @@ struct ConfigurationKeyTests {
     #expect(loaded.admin.token?.source == .variable("ADMIN_TOKEN"))
     #expect(
       loaded.danube.target
-        == .brokers([HostPort(host: "a", port: 6650), HostPort(host: "::1", port: 7)]))
+        == .brokers([BrokerURL(host: "a", port: 6650), BrokerURL(host: "::1", port: 7)]))
     #expect(loaded.danube.callDeadlineMilliseconds == 101)
     #expect(loaded.danube.maxInFlight == 102)
     #expect(loaded.danube.backoffMinMilliseconds == 103)

@@ -62,9 +62,11 @@ struct EdgeTOMLTests {
         .replacing("\"{1}\" }\n", with: "\"{path.device}\" }\n")
     }
     let condition = "kind = \"\(kind.rawValue)\""
-    // Keys of the other kind, and where a secret is kept: that depends on the machine.
+    // Keys of the other kind, and where secrets and certificates are kept and whose they are: that
+    // depends on the machine.
     let others = ConfigurationReference.entries.filter {
-      ($0.condition ?? condition) != condition || $0.isSecret
+      ($0.condition ?? condition) != condition || $0.isSecret || $0.name.hasSuffix("_file")
+        || $0.name == "tls_server_name"
         || $0.section == "route" && $0.name == (kind == .mqtt ? "webhook" : "mqtt")
     }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in

@@ -60,7 +60,7 @@ struct EnvironmentTests {
       ])
     #expect(
       loaded.configuration.danube.target
-        == .brokers([HostPort(host: "broker.example", port: 7000)]))
+        == .brokers([BrokerURL(host: "broker.example", port: 7000)]))
     #expect(loaded.configuration.gateway.name == "edge-7")
     #expect(loaded.configuration.gateway.logLevel == .warning)
     #expect(loaded.configuration.admin.address == HostPort(host: "127.0.0.5", port: 9100))

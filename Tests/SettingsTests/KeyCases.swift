@@ -42,9 +42,29 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     case "limits" where key == "memory":
       "[limits]\nmemory = \(value)\nmax_batch = \"4KiB\"\n"
         + "[[listen]]\nmax_packet = 1024\n\(anyRoute)"
+    case "danube", "broker":
+      "[\(section)]\n\(key) = \(value)\n\(companions[key] ?? "")\(anyRoute)"
     default: "[\(section)]\n\(key) = \(value)\n\(anyRoute)"
     }
   }
+}
+
+/// What keys need beside them.
+private let companions = [
+  "certificate_file": "key_file = \"k\"\n", "key_file": "certificate_file = \"c\"\n",
+  "client_ca_file": "certificate_file = \"c\"\nkey_file = \"k\"\n",
+]
+
+private func places(_ section: String, _ key: String) -> KeyCase {
+  KeyCase(
+    section, key, good: ["\"/etc/a b\"", "\"credential:a.b-c_d\""],
+    bad: notStrings + ["\"\"", "\"credential:\"", "\"credential:a/b\"", "\"credential:..\""])
+}
+
+private func variables(_ section: String, _ key: String) -> KeyCase {
+  KeyCase(
+    section, key, good: ["\"A\"", "\"_a1\""],
+    bad: notStrings + ["\"\"", "\"1A\"", "\"a-b\"", "\"a b\"", "\"é\""])
 }
 
 private let notStrings = ["1", "1.5", "true", "[]", "{}", "2024-01-01"]
@@ -98,9 +118,10 @@ let keyCases: [KeyCase] = [
     good: [
       "\"embedded\"", "\"http://10.0.0.1:6650\"", "\"http://broker\"", "\"http://broker/\"",
       "\"HTTP://[::1]:1\"", "[\"http://a\", \"http://b:2\"]", "[\"http://a\"]",
+      "\"https://a\"", "\"HTTPS://[::1]:1/\"", "[\"https://a\", \"http://b:2\"]",
     ],
     bad: [
-      "1", "true", "{}", "[]", "\"\"", "\"Embedded\"", "\"https://a\"", "\"http://\"",
+      "1", "true", "{}", "[]", "\"\"", "\"Embedded\"", "\"https://\"", "\"http://\"",
       "\"http://a:0\"", "\"http://a:x\"", "\"http://a/b\"", "\"http://a?b\"", "\"http://u@a\"",
       "\"a:6650\"", "\"tcp://a\"", "[\"embedded\"]", "[\"http://a\", 1]", "[[\"http://a\"]]",
     ]),
@@ -110,6 +131,17 @@ let keyCases: [KeyCase] = [
   KeyCase(
     "danube", "backoff_max_ms", good: ["100", "600000"], bad: notIntegers + ["99", "600001"]),
   integers("danube", "connect_timeout_ms", 10...600_000),
+  places("danube", "ca_file"),
+  places("danube", "certificate_file"),
+  places("danube", "key_file"),
+  KeyCase(
+    "danube", "tls_server_name",
+    good: ["\"a\"", "\"broker.example\"", "\"10.0.0.1\"", "\"::1\""],
+    bad: notStrings + ["\"\"", "\"a:1\"", "\"[::1]\"", "\"a b\"", "\"https://a\"", "\"*\""]),
+  places("danube", "token_file"),
+  variables("danube", "token_env"),
+  KeyCase(
+    "danube", "allow_plaintext_token", good: ["true", "false"], bad: ["1", "\"true\"", "[]"]),
   addresses("broker"),
   words("broker", "new_subscription", ["latest", "earliest"]),
   sizes(
@@ -118,6 +150,9 @@ let keyCases: [KeyCase] = [
   integers("broker", "retain_age_s", 0...315_360_000),
   integers("broker", "max_unacked", 10...10_000),
   integers("broker", "ack_timeout_ms", 100...86_400_000),
+  places("broker", "certificate_file"),
+  places("broker", "key_file"),
+  places("broker", "client_ca_file"),
   words("spool", "mode", ["spill", "always", "memory"]),
   sizes(
     "spool", "max_bytes", good: ["1048576", "\"1MiB\"", "\"16GiB\""],
@@ -132,12 +167,8 @@ let keyCases: [KeyCase] = [
   integers("spool", "drain_max_records_per_s", 1...100_000_000),
   integers("spool", "drain_max_bytes_per_s", 0...(1 << 40)),
   addresses("admin"),
-  KeyCase(
-    "admin", "token_file", good: ["\"/etc/a b\"", "\"credential:a.b-c_d\""],
-    bad: notStrings + ["\"\"", "\"credential:\"", "\"credential:a/b\"", "\"credential:..\""]),
-  KeyCase(
-    "admin", "token_env", good: ["\"A\"", "\"_a1\""],
-    bad: notStrings + ["\"\"", "\"1A\"", "\"a-b\"", "\"a b\"", "\"é\""]),
+  places("admin", "token_file"),
+  variables("admin", "token_env"),
   words("listen", "kind", ["mqtt", "webhook"]),
   addresses("listen"),
   integers("listen", "max_connections", 1...1_000_000),

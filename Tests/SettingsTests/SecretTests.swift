@@ -57,6 +57,22 @@ struct SecretTests {
     #expect(!dumped.contains("115, 51") && !dumped.contains("- 115\n"))
   }
 
+  @Test("The token for brokers is read like any other, and errors say at which key")
+  func brokerToken() throws {
+    let section = "[danube]\nurl = \"https://a\"\ntoken_env = \"DANUBE_TOKEN\"\n"
+    let loaded = try read(section, contents: text + "\r\n")
+    #expect(loaded.configuration.danube.token?.revealed == Array(text.utf8))
+    #expect(!loaded.shown.contains("s3cret"))
+    let error = #expect(throws: SettingsErrors.self) { _ = try read(section, contents: "no token") }
+    #expect(error?.description.hasPrefix("edge.toml:3:13: danube.token_env: ") == true)
+    #expect(error?.description.contains("danube-admin") == true)
+    // What was allowed is taken; without a broker elsewhere there is nobody to show it to.
+    _ = try read(
+      "[danube]\nurl = \"http://a\"\ntoken_env = \"T\"\nallow_plaintext_token = true\n",
+      contents: text)
+    _ = try read("[danube]\ntoken_env = \"T\"\n", contents: text)
+  }
+
   @Test("A secret in the file is refused, and not shown")
   func literal() {
     for value in ["\"\(text)\"", "5", "{ a = \"\(text)\" }"] {

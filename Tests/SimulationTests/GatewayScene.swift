@@ -131,7 +131,7 @@ final class GatewayScene {
     configuration.danube.backoffMinMilliseconds = 20
     configuration.danube.backoffMaxMilliseconds = 500
     if !isEmbedded {
-      configuration.danube.target = .brokers([HostPort(host: "10.0.0.100", port: brokerPort)])
+      configuration.danube.target = .brokers([BrokerURL(host: "10.0.0.100", port: brokerPort)])
     } else {
       configuration.broker.address = HostPort(host: "0.0.0.0", port: brokerPort)
     }

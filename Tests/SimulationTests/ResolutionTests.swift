@@ -10,8 +10,8 @@ struct ResolutionTests {
   func askedAgain() throws {
     var configuration = GatewayScene.configuration()
     configuration.danube.target = .brokers([
-      HostPort(host: "a.example", port: GatewayScene.brokerPort),
-      HostPort(host: "b.example", port: GatewayScene.brokerPort),
+      BrokerURL(host: "a.example", port: GatewayScene.brokerPort),
+      BrokerURL(host: "b.example", port: GatewayScene.brokerPort),
     ])
     let scene = try GatewayScene(seed: 5, configuration: configuration)
     var asked: [String: Int] = [:]

@@ -130,7 +130,8 @@ struct HandshakeTests {
 
   @Test(
     "A server that wants certificates refuses who has none, or a foreign one",
-    .timeLimit(.minutes(1)), arguments: [(true, true), (true, false), (false, true), (false, false)])
+    .timeLimit(.minutes(1)),
+    arguments: [(true, true), (true, false), (false, true), (false, false)])
   func mutualRefused(isTLS12: Bool, hasForeignOne: Bool) throws {
     let servers = try TestAuthority("Servers")
     let clients = try TestAuthority("Clients")

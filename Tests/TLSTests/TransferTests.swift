@@ -138,7 +138,8 @@ struct TransferTests {
             ends.toServer.overwrite(at: place, with: UInt8(truncatingIfNeeded: random.next()))
           }
           if random.next() % 4 == 0 { ends.toClient.append(UInt8(random.next() % 256)) }
-          if try !ends.deliverToServer(Int(random.next() % 500) + 1), ends.client.isHandshakeComplete
+          if try !ends.deliverToServer(Int(random.next() % 500) + 1),
+            ends.client.isHandshakeComplete
           {
             try ends.sendFromClient([1, 2, 3])
           }

@@ -76,7 +76,9 @@ public final class TestAuthority: Sendable {
     try "basicConstraints=critical,CA:TRUE\n".write(
       toFile: extensions, atomically: true, encoding: .utf8)
     let request = path("middle.csr")
-    try Self.openssl(["req", "-new", "-key", middle.keyFile, "-subj", "/CN=Middle", "-out", request])
+    try Self.openssl([
+      "req", "-new", "-key", middle.keyFile, "-subj", "/CN=Middle", "-out", request,
+    ])
     try Self.openssl([
       "x509", "-req", "-in", request, "-CA", certificateFile, "-CAkey", path("ca.key"),
       "-set_serial", "7", "-extfile", extensions, "-out", signed,
@@ -125,7 +127,8 @@ public final class TestAuthority: Sendable {
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
       throw Failure(
-        description: "openssl \(arguments.first ?? ""): \(String(decoding: complaint, as: UTF8.self))")
+        description:
+          "openssl \(arguments.first ?? ""): \(String(decoding: complaint, as: UTF8.self))")
     }
     return Array(said)
   }

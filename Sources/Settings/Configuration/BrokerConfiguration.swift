@@ -12,6 +12,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
   public var maxUnacked = 0
   /// How long a consumer may take to acknowledge before a record is sent again, in milliseconds.
   public var ackTimeoutMilliseconds = 0
+  /// Where the certificate is that clients are shown; nil for no TLS.
+  public var certificate: Secret.Source?
+  /// Where its private key is.
+  public var key: Secret.Source?
+  /// Where the authorities are of which clients need a certificate; nil when they need none.
+  public var clientAuthorities: Secret.Source?
 
   /// Where a new subscription begins.
   public enum NewSubscription: String, CaseIterable, Sendable {
@@ -74,5 +80,31 @@ extension BrokerConfiguration: ConfigurationSection {
       "ack_timeout_ms", .milliseconds(100...86_400_000), default: "30000",
       "How long a consumer may take to acknowledge a record before it is sent again."
     ) { $0.ackTimeoutMilliseconds = $1 },
+    .init(
+      "certificate_file", .filePlace, computedDefault: "none",
+      sample: quoted("/etc/danube/broker.pem"),
+      """
+      The certificate that clients are shown, and behind it those that lead to their authority,
+      PEM: clients reach the broker by https:// then. It needs key_file. The files are read again
+      when they change; "credential:NAME" is the credential NAME of systemd.
+      """
+    ) { $0.certificate = $1 },
+    .init(
+      "key_file", .filePlace, computedDefault: "none", sample: quoted("credential:broker-key"),
+      "The private key of the certificate, PEM, not protected by a passphrase."
+    ) { $0.key = $1 },
+    .init(
+      "client_ca_file", .filePlace, computedDefault: "none",
+      sample: quoted("/etc/danube/clients.pem"),
+      "The authorities of which every client needs a certificate, PEM. It needs certificate_file."
+    ) { $0.clientAuthorities = $1 },
   ]
+
+  func check(_ node: SettingsNode, at path: String, report: inout SettingsReport) {
+    report.requirePairs(
+      [
+        ("certificate_file", "key_file"), ("key_file", "certificate_file"),
+        ("client_ca_file", "certificate_file"),
+      ], in: node, at: path)
+  }
 }

@@ -23,9 +23,23 @@ extension ConfigurationSection {
   }
 }
 
-extension SettingsType where Value == Secret {
-  /// The path of a file, or `credential:NAME`.
-  static var secretFile: SettingsType {
+extension SettingsReport {
+  /// Keys of a section that stand only with another one.
+  mutating func requirePairs(
+    _ pairs: [(key: String, other: String)], in node: SettingsNode, at path: String
+  ) {
+    for (key, other) in pairs {
+      guard let value = node[key], node[other] == nil else { continue }
+      add(
+        SettingsProblem("there is no \(other)", remedy: "They go together: write both."),
+        path: "\(path).\(key)", at: value.position)
+    }
+  }
+}
+
+extension SettingsType where Value == Secret.Source {
+  /// The path of a file, or `credential:NAME`. No error shows it: a key may stand in its place.
+  static var filePlace: SettingsType {
     parsed("the path of a file, or \"credential:NAME\"", showsValue: false) {
       text throws(SettingsProblem) in
       let prefix = "credential:"
@@ -33,7 +47,7 @@ extension SettingsType where Value == Secret {
         if text.isEmpty || text.utf8.contains(0) {
           throw SettingsProblem("the path is empty or has a NUL byte")
         }
-        return Secret(source: .file(text))
+        return .file(text)
       }
       let name = String(text.dropFirst(prefix.count))
       // systemd.exec(5): a credential is a file of this name in one directory.
@@ -44,7 +58,17 @@ extension SettingsType where Value == Secret {
           "this is not the name of a credential",
           remedy: "Write \"credential:\" and letters, digits, dots, _ or -.")
       }
-      return Secret(source: .credential(name))
+      return .credential(name)
+    }
+  }
+}
+
+extension SettingsType where Value == Secret {
+  /// The path of a file, or `credential:NAME`.
+  static var secretFile: SettingsType {
+    let place = SettingsType<Secret.Source>.filePlace
+    return SettingsType(place.description) { node, problems in
+      place.read(node, &problems).map { Secret(source: $0) }
     }
   }
 

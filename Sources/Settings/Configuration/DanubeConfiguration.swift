@@ -12,6 +12,18 @@ public struct DanubeConfiguration: Sendable, Equatable {
   public var backoffMaxMilliseconds = 0
   /// How long connecting to a broker may take, in milliseconds.
   public var connectTimeoutMilliseconds = 0
+  /// Where the authorities are by which brokers' certificates are checked; nil for the system's.
+  public var authorities: Secret.Source?
+  /// Where the certificate is that brokers are shown; nil for none.
+  public var certificate: Secret.Source?
+  /// Where its private key is.
+  public var key: Secret.Source?
+  /// The name by which certificates are checked; nil for the host of each URL.
+  public var tlsServerName: String?
+  /// What is sent to brokers with every call; nil for nothing.
+  public var token: Secret?
+  /// Whether the token may be sent in clear.
+  public var allowsPlaintextToken = false
 
   /// The defaults.
   public init() {
@@ -25,13 +37,29 @@ extension DanubeConfiguration: ConfigurationSection {
   static let sectionName = "danube"
   static let sectionDocumentation = "The Danube broker that records go to."
 
-  static let keys: [ConfigurationKey<DanubeConfiguration>] = [
+  static let keys: [ConfigurationKey<DanubeConfiguration>] =
+    connectionKeys + securityKeys
+    + secret(
+      "token", file: "credential:danube-token", variable: "DANUBE_TOKEN",
+      """
+      The token that brokers are shown with every call, as "authorization: Bearer TOKEN": a JSON Web
+      Token made by danube-admin. A file is read again when it changes.
+      """
+    ) { $0.token = $1 }
+    + [
+      .init(
+        "allow_plaintext_token", .boolean, default: "false",
+        "Whether the token may be sent to brokers without TLS, where everybody on the way reads it."
+      ) { $0.allowsPlaintextToken = $1 }
+    ]
+
+  private static let connectionKeys: [ConfigurationKey<DanubeConfiguration>] = [
     .init(
       "url", .danubeTarget, default: "\"embedded\"", isActive: true,
       """
       Where the broker is. "embedded": inside the gateway, see [broker]. "http://host:port": a
-      broker of its own; a list of such URLs names several to try, of one cluster. Without a port
-      it is 6650. There is no TLS to brokers yet.
+      broker of its own; "https://host:port": one that is spoken to through TLS. A list of such URLs
+      names several to try, of one cluster. Without a port it is 6650.
       """
     ) { $0.target = $1 },
     .init(
@@ -59,6 +87,34 @@ extension DanubeConfiguration: ConfigurationSection {
     ) { $0.connectTimeoutMilliseconds = $1 },
   ]
 
+  private static let securityKeys: [ConfigurationKey<DanubeConfiguration>] = [
+    .init(
+      "ca_file", .filePlace, computedDefault: "the system's", sample: quoted("/etc/danube/ca.pem"),
+      """
+      The authorities by which brokers' certificates are checked, PEM. This file, certificate_file
+      and key_file are read again when they change; "credential:NAME" is the credential NAME of
+      systemd.
+      """
+    ) { $0.authorities = $1 },
+    .init(
+      "certificate_file", .filePlace, computedDefault: "none",
+      sample: quoted("/etc/danube/edge.pem"),
+      """
+      The certificate that brokers are shown which ask for one, and behind it those that lead to
+      their authority, PEM. It needs key_file.
+      """
+    ) { $0.certificate = $1 },
+    .init(
+      "key_file", .filePlace, computedDefault: "none", sample: quoted("credential:danube-key"),
+      "The private key of the certificate, PEM, not protected by a passphrase."
+    ) { $0.key = $1 },
+    .init(
+      "tls_server_name", .serverName, computedDefault: "the host of the URL",
+      sample: quoted("danube.example"),
+      "The name or address that brokers' certificates have to be for, whatever their URL."
+    ) { $0.tlsServerName = $1 },
+  ]
+
   func check(_ node: SettingsNode, at path: String, report: inout SettingsReport) {
     if backoffMinMilliseconds > backoffMaxMilliseconds {
       let isMaxSet = node["backoff_max_ms"] != nil
@@ -70,5 +126,21 @@ extension DanubeConfiguration: ConfigurationSection {
           remedy: "Make backoff_max_ms the larger one."),
         path: "\(path).\(key)", at: node[key]?.position ?? node.position)
     }
+    report.requirePairs(
+      [("certificate_file", "key_file"), ("key_file", "certificate_file")], in: node, at: path)
+    checkToken(node, at: path, report: &report)
+  }
+
+  /// A token for brokers that are reached in clear.
+  private func checkToken(_ node: SettingsNode, at path: String, report: inout SettingsReport) {
+    guard token != nil, !allowsPlaintextToken, case .brokers(let urls) = target,
+      let url = urls.first(where: { !$0.usesTLS })
+    else { return }
+    let key = node["token_file"] == nil ? "token_env" : "token_file"
+    report.add(
+      SettingsProblem(
+        "\(quoted(url.description)) has no TLS: everybody on the way would read the token",
+        remedy: "Write https:// in danube.url, or allow_plaintext_token = true."),
+      path: "\(path).\(key)", at: node[key]?.position ?? node.position)
   }
 }

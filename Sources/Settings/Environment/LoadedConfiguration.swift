@@ -42,14 +42,33 @@ public struct LoadedConfiguration: Sendable {
             source: token.source, contents: try SecretText.token(contents))
         }
       } catch {
-        errors.append(secretError(error, section: "admin", names: ["token_file", "token_env"]))
+        errors.append(self.error(error, section: "admin", keys: Self.tokenKeys))
+      }
+    }
+    if let token = configuration.danube.token {
+      do throws(SettingsProblem) {
+        if let contents = try read(token.source) {
+          configuration.danube.token = Secret(
+            source: token.source, contents: try Self.brokerToken(contents))
+        }
+      } catch {
+        errors.append(self.error(error, section: "danube", keys: Self.tokenKeys))
       }
     }
     if !errors.isEmpty { throw SettingsErrors(errors) }
   }
 
-  private func secretError(
-    _ problem: SettingsProblem, section: String, names: [String]
+  private static let tokenKeys = ["token_file", "token_env"]
+
+  /// The token for brokers in what a file, a credential or a variable holds.
+  public static func brokerToken(_ contents: [UInt8]) throws(SettingsProblem) -> [UInt8] {
+    try SecretText.token(
+      contents, remedy: "Make one, for example with: danube-admin security tokens create")
+  }
+
+  /// A problem with what one of the keys names, as an error at the first that the file has.
+  public func error(
+    _ problem: SettingsProblem, section: String, keys names: [String]
   ) -> SettingsError {
     let name = names.first { root[section]?[$0] != nil } ?? names[0]
     return SettingsError(

@@ -15,9 +15,9 @@ final class CoreClient {
   private var calls: [UInt: CoreCall] = [:]
   private var lastTag: UInt = 0
 
-  init(port: Int) {
+  init(port: Int, tls: CoreTLS? = nil) {
     CoreLibrary.start
-    let credentials = grpc_insecure_credentials_create()
+    let credentials = tls.map { $0.channelCredentials() } ?? grpc_insecure_credentials_create()
     defer { grpc_channel_credentials_release(credentials) }
     channel = CoreLibrary.withArguments([
       "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0,

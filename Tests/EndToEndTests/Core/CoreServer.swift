@@ -18,14 +18,16 @@ final class CoreServer: @unchecked Sendable {
   private let details = UnsafeMutablePointer<grpc_call_details>.allocate(capacity: 1)
   private let metadata = UnsafeMutablePointer<grpc_metadata_array>.allocate(capacity: 1)
 
-  /// Serves on `port` of loopback.
-  init(port: Int, handle: @escaping @Sendable (CoreServerCall) -> Void) throws {
+  /// Serves on `port` of loopback, through TLS with a certificate.
+  init(port: Int, tls: CoreTLS? = nil, handle: @escaping @Sendable (CoreServerCall) -> Void) throws
+  {
     CoreLibrary.start
     self.handle = handle
     server = CoreLibrary.withArguments(["grpc.so_reuseport": 0]) { grpc_server_create($0, nil) }
     queue = grpc_completion_queue_create_for_next(nil)
     grpc_server_register_completion_queue(server, queue, nil)
-    let credentials = grpc_insecure_server_credentials_create()
+    let credentials =
+      tls.map { $0.serverCredentials() } ?? grpc_insecure_server_credentials_create()
     defer { grpc_server_credentials_release(credentials) }
     guard grpc_server_add_http2_port(server, "127.0.0.1:\(port)", credentials) == port else {
       grpc_server_destroy(server)

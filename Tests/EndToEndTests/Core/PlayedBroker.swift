@@ -34,12 +34,19 @@ final class PlayedBroker: @unchecked Sendable {
     var outstandingByKey: [String: Int] = [:]
     /// What no broker should see, as sentences.
     var complaints: [String] = []
+    /// The `authorization` and `x-danube-broker-url` of the calls, each as often as it changed.
+    var authorizations: [String?] = []
+    var proxiedURLs: [String?] = []
     fileprivate var nextProducerID: UInt64 = 7_000
     fileprivate var held: [(CoreServerCall, DanubeMessage)] = []
   }
 
   let port: Int
   private let advertisedHost: String
+  /// What it shows from the next start on; in clear without. Only the test's thread changes it.
+  var tls: CoreTLS?
+  /// What look-ups say instead of the own URL, as `connect_url` and `broker_url`.
+  private let proxied: (connectURL: String, brokerURL: String)?
   private let record = Mutex(Record())
   private let decide: @Sendable (DanubeMessage, inout Record) -> Verdict
   // Only the test's thread starts and stops.
@@ -47,11 +54,17 @@ final class PlayedBroker: @unchecked Sendable {
 
   /// Starts to serve; `advertisedHost` is what look-ups say.
   init(
-    port: Int? = nil, advertisedHost: String = "127.0.0.1",
+    port: Int? = nil, advertisedHost: String = "127.0.0.1", tls: CoreTLS? = nil,
+    proxiedBrokerURL: String? = nil,
     decide: @escaping @Sendable (DanubeMessage, inout Record) -> Verdict = { _, _ in .accept }
   ) throws {
-    self.port = try port ?? RawSocket.freePorts(1)[0]
+    let port = try port ?? RawSocket.freePorts(1)[0]
+    self.port = port
     self.advertisedHost = advertisedHost
+    self.tls = tls
+    scheme = tls == nil ? "http" : "https"
+    let connectURL = "\(tls == nil ? "http" : "https")://\(advertisedHost):\(port)"
+    proxied = proxiedBrokerURL.map { (connectURL, $0) }
     self.decide = decide
     try start()
   }
@@ -60,12 +73,13 @@ final class PlayedBroker: @unchecked Sendable {
     stop()
   }
 
-  var url: String { "http://127.0.0.1:\(port)" }
-  var advertisedURL: String { "http://\(advertisedHost):\(port)" }
+  private let scheme: String
+  var url: String { "\(scheme)://127.0.0.1:\(port)" }
+  var advertisedURL: String { "\(scheme)://\(advertisedHost):\(port)" }
   var seen: Record { record.withLock { $0 } }
 
   func start() throws {
-    server = try CoreServer(port: port) { [weak self] call in self?.handle(call) }
+    server = try CoreServer(port: port, tls: tls) { [weak self] call in self?.handle(call) }
   }
 
   /// Goes away: connections break, and producers are forgotten as by a restarted broker.
@@ -99,6 +113,12 @@ final class PlayedBroker: @unchecked Sendable {
       complain("\(call.path): the request is no protobuf")
       return call.fail(GRPC_STATUS_INTERNAL, "no protobuf")
     }
+    record.withLock { record in
+      record.authorizations.note(call.headers["authorization"])
+      if call.path != DanubePath.topicLookup {
+        record.proxiedURLs.note(call.headers["x-danube-broker-url"])
+      }
+    }
     switch call.path {
     case DanubePath.topicLookup: lookUp(call, request)
     case DanubePath.createProducer: createProducer(call, request)
@@ -110,8 +130,11 @@ final class PlayedBroker: @unchecked Sendable {
 
   private func lookUp(_ call: CoreServerCall, _ request: Proto) {
     record.withLock { $0.lookups.append(request.text(2)) }
-    call.answer(
-      Proto().with(3, request.number(1)).with(4, 1).with(5, advertisedURL).with(6, advertisedURL))
+    let answer = Proto().with(3, request.number(1)).with(4, 1)
+    guard let proxied else {
+      return call.answer(answer.with(5, advertisedURL).with(6, advertisedURL))
+    }
+    call.answer(answer.with(5, proxied.connectURL).with(6, proxied.brokerURL).with(7, 1))
   }
 
   private func createProducer(_ call: CoreServerCall, _ request: Proto) {
@@ -174,5 +197,12 @@ final class PlayedBroker: @unchecked Sendable {
 
   private func complain(_ text: String) {
     record.withLock { $0.complaints.append(text) }
+  }
+}
+
+extension [String?] {
+  /// Appends what is not the same as before.
+  fileprivate mutating func note(_ value: String?) {
+    if isEmpty || self[count - 1] != value { append(value) }
   }
 }
