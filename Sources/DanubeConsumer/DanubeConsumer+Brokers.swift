@@ -135,8 +135,8 @@ extension DanubeConsumer {
       ? seedBrokers.first { broker in
         brokers[broker].usesTLS == owner.usesTLS
           && brokers[broker].connection.map {
-          connections[$0].isOpen && place.addresses.contains(connections[$0].address)
-        } ?? false
+            connections[$0].isOpen && place.addresses.contains(connections[$0].address)
+          } ?? false
       } : nil
     partitions[partition].phase = .attaching(
       broker: seed

@@ -5,7 +5,7 @@ public import TLS
 
 // TLS on the broker's port.
 extension LocalBroker {
-  /// Replaces what connections to come are opened with. Whether there is TLS at all does not change.
+  /// Replaces what connections to come are opened with. Whether there is TLS at all stays as it is.
   public mutating func updateTLS(_ context: TLSContext?) {
     if tls != nil, let context { self.tls = context }
   }

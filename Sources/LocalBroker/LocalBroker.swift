@@ -201,7 +201,8 @@ public struct LocalBroker: ~Copyable {
       connections[id].outbox.flush(
         to: connections[id].descriptor, token: token(.send, id), scratch: &plaintext,
         operations: &operations)
-      if connections[id].closeAt != nil, isSentEntirely(id) {
+      let isOver = connections[id].closeAt != nil && isSentEntirely(id)
+      if isOver || connections[id].outbox.failure != nil {
         close(id, at: now, operations: &operations)
       }
     }

@@ -22,7 +22,8 @@ struct SessionPipe {
   /// Opens the pipe for the calls to come; `close` before the memory goes.
   @unsafe
   mutating func open(
-    input bytes: UnsafeRawBufferPointer, output: UnsafeMutablePointer<GrowableBytes>
+    input bytes: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
+    output: UnsafeMutablePointer<GrowableBytes>
   ) {
     unsafe input = bytes.baseAddress
     inputCount = bytes.count
@@ -61,7 +62,9 @@ struct SessionPipe {
     unsafe BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
     unsafe BIO_meth_set_read(method) { bio, memory, count in
       unsafe BIO_clear_flags(bio, Int32(COPENSSL_RETRY_FLAGS))
-      guard let pipe = unsafe SessionPipe.of(bio), let memory = unsafe memory, count > 0 else { return -1 }
+      guard let pipe = unsafe SessionPipe.of(bio), let memory = unsafe memory, count > 0 else {
+        return -1
+      }
       let taken = unsafe pipe.pointee.read(into: memory, atMost: Int(count))
       if taken > 0 { return Int32(taken) }
       unsafe BIO_set_flags(bio, Int32(COPENSSL_RETRY_READ))

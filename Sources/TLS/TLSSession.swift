@@ -111,7 +111,7 @@ public struct TLSSession: ~Copyable {
     guard !hasFailed, plaintext.byteCount > 0 else { return }
     let error = unsafe plaintext.withUnsafeBytes { bytes in
       unsafe withUnsafeMutablePointer(to: &output) { output -> TLSError? in
-        unsafe pipe.pointee.open(input: UnsafeRawBufferPointer(start: nil, count: 0), output: output)
+        unsafe pipe.pointee.open(output: output)
         defer { unsafe pipe.pointee.close() }
         var written = 0
         let result = unsafe SSL_write_ex(session, bytes.baseAddress, bytes.count, &written)
@@ -125,7 +125,7 @@ public struct TLSSession: ~Copyable {
   public mutating func close(output: inout GrowableBytes) {
     guard !hasFailed, isHandshakeComplete else { return }
     unsafe withUnsafeMutablePointer(to: &output) { output in
-      unsafe pipe.pointee.open(input: UnsafeRawBufferPointer(start: nil, count: 0), output: output)
+      unsafe pipe.pointee.open(output: output)
       defer { unsafe pipe.pointee.close() }
       unsafe SSL_shutdown(session)
       ERR_clear_error()

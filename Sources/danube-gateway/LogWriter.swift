@@ -112,8 +112,9 @@ struct LogWriter: ~Copyable {
   mutating func securityProblem(_ problem: SecurityFiles.Problem, at time: UInt64) {
     logger.log(
       .error, "security.unusable", at: time,
-      message: "what changed cannot be used; what was read before stays: \(problem.remedy)"
+      message: "what changed cannot be used; what was read before stays"
     ) { fields in
+      fields.add("remedy", problem.remedy)
       fields.add("key", "\(problem.section).\(problem.keys[0])")
       fields.add("error", problem.text)
     }

@@ -87,7 +87,8 @@ enum RunCommand {
         }
         let logWait = log.write(at: loop.clock.unixMilliseconds)
         let noticeWait = manager.nextDeadline.milliseconds(since: loop.clock.now)
-        loop.turn(waitingAtMost: min(logWait, max(0, noticeWait))) {
+        let filesWait = files.isWatched ? filesDue.milliseconds(since: loop.clock.now) : .max
+        loop.turn(waitingAtMost: min(logWait, max(0, min(noticeWait, filesWait)))) {
           gateway.processMetrics.sample()
         }
         ResolverThread.serve(gateway)
@@ -106,8 +107,7 @@ enum RunCommand {
     return 0
   }
 
-  /// How often certificates and the token are looked at for changes, milliseconds; main turns at
-  /// least every ten seconds.
+  /// How often certificates and the token are looked at for changes, milliseconds.
   private static let filesMilliseconds = 5_000
 
   /// Hands over certificates and a token that changed.

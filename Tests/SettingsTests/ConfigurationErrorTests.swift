@@ -49,8 +49,8 @@ struct ConfigurationErrorTests {
     (
       "[danube]\nurl = [ \"https://a\", \"http://b\" ]\ntoken_env = \"T\"\n\(anyRoute)",
       [
-        "edge.toml:3:13: danube.token_env: \"http://b:6650\" has no TLS: everybody on the way would "
-          + "read the token. Write https:// in danube.url, or allow_plaintext_token = true."
+        "edge.toml:3:13: danube.token_env: \"http://b:6650\" has no TLS: everybody on the way "
+          + "would read the token. Write https:// in danube.url, or allow_plaintext_token = true."
       ]
     ),
     (
