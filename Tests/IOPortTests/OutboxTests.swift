@@ -175,4 +175,44 @@ struct OutboxTests {
     outbox.append([9].rawBytes)
     #expect(flush(&outbox, &queue) == [9])
   }
+
+  @Test(
+    "What is moved elsewhere comes in order, and references are released with their last byte",
+    arguments: 1...40 as ClosedRange<UInt64>)
+  func moving(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var outbox = Outbox()
+    let source = UnsafeMutableRawBufferPointer.allocate(byteCount: 5_000, alignment: 1)
+    defer { source.deallocate() }
+    for index in source.indices { source[index] = UInt8.random(in: 0...255, using: &random) }
+    var expected: [UInt8] = []
+    var ends: [UInt32: Int] = [:]
+    var moved = GrowableBytes()
+    var released: Set<UInt32> = []
+    for round in 0..<300 as Range<UInt32> {
+      switch Int.random(in: 0..<5, using: &random) {
+      case 0:
+        let part = (0..<Int.random(in: 0...50, using: &random)).map { UInt8($0) }
+        outbox.append(part.rawBytes)
+        expected += part
+      case 1:
+        let length = Int.random(in: 1...5_000, using: &random)
+        outbox.appendReference(
+          MemorySlice(baseAddress: source.baseAddress!, count: length), tag: round)
+        expected += source[0..<length]
+        ends[round] = expected.count
+      default:
+        let limit = Int.random(in: 0...4_000, using: &random)
+        let before = moved.count
+        outbox.move(atMost: limit, to: &moved)
+        #expect(moved.count - before <= limit, "seed \(seed)")
+      }
+      #expect(outbox.pendingBytes == expected.count - moved.count, "seed \(seed)")
+      while let tag = outbox.takeReleasedTag() { released.insert(tag) }
+      let due = Set(ends.filter { $0.value <= moved.count }.keys)
+      #expect(released == due, "seed \(seed)")
+    }
+    outbox.move(atMost: .max, to: &moved)
+    #expect([UInt8](copying: moved.bytes) == expected, "seed \(seed)")
+  }
 }
