@@ -7,6 +7,12 @@ struct Call: BitwiseCopyable {
     case lookup
     case create
     case send
+    /// A stream of batches.
+    case replicate
+    /// A look-up of the owner of what is replicated.
+    case check
+    case register
+    case heartbeat
   }
 
   let kind: Kind
@@ -15,6 +21,7 @@ struct Call: BitwiseCopyable {
   /// How patiently its answer is waited for, 0 ... ``CallTable/maximumPatience``: each step doubles
   /// the time.
   let patience: Int
+  /// Its lane; -1 of a call that is no lane's.
   let lane: Int
   /// Which of the lane's producers it uses.
   let epoch: UInt32

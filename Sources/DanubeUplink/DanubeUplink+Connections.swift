@@ -30,7 +30,10 @@ extension DanubeUplink {
     }
     options.maximumConcurrentCalls = limits.maximumCallsInFlight
     options.lastStreamID = limits.lastStreamID
-    let methods = [DanubeMethod.createProducer, .sendMessage, .topicLookup].map {
+    let methods = [
+      DanubeMethod.createProducer, .sendMessage, .topicLookup, .replicateData, .registerEdge,
+      .edgeHeartbeat,
+    ].map {
       (method: MethodID($0), path: $0.path.description)
     }
     let deadline = now.advanced(milliseconds: limits.connectTimeoutMilliseconds)
@@ -88,7 +91,10 @@ extension DanubeUplink {
       metrics.connectionsTakenOver.add()
     }
     guard brokers[broker].laneCount > 0 else { return }
-    for lane in lanes.indices where lanes[lane].broker == broker { enqueue(lane) }
+    for lane in lanes.indices where lanes[lane].broker == broker {
+      enqueue(lane)
+      if !lanes[lane].replication.isIdle { resumeReplication(lane) }
+    }
   }
 
   mutating func connectFailed(_ error: IOError, _ id: SlotID) {

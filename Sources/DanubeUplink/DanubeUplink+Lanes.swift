@@ -24,7 +24,7 @@ extension DanubeUplink {
     let keptCapacity = lanes.count < Self.busyLanes ? 1024 : 64
     lanes.append(
       LaneState(
-        lane: lane, backoff: backoff,
+        id: LaneID(rawValue: UInt32(number)), lane: lane, backoff: backoff,
         keys: KeyTable(seed: random.next(), keptCapacity: keptCapacity)))
     if isStarted { setPhase(.wantsSeed, of: lanes.count - 1) }
   }
@@ -59,6 +59,10 @@ extension DanubeUplink {
   /// Lets lanes go on that have waited long enough.
   mutating func resumeLanes() {
     while let token = laneTimers.popDue(at: now) {
+      if token.rawValue & Self.replicationTimer != 0 {
+        replicationTimerFired(Int(token.rawValue & ~Self.replicationTimer))
+        continue
+      }
       let lane = Int(token.rawValue)
       switch lanes[lane].phase {
       case .waiting(let until) where until <= now: setPhase(.wantsSeed, of: lane)
@@ -74,6 +78,8 @@ extension DanubeUplink {
     brokerDeadline = .distantFuture
     attachLanes(operations: &operations)
     seekLanes(operations: &operations)
+    keepRegistered(operations: &operations)
+    driveReplication()
     if brokersAreDue {
       brokersAreDue = false
       retireUnused()
@@ -161,15 +167,15 @@ extension DanubeUplink {
   }
 
   /// Starts a call with the message in `scratch`; false when the connection takes none now: then
-  /// the lane is looked at again in the next turn.
-  private mutating func startControlCall(
-    _ kind: Call.Kind, _ method: DanubeMethod, _ lane: Int, _ id: SlotID
+  /// the lane is looked at again in the next turn. Without a lane the call is the gateway's.
+  mutating func startControlCall(
+    _ kind: Call.Kind, _ method: DanubeMethod, _ lane: Int?, _ id: SlotID
   ) -> Bool {
     guard connections[id].session.canStartCall else { return false }
     let record = RecordRef(batch: BatchID(rawValue: 0), index: 0)
     let call = Call(
-      kind, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
-      startedAt: now)
+      kind, lane: lane ?? -1, epoch: lane.map { lanes[$0].epoch } ?? 0, record: record,
+      connection: id, startedAt: now)
     let tag = calls.insert(call)
     let isStarted = connections[id].startCall(
       method, tag: tag, timeoutMilliseconds: limits.callDeadlineMilliseconds, message: scratch,
@@ -195,6 +201,7 @@ extension DanubeUplink {
     switch status {
     case .ok:
       if let answer, answer.lookupType != .failed {
+        lanes[lane].replication.boundOwner = TopicOwner(answer).brokerURL
         follow(answer, lane, id)
       } else if answer != nil {
         createOnSeed(lane, id)
@@ -211,6 +218,7 @@ extension DanubeUplink {
   /// Nobody serves the topic yet: CreateProducer creates it, on any broker.
   private mutating func createOnSeed(_ lane: Int, _ id: SlotID) {
     let broker = connections[id].broker
+    lanes[lane].replication.boundOwner = []
     let scheme = brokers[broker].usesTLS ? "https" : "http"
     lanes[lane].brokerURL = Array("\(scheme)://\(brokers[broker].authority)".utf8)
     setPhase(.attaching(broker: broker), of: lane)
@@ -253,6 +261,7 @@ extension DanubeUplink {
     lanes[lane].isBlocked = false
     lanes[lane].lastError = UplinkError()
     setPhase(.ready(broker: broker), of: lane)
+    noteReady(lane)
     enqueue(lane)
   }
 

@@ -220,6 +220,15 @@ extension DanubeUplink {
       calls.remove(tag)
       controlCallsInFlight -= 1
       createEnded(call.lane, .ok, [], answer)
+    case .replicate: replicateAcknowledged(tag, call, connections[id].replicateAnswer)
+    case .check, .register, .heartbeat:
+      calls.remove(tag)
+      controlCallsInFlight -= 1
+      switch call.kind {
+      case .check: checkEnded(call, .ok, connections[id].lookupAnswer)
+      case .register: registrationEnded(.ok, [], connections[id].registrationAnswer)
+      default: heartbeatEnded(.ok, [], connections[id].heartbeatAnswer)
+      }
     }
   }
 
@@ -242,6 +251,16 @@ extension DanubeUplink {
     case .create:
       controlCallsInFlight -= 1
       createEnded(call.lane, status, text, nil)
+    case .replicate: streamEnded(tag, call, status, text)
+    case .check:
+      controlCallsInFlight -= 1
+      checkEnded(call, status, nil)
+    case .register:
+      controlCallsInFlight -= 1
+      registrationEnded(status, text, nil)
+    case .heartbeat:
+      controlCallsInFlight -= 1
+      heartbeatEnded(status, text, nil)
     case .send:
       leaveCall(call)
       let verdict = SendVerdict(
@@ -296,6 +315,13 @@ extension DanubeUplink {
       controlCallsInFlight -= 1
       lanes[call.lane].lastError = lastError
       pause(call.lane)
+    case .replicate: streamEnded(tag, call, .unavailable, Array("the connection ended".utf8))
+    case .check:
+      controlCallsInFlight -= 1
+      checkEnded(call, .unavailable, nil)
+    case .register, .heartbeat:
+      controlCallsInFlight -= 1
+      edgeCallLost(call.kind)
     case .send:
       leaveCall(call)
       sendAgain(call, .connectionLost)
@@ -329,6 +355,10 @@ extension DanubeUplink {
       while let tag = calls.oldestTag(patience: patience), let call = calls[tag],
         now >= call.waitsSince.advanced(milliseconds: limit)
       {
+        if call.kind == .replicate {
+          streamExpired(tag, call)
+          continue
+        }
         let isLeaving = connections[call.connection].isLeaving(call)
         if isLeaving || call.isQueued, isWithinBounds(call) {
           calls.renew(tag, at: now, isQueued: isLeaving)
@@ -361,40 +391,5 @@ extension DanubeUplink {
       lanes[lane].sendable.prepend(record, in: store)
       enqueue(lane)
     }
-  }
-
-  // MARK: Settling
-
-  /// A record is settled: the next of its key can be sent.
-  private mutating func settle(_ record: RecordRef, _ lane: Int, _ outcome: UplinkProgress) {
-    store.markSettled(record)
-    if lanes[lane].isWithdrawn { return settleWithdrawn(record, lane, outcome) }
-    let hash = store.keyHash(of: record)
-    if let next = store.next(of: record) {
-      lanes[lane].keys.advance(hash: hash)
-      lanes[lane].sendable.append(next, in: store)
-    } else {
-      lanes[lane].keys.remove(hash: hash)
-      keysInFlight -= 1
-    }
-    recordsUnderWay -= 1
-    lanes[lane].recordsUnderWay -= 1
-    progress.append(outcome)
-    if store.settleOne(of: record.batch) == 0, pins[Int(record.batch.rawValue)].count == 0 {
-      progress.append(.released(record.batch))
-    }
-  }
-
-  /// A send names the memory of a batch no more. `.max` is the tag of pieces that do not count.
-  mutating func unpin(_ tag: UInt32) {
-    if tag == .max { return }
-    pins[Int(tag)].count -= 1
-    guard pins[Int(tag)].count == 0 else { return }
-    let batch = BatchID(rawValue: tag)
-    if pins[Int(tag)].awaitsCompaction {
-      pins[Int(tag)].awaitsCompaction = false
-      progress.append(.compacted(batch))
-    }
-    releaseIfDone(batch)
   }
 }

@@ -19,10 +19,12 @@ extension DanubeUplink {
     status.recordsUnderWay = recordsUnderWay
     status.recordsWaiting = recordsUnderWay - sendsInFlight
     status.lastError = lastError.description
+    status.isRegistered = edge.phase == .registered || edge.phase == .beating
+    status.registrationError = edge.lastError.description
     status.laneCount = lanes.count
     status.readyLaneCount = readyLaneCount
     for lane in lanes.indices { status.phaseCounts[Self.phase(of: lanes[lane]), default: 0] += 1 }
-    status.lanes = shownLanes.map { Self.shown(lanes[$0]) }
+    status.lanes = shownLanes.map { shown($0) }
     return status
   }
 
@@ -40,10 +42,24 @@ extension DanubeUplink {
     return Array(kinds.joined().prefix(limit))
   }
 
-  private static func shown(_ lane: LaneState) -> UplinkStatus.Lane {
-    UplinkStatus.Lane(
-      topic: String(decoding: lane.lane.topic, as: UTF8.self), phase: phase(of: lane),
+  private func shown(_ number: Int) -> UplinkStatus.Lane {
+    let lane = lanes[number]
+    var shown = UplinkStatus.Lane(
+      topic: String(decoding: lane.lane.topic, as: UTF8.self), phase: Self.phase(of: lane),
       error: lane.lastError.description)
+    guard lane.lane.policy.path != .publish else { return shown }
+    shown.replication = replicationState(of: lane.id)
+    shown.replicationError =
+      if !lane.lane.isReliable {
+        "the topic is not reliable"
+      } else if !wantsReplication(number) {
+        "the topic is not under the gateway's name, and sole_writer is not set"
+      } else if lane.replication.note.isEmpty, shown.replication != .available {
+        edge.lastError.description
+      } else {
+        lane.replication.note.description
+      }
+    return shown
   }
 
   private static func phase(of lane: LaneState) -> UplinkStatus.LanePhase {

@@ -41,6 +41,10 @@ public struct DanubeUplink: ~Copyable {
   var brokers: [Broker] = []
   var connections: SlotTable<UplinkConnection>
   var calls = CallTable()
+  /// What the cluster knows of this gateway.
+  var edge: EdgeRegistration
+  /// Lanes with something to replicate or to confirm, each at most once.
+  var replicating = RingQueue<Int>()
   /// Records whose key backs off.
   var retries = RetryQueue()
   /// Lanes with records to send, as far as is known; each at most once.
@@ -87,13 +91,15 @@ public struct DanubeUplink: ~Copyable {
   var isShuttingDown = false
 
   /// An uplink through `seeds`, without lanes yet; `start` lets it begin. `owner` marks the tokens
-  /// of its operations, `seed` decides the jitter of its back-offs.
+  /// of its operations, `seed` decides the jitter of its back-offs. Without a `gatewayName` nothing
+  /// is replicated.
   public init(
     owner: UInt8, limits: UplinkLimits, seeds: [ResolvedHost],
     security: ClientSecurity = ClientSecurity(), store: BatchStore, metrics: UplinkMetrics,
-    seed: UInt64
+    seed: UInt64, gatewayName: [UInt8] = []
   ) {
     limits.check()
+    edge = EdgeRegistration(name: gatewayName)
     self.owner = owner
     self.limits = limits
     self.security = security
@@ -179,7 +185,7 @@ public struct DanubeUplink: ~Copyable {
   /// When `advance` and `flush` are next needed, unless a completion comes first.
   public var nextDeadline: Instant {
     var deadline = min(retries.nextDeadline, laneTimers.nextDeadline, brokerDeadline)
-    deadline = min(deadline, turnOfCalls)
+    deadline = min(deadline, min(turnOfCalls, edgeDeadline))
     for patience in 0...CallTable.maximumPatience {
       guard let tag = calls.oldestTag(patience: patience), let call = calls[tag] else { continue }
       let limit = deadlineMilliseconds(patience: patience)

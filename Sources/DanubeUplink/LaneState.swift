@@ -3,6 +3,7 @@ import Records
 
 /// One lane: its topic, its producer, and the records that are under way.
 struct LaneState {
+  let id: LaneID
   let lane: LaneDescription
   var phase = LanePhase.idle
   /// Counts the producers, so that late answers to an older one's calls change nothing.
@@ -41,7 +42,13 @@ struct LaneState {
   /// Whether it waits until its calls have grown older.
   var isWaitingForTime = false
 
-  init(lane: LaneDescription, backoff: Backoff, keys: KeyTable) {
+  /// What is replicated of it.
+  var replication = LaneReplication()
+  /// Whether it is in the queue of lanes that have something to replicate.
+  var isReplicationQueued = false
+
+  init(id: LaneID, lane: LaneDescription, backoff: Backoff, keys: KeyTable) {
+    self.id = id
     self.lane = lane
     self.backoff = backoff
     self.keys = keys

@@ -120,6 +120,21 @@ struct UplinkConnection: ~Copyable {
       head: head.bytes, body: body, bodyTag: bodyTag, tail: tail.bytes)
   }
 
+  /// Opens a call for messages to come; false when the session takes none now.
+  mutating func startStream(_ method: DanubeMethod, tag: UInt64, at now: Instant) -> Bool {
+    if session.callsInFlight == 0 { keepalive.callsBegin(at: now) }
+    return session.startStream(MethodID(method), tag: tag)
+  }
+
+  /// Sends one more message on an open call. With a tag a large body is sent from where it lies.
+  mutating func send(
+    tag: UInt64, head: borrowing GrowableBytes, body: MemorySlice, bodyTag: UInt32?,
+    tail: borrowing GrowableBytes
+  ) {
+    session.sendMessage(
+      tag: tag, head: head.bytes, body: body, bodyTag: bodyTag, tail: tail.bytes)
+  }
+
   /// Frames what is ready and asks for a send.
   mutating func flush(
     token: Token, scratch: inout Transport.Scratch, operations: inout OperationQueue
@@ -147,6 +162,33 @@ struct UplinkConnection: ~Copyable {
   var producerAnswer: ProducerResponse? {
     do throws(DanubeProtocolError) {
       return try ProducerResponse(decoding: session.currentMessage)
+    } catch {
+      return nil
+    }
+  }
+
+  /// The last response message as an acknowledgement; nil when it is not one.
+  var replicateAnswer: ReplicateAck? {
+    do throws(DanubeProtocolError) {
+      return try ReplicateAck(decoding: session.currentMessage)
+    } catch {
+      return nil
+    }
+  }
+
+  /// The last response message as the answer to RegisterEdge; nil when it is not one.
+  var registrationAnswer: RegisterEdgeResponse? {
+    do throws(DanubeProtocolError) {
+      return try RegisterEdgeResponse(decoding: session.currentMessage)
+    } catch {
+      return nil
+    }
+  }
+
+  /// The last response message as the answer to EdgeHeartbeat; nil when it is not one.
+  var heartbeatAnswer: EdgeHeartbeatResponse? {
+    do throws(DanubeProtocolError) {
+      return try EdgeHeartbeatResponse(decoding: session.currentMessage)
     } catch {
       return nil
     }

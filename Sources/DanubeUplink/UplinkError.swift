@@ -9,6 +9,9 @@ struct UplinkError {
     case lookup = "TopicLookup"
     case create = "CreateProducer"
     case send = "SendMessage"
+    case replicate = "ReplicateData"
+    case register = "RegisterEdge"
+    case heartbeat = "EdgeHeartbeat"
     case url = "the broker's address"
   }
 

@@ -22,6 +22,15 @@ public struct UplinkLimits: Sendable, Equatable {
   /// With fewer stream ids left on a connection, the next one is opened and taken over.
   public var takeOverStreamIDs: Int
 
+  /// Batches that a lane replicates at a time without an acknowledgement.
+  public var replicationWindow = 8
+  /// While a lane replicates, the owner of its topic is looked up so often, milliseconds.
+  public var ownerCheckMilliseconds = 1_000
+  /// A cluster is told so often that the gateway is there, milliseconds.
+  public var edgeHeartbeatMilliseconds = 30_000
+  /// A cluster that does not let the gateway replicate is asked again after so long, milliseconds.
+  public var edgeRetryMilliseconds = 60_000
+
   /// Limits for one gateway.
   public init(
     maximumCallsInFlight: Int = 1024, maximumConnections: Int = 32,
@@ -48,6 +57,8 @@ public struct UplinkLimits: Sendable, Equatable {
     precondition((2...1_024).contains(maximumConnections))
     precondition(callDeadlineMilliseconds > 0 && connectTimeoutMilliseconds > 0)
     precondition(blockedMilliseconds > 0 && pingIntervalMilliseconds > 0)
-    precondition(takeOverStreamIDs >= 0)
+    precondition(takeOverStreamIDs >= 0 && replicationWindow > 0)
+    precondition(ownerCheckMilliseconds > 0 && edgeHeartbeatMilliseconds > 0)
+    precondition(edgeRetryMilliseconds > 0)
   }
 }

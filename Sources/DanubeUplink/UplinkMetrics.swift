@@ -30,6 +30,18 @@ public struct UplinkMetrics: Sendable {
   public let lookups: Counter
   /// Producers created.
   public let producersCreated: Counter
+  /// Batches given to streams.
+  public let replicatedBatches: Counter
+  /// Records of batches that were acknowledged.
+  public let replicatedRecords: Counter
+  /// Streams opened.
+  public let replicationStreams: Counter
+  /// Times that a topic was moved while batches were on their way.
+  public let replicationMoved: Counter
+  /// Times that batches under way were given up, whatever became of them.
+  public let replicationGivenUp: Counter
+  /// RegisterEdge calls made.
+  public let registrations: Counter
   /// Bytes handed to the network.
   public let bytesSent: Counter
   /// Bytes received.
@@ -71,6 +83,18 @@ public struct UplinkMetrics: Sendable {
       "connections_taken_over_total", "Connections to brokers replaced before their end.")
     lookups = counter("lookups_total", "Topic look-ups made.")
     producersCreated = counter("producers_created_total", "Producers created.")
+    replicatedBatches = counter(
+      "replicated_batches_total", "Batches sent by ReplicateData, those sent again included.")
+    replicatedRecords = counter(
+      "replicated_records_total", "Records that brokers acknowledged by ReplicateData.")
+    replicationStreams = counter("replication_streams_total", "ReplicateData streams opened.")
+    replicationMoved = counter(
+      "replication_moved_total",
+      "Times that a topic was moved with batches on their way, which are sent again.")
+    replicationGivenUp = counter(
+      "replication_given_up_total",
+      "Times that batches of a topic under way were given up: their records may arrive twice.")
+    registrations = counter("registrations_total", "RegisterEdge calls made.")
     bytesSent = registry.counter(
       "danube_gateway_uplink_sent_bytes_total", help: "Bytes sent to brokers.", unit: .bytes)
     bytesReceived = registry.counter(

@@ -14,4 +14,9 @@ public enum UplinkProgress: BitwiseCopyable, Sendable, Equatable {
   case released(BatchID)
   /// No send names the block any more that the batch had before it was compacted.
   case compacted(BatchID)
+  /// The owner of a lane's topic has all batches that were replicated with numbers up to this one.
+  case replicated(LaneID, through: UInt64)
+  /// What was replicated of a lane and is not told to be there is given up: the broker may have it,
+  /// or not.
+  case replicationLost(LaneID)
 }

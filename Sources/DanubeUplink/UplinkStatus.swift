@@ -22,6 +22,10 @@ public struct UplinkStatus: Sendable, Equatable {
     public var phase: LanePhase
     /// Why it is not ready, empty when it is or when nothing failed.
     public var error: String
+    /// Whether it can be replicated; nil of a lane that only publishes.
+    public var replication: ReplicationState?
+    /// Why it is not replicated though it should be, or how that failed last; empty otherwise.
+    public var replicationError = ""
   }
 
   /// Whether a lane publishes or, with no lane at all, a broker is connected.
@@ -38,6 +42,10 @@ public struct UplinkStatus: Sendable, Equatable {
   public var recordsWaiting = 0
   /// The last error, empty when there was none.
   public var lastError = ""
+  /// Whether the cluster knows this gateway as an edge.
+  public var isRegistered = false
+  /// Why it does not, or how that failed last; empty otherwise.
+  public var registrationError = ""
   /// Lanes in all.
   public var laneCount = 0
   /// Of these, how many publish.

@@ -47,6 +47,7 @@ extension Delivery {
       let lane = lanes.firstIndex(where: { spool?.topic(of: $0.spoolLane) == topic })
     else { return change }
     lanes[lane].tally.noteReplayed(change.records - change.undelivered)
+    if lanes[lane].replication.isActive { endReplicating(lane, at: now) }
     // A request under way was made for another place.
     if let read = lanes[lane].read { end(read, of: lane) }
     if !lanes[lane].isSpooling {

@@ -18,7 +18,7 @@ extension Delivery {
   /// Attempts, about one a second, to read a block that the disk fails to give while it takes what
   /// is written: then it is passed over as a damaged one is, so that a bad sector does not hold the
   /// records behind it for ever.
-  private static var readAttempts: Int { 60 }
+  static var readAttempts: Int { 60 }
 
   /// Lets every lane go on that has records in the spool.
   mutating func drain(at now: Instant, operations: inout OperationQueue) {
@@ -40,6 +40,11 @@ extension Delivery {
   ) {
     // Two records of a key must not be under way at a time: first the calls from before end.
     guard lanes[lane].callsBefore == 0, lanes[lane].read == nil else { return }
+    switch drainPath(of: lane, at: now) {
+    case .unknown: return
+    case .replicate: return drainByReplication(lane, at: now)
+    case .publish: break
+    }
     let spoolLane = lanes[lane].spoolLane
     let next = spool?.firstMissing(lanes[lane].cursor, of: spoolLane, from: lanes[lane].nextRead)
     guard let next, let end = spool?.nextSequence(of: spoolLane) else { return }
@@ -74,7 +79,7 @@ extension Delivery {
   }
 
   /// Everything in the spool is delivered: the lane goes the short way again.
-  private mutating func endSpooling(_ lane: Int, end: UInt64, at now: Instant) {
+  mutating func endSpooling(_ lane: Int, end: UInt64, at now: Instant) {
     // What was returned by a call from before is read again.
     let first = spool?.firstMissing(lanes[lane].cursor, of: lanes[lane].spoolLane, from: 0) ?? end
     guard first >= end else {
@@ -126,7 +131,11 @@ extension Delivery {
       case .readable(let read):
         guard let lane = readers[read] else { continue }
         lanes[lane].readFailures = 0
-        replay(read, of: lane, at: now)
+        if lanes[lane].replication.isActive {
+          fill(read, of: lane, at: now)
+        } else {
+          replay(read, of: lane, at: now)
+        }
         end(read, of: lane)
         nextDrain = now
       case .missing(let read, let next):
@@ -142,6 +151,7 @@ extension Delivery {
         if (spool?.faults.preventsWriting ?? nil) == nil { lanes[lane].readFailures += 1 }
         // The disk may be better soon; a busy loop would not make it so.
         lanes[lane].pace.take(limits.drainRecordsPerSecond)
+        lanes[lane].replication.pausedUntil = now.advanced(milliseconds: 1_000)
         end(read, of: lane)
       }
     }
@@ -162,7 +172,8 @@ extension Delivery {
     metrics.spoolSkipped.add(end - first)
     let lost = spool?.lostRecords(of: spoolLane, in: first..<end) ?? 0
     lanes[lane].tally.noteUnused(end - first - min(lost, end - first))
-    spool?.deliver(first..<end, to: lanes[lane].cursor, of: spoolLane, now: now)
+    let cursor = lanes[lane].cursor
+    spool?.deliver(first..<end, to: cursor, of: spoolLane, now: now)
     lanes[lane].nextRead = end
   }
 
@@ -227,8 +238,9 @@ extension Delivery {
   ) {
     guard let lane = lanePlaceOfReplay(record.batch) else { return }
     if isAccepted { lanes[lane].tally.noteDelivered() }
-    spool?.deliver(
-      store.sequence(of: record), to: lanes[lane].cursor, of: lanes[lane].spoolLane, now: now)
+    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
+    let sequence = store.sequence(of: record)
+    spool?.deliver(sequence, to: cursor, of: spoolLane, now: now)
   }
 
   /// A call from before a lane began to spool ended, with or without success.
@@ -241,8 +253,8 @@ extension Delivery {
     lanes[lane].callsBefore -= 1
     if isSettled, sequence != .max {
       if !isRefused { lanes[lane].tally.noteDelivered() }
-      spool?.deliver(
-        sequence, to: lanes[lane].cursor, of: lanes[lane].spoolLane, now: now)
+      let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
+      spool?.deliver(sequence, to: cursor, of: spoolLane, now: now)
     }
   }
 

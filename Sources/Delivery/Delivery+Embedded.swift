@@ -11,6 +11,7 @@ extension Delivery {
     let place = Int(batch.rawValue)
     while books.count <= place { books.append(BatchBook()) }
     books[place].stage = .waiting
+    let store = store
     broker?.append(batch, from: store, at: now)
     takeSettled(at: now)
   }

@@ -19,14 +19,21 @@ extension Delivery {
     guard observer.isDue(at: now, isReady: isSpoolReady || isBrokerReady) else { return }
     if broker != nil {
       // What subscriptions take the spool itself sees.
-      broker?.spool?.observe(by: &observer, now: now, isMoving: false, metrics: metrics.spool)
+      let metrics = metrics.spool
+      var observer = SpoolObserver()
+      swap(&observer, &self.observer)
+      broker?.spool?.observe(by: &observer, now: now, isMoving: false, metrics: metrics)
+      swap(&observer, &self.observer)
       let batch = broker?.oldestUnsettledBatch ?? nil
       return noteUnsafe(since: batch.flatMap { firstUnsettled(of: $0) }, at: now)
     }
     guard spool != nil else { return }
     let isMoving = lanes.contains { $0.replays > 0 && uplink?.isReady($0.id) == true }
-    spool?.observe(
-      by: &observer, now: now, isMoving: isMoving, metrics: metrics.spool)
+    let metrics = metrics.spool
+    var observer = SpoolObserver()
+    swap(&observer, &self.observer)
+    spool?.observe(by: &observer, now: now, isMoving: isMoving, metrics: metrics)
+    swap(&observer, &self.observer)
     noteUnsafe(since: oldestUnsafe, at: now)
     guard isSpoolReady else { return }
     for lane in lanes.indices { followSpooling(of: lane, at: now) }

@@ -43,9 +43,19 @@ extension Delivery {
   /// Whether records of a lane go to the disk even while the broker takes them.
   func goesToDisk(_ lane: Int) -> Bool {
     switch lanes[lane].policy.storage {
-    case .spill: limits.spoolsAlways
+    // What is replicated comes from the disk: there its batches can be planned.
+    case .spill: limits.spoolsAlways || isReplicated(lane)
     case .always: true
     case .never: false
+    }
+  }
+
+  /// Whether all records of a lane are to be replicated, and can be.
+  private func isReplicated(_ lane: Int) -> Bool {
+    guard lanes[lane].policy.path == .replicate else { return false }
+    switch uplink {
+    case .some(let uplink): return uplink.replicationState(of: lanes[lane].id) == .available
+    case .none: return false
     }
   }
 
@@ -226,7 +236,8 @@ extension Delivery {
   mutating func takeBack(_ lane: Int) {
     beginSpooling(lane)
     var inCall: [RecordRef] = []
-    uplink?.withdraw(lanes[lane].id) { record in inCall.append(record) }
+    let id = lanes[lane].id
+    uplink?.withdraw(id) { record in inCall.append(record) }
     lanes[lane].callsBefore += inCall.count
     for record in inCall { callsBefore[record] = .max }
     for index in 0..<lanes[lane].batches.count {
@@ -241,12 +252,13 @@ extension Delivery {
   /// Writes what is not settled of a batch.
   private mutating func write(_ ticket: BatchTicket, of lane: Int, at now: Instant) {
     let place = Int(ticket.batch.rawValue)
+    let (store, spoolLane) = (store, lanes[lane].spoolLane)
     var last: UInt64 = 0
     for index in 0..<UInt32(store.recordCount(of: ticket.batch)) {
       let record = RecordRef(batch: ticket.batch, index: index)
       if store.isSettled(record) { continue }
       let receipt = store.withElement(of: record) { element in
-        spool?.append(element, to: lanes[lane].spoolLane, at: now)
+        spool?.append(element, to: spoolLane, at: now)
       }
       guard let receipt else { continue }
       last = receipt.ticket

@@ -1,3 +1,4 @@
+import Bytes
 public import DanubeUplink
 public import IOPort
 public import LocalBroker
@@ -24,7 +25,11 @@ public struct Delivery: ~Copyable {
   /// Lanes that the uplink or the broker knows.
   private(set) var knownLaneCount = 0
   /// The spool on the way to a broker elsewhere; nil without one.
-  public var spool: Spool?
+  public var spool: Spool? {
+    unsafeAddress { unsafe UnsafePointer(ownSpool.address) }
+    unsafeMutableAddress { unsafe ownSpool.address }
+  }
+  private var ownSpool: Owned<Spool?>
   /// The lanes of the spool, in no order that matters.
   var lanes: [DeliveryLane] = []
   /// The place among `lanes` by the number of a lane of the spool.
@@ -51,6 +56,8 @@ public struct Delivery: ~Copyable {
   var drainBytes = ByteBudget()
   var nextDrain = Instant.distantFuture
   var lastTurn = Instant(nanoseconds: 0)
+  /// The time of day then.
+  var lastClock = SpoolClock.unknown
   var observer = SpoolObserver()
   /// Who is refused for want of space.
   var want = SpaceWant()
@@ -59,9 +66,17 @@ public struct Delivery: ~Copyable {
   /// Failures of the embedded broker's disk that were counted.
   var knownDiskFailures: UInt64 = 0
   /// The way to a broker elsewhere; nil with the embedded broker.
-  public var uplink: DanubeUplink?
+  public var uplink: DanubeUplink? {
+    unsafeAddress { unsafe UnsafePointer(ownUplink.address) }
+    unsafeMutableAddress { unsafe ownUplink.address }
+  }
+  private var ownUplink: Owned<DanubeUplink?>
   /// The embedded broker; nil with a broker elsewhere.
-  public var broker: LocalBroker?
+  public var broker: LocalBroker? {
+    unsafeAddress { unsafe UnsafePointer(ownBroker.address) }
+    unsafeMutableAddress { unsafe ownBroker.address }
+  }
+  private var ownBroker: Owned<LocalBroker?>
   var progress = ProgressQueue()
   let metrics: DeliveryMetrics
 
@@ -76,9 +91,9 @@ public struct Delivery: ~Copyable {
     self.store = store
     table = lanes
     orphanName = producerName
-    self.uplink = consume uplink
-    self.spool = consume spool
-    broker = nil
+    ownUplink = Owned(consume uplink)
+    ownSpool = Owned(consume spool)
+    ownBroker = Owned(nil)
     learnLanes()
   }
 
@@ -94,9 +109,9 @@ public struct Delivery: ~Copyable {
     self.store = store
     table = lanes
     orphanName = nil
-    uplink = nil
-    spool = nil
-    self.broker = consume broker
+    ownUplink = Owned(nil)
+    ownSpool = Owned(nil)
+    ownBroker = Owned(consume broker)
     learnLanes()
   }
 
@@ -158,8 +173,8 @@ public struct Delivery: ~Copyable {
       maximumAgeMilliseconds: lane.policy.maximumSpoolAgeMilliseconds,
       priority: SpoolPriority(lane.policy.priority))
     let known = spool?.cursor(named: [], of: spoolLane)
-    let cursor =
-      known ?? spool?.addCursorOfMode(named: [], of: spoolLane, now: lastTurn) ?? 0
+    let now = lastTurn
+    let cursor = known ?? spool?.addCursorOfMode(named: [], of: spoolLane, now: now) ?? 0
     lanes.append(DeliveryLane(id: id, spoolLane: spoolLane, cursor: cursor, policy: lane.policy))
     let place = lanes.count - 1
     beginTally(of: place)
@@ -264,6 +279,7 @@ public struct Delivery: ~Copyable {
     at now: Instant, clock: SpoolClock = .unknown, operations: inout OperationQueue
   ) {
     lastTurn = now
+    lastClock = clock
     if clock != .unknown {
       uplink?.clockCorrection.observe(
         bootMilliseconds: clock.bootMilliseconds,
@@ -286,54 +302,6 @@ public struct Delivery: ~Copyable {
     uplink?.flush(operations: &operations)
     takeUplinkProgress(at: now)
     observeSpool(at: now)
-  }
-
-  private mutating func takeUplinkProgress(at now: Instant) {
-    var latencies = DurationRun(into: metrics.deviceToDelivered, endingAt: now.nanoseconds)
-    var replayed: UInt64 = 0
-    while let told = uplink?.nextProgress() {
-      switch told {
-      case .accepted(let record) where store.isReplay(record.batch):
-        replayed += 1
-        settledInSpool(record, at: now)
-      case .accepted(let record):
-        latencies.add(startingAt: store.receivedNanoseconds(of: record))
-        if !callsBefore.isEmpty { callEnded(record, isSettled: true, at: now) }
-        progress.safe(record)
-      case .refused(let record, let reason):
-        refused(record, reason, at: now)
-      case .returned(let record): callEnded(record, isSettled: false, at: now)
-      case .released(let batch):
-        if store.isReplay(batch) {
-          replayReleased(batch)
-        } else if spool != nil {
-          released(batch)
-        } else {
-          progress.complete(batch)
-        }
-      case .compacted(let batch): progress.compacted(batch)
-      }
-    }
-    latencies.finish()
-    metrics.delivered.add(latencies.count + replayed)
-  }
-
-  /// The broker will never take a record. Its device is told, unless it was told already that the
-  /// record is safe: then it is only counted.
-  private mutating func refused(
-    _ record: RecordRef, _ reason: RefusalReason, at now: Instant
-  ) {
-    if store.isReplay(record.batch) {
-      metrics.refusedAfterAnswer.add()
-      settledInSpool(record, isAccepted: false, at: now)
-      return
-    }
-    if !callsBefore.isEmpty { callEnded(record, isRefused: true, at: now) }
-    if spool != nil, books[Int(record.batch.rawValue)].isDurable {
-      metrics.refusedAfterAnswer.add()
-    } else {
-      progress.refused(record, reason)
-    }
   }
 
   /// Tells how much progress ingest has not got yet. Once a turn, after it was told what the ring

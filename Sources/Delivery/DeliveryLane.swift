@@ -30,6 +30,8 @@ struct DeliveryLane {
   var readFailures = 0
   /// Replayed batches that the uplink has.
   var replays = 0
+  /// What is replicated of it.
+  var replication = ReplicationBook()
   /// What may be replayed now.
   var pace = DrainPace()
 

@@ -13,8 +13,8 @@ struct DrainTally: BitwiseCopyable {
     self.end = end
   }
 
-  /// The broker accepted one.
-  mutating func noteDelivered() { delivered &+= 1 }
+  /// The broker accepted so many.
+  mutating func noteDelivered(_ records: UInt64 = 1) { delivered &+= records }
 
   /// So many that the broker had are to be sent again.
   mutating func noteReplayed(_ records: UInt64) { owed &+= records }

@@ -20,11 +20,22 @@ extension Delivery {
     result.lanes = status.lanes.map { lane in
       DeliveryStatus.Lane(
         topic: lane.topic, phase: lane.phase.rawValue, error: lane.error,
-        isBlocked: lane.phase == .blocked)
+        isBlocked: lane.phase == .blocked,
+        replication: lane.replication.map { (Self.text(of: $0), lane.replicationError) })
     }
+    result.isRegistered = status.isRegistered
+    result.registrationError = status.registrationError
     result.blockedCount = status.phaseCounts[.blocked] ?? 0
     result.laneCounts = status.phaseCounts.map { ($0.key.rawValue, $0.value) }
       .sorted { $0 < $1 }
     return result
+  }
+
+  private static func text(of state: ReplicationState) -> String {
+    switch state {
+    case .unknown: "waiting"
+    case .available: "available"
+    case .unavailable: "unavailable"
+    }
   }
 }

@@ -8,6 +8,8 @@ struct DeliveryStatus: Sendable {
     var phase: String
     var error: String
     var isBlocked: Bool
+    /// Whether it goes in batches, or why not; nil of one that only publishes.
+    var replication: (state: String, error: String)?
   }
 
   var isEmbedded = false
@@ -19,6 +21,9 @@ struct DeliveryStatus: Sendable {
   var lastError = ""
   /// Some of the lanes; those in trouble first where there are many.
   var lanes: [Lane] = []
+  /// Whether the cluster knows the gateway as an edge, and what went wrong with that last.
+  var isRegistered = false
+  var registrationError = ""
   /// How many lanes are in each phase.
   var laneCounts: [(phase: String, count: Int)] = []
   var blockedCount = 0

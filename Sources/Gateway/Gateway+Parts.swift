@@ -111,12 +111,12 @@ extension Gateway {
         seed: seed &+ 2, spool: spool, tls: security.initial.broker)
       return Delivery(store: store, lanes: lanes, broker: broker, metrics: deliveryMetrics)
     case .brokers(let hosts):
+      let name = Array(configuration.gateway.name.utf8)
       let uplink = DanubeUplink(
         owner: owner, limits: UplinkLimits(configuration),
         seeds: hosts.map(ResolvedHost.init(_:)), security: security.initial.uplink, store: store,
-        metrics: uplinkMetrics,
-        seed: seed &+ 2)
-      let name = Array(configuration.gateway.name.utf8)
+        metrics: uplinkMetrics, seed: seed &+ 2,
+        gatewayName: configuration.danube.path == .produce ? [] : name)
       return Delivery(
         store: store, lanes: lanes, uplink: uplink, spool: spool,
         limits: DeliveryLimits(

@@ -115,6 +115,13 @@ struct StatusReport {
       text.member("keys_in_flight", delivery.keysInFlight)
       text.member("records_under_way", delivery.recordsUnderWay)
       text.member("last_error", delivery.lastError)
+      if delivery.lanes.contains(where: { $0.replication != nil }) {
+        text.beginObject("edge")
+        text.member("name", gateway.configuration.gateway.name)
+        text.member("registered", delivery.isRegistered)
+        text.member("error", delivery.registrationError)
+        text.endObject()
+      }
       text.beginArray("brokers")
       for broker in delivery.brokers { text.element(broker) }
       text.endArray()
@@ -127,6 +134,10 @@ struct StatusReport {
         text.member("topic", lane.topic)
         text.member("phase", lane.phase)
         text.member("error", lane.error)
+        if let replication = lane.replication {
+          text.member("replication", replication.state)
+          text.member("replication_error", replication.error)
+        }
         text.endObject()
       }
       text.endArray()

@@ -3,18 +3,26 @@ import Settings
 
 extension LanePolicy {
   /// As a route has it.
-  init(_ route: RouteConfiguration) {
+  init(_ route: RouteConfiguration, path: DanubeConfiguration.Path) {
     self.init(
       order: RecordOrder(route.order), storage: Storage(route.acknowledgement),
       priority: Priority(route.priority), maximumSpoolBytes: route.spoolMaxBytes,
       maximumSpoolAgeMilliseconds: UInt64(route.spoolMaxAgeSeconds) * 1_000)
+    switch path {
+    case .auto: self.path = route.hasNoLiveConsumers ? .replicateBacklog : .publish
+    case .produce: self.path = .publish
+    case .replicate: self.path = .replicate
+    }
+    isSoleWriter = route.isSoleWriter
   }
 
-  /// What several routes to one topic ask for: the strictest order and storage, the highest
-  /// priority, the largest limits.
+  /// What several routes to one topic ask for: the strictest order and storage, the
+  /// slowest path, the highest priority, the largest limits.
   mutating func join(_ other: LanePolicy) {
     if other.order == .topic || order == .none { order = other.order }
     if other.storage != .spill { storage = other.storage }
+    if other.path.rawValue < path.rawValue { path = other.path }
+    isSoleWriter = isSoleWriter && other.isSoleWriter
     if other.priority.rawValue > priority.rawValue { priority = other.priority }
     maximumSpoolBytes = Self.larger(maximumSpoolBytes, other.maximumSpoolBytes)
     maximumSpoolAgeMilliseconds = Self.larger(

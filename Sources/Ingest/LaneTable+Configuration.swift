@@ -60,7 +60,7 @@ extension GatewayConfiguration {
     var policies: [String: LanePolicy] = [:]
     for route in routes {
       guard let topic = route.topic.constant else { continue }
-      let policy = LanePolicy(route)
+      let policy = LanePolicy(route, path: danube.path)
       policies[topic]?.join(policy)
       if policies[topic] == nil { policies[topic] = policy }
     }

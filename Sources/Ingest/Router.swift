@@ -65,12 +65,14 @@ struct Router: ~Copyable {
     tries = RouteSource.allCases.map { RouteTrie(source: $0) }
     topics = TopicRegistry(seed: seed)
     nextPartitions = Array(repeating: 0, count: configuration.routes.count)
-    for route in configuration.routes { add(route) }
+    for route in configuration.routes { add(route, path: configuration.danube.path) }
   }
 
   // MARK: Routes
 
-  private mutating func add(_ route: RouteConfiguration) {
+  private mutating func add(
+    _ route: RouteConfiguration, path: DanubeConfiguration.Path
+  ) {
     let source: RouteSource = route.mqtt != nil ? .mqtt : .webhook
     tries[Int(source.rawValue)].insert(route.steps, route: UInt32(routes.count))
     let constants = constants(of: route, source)
@@ -87,7 +89,7 @@ struct Router: ~Copyable {
       Route(
         source: source, topic: templates.add(route.topic, of: route), lane: staticLane(of: route),
         partitions: UInt32(route.partitions), isReliable: route.isReliable,
-        mapsTopicValues: route.topicValues == .map, policy: LanePolicy(route),
+        mapsTopicValues: route.topicValues == .map, policy: LanePolicy(route, path: path),
         acknowledgement: route.acknowledgement, key: templates.add(route.key, of: route),
         constants: templates.add(constants.rawBytes),
         attributes: firstAttribute..<attributes.count, places: firstPlace..<places.count))

@@ -3,6 +3,7 @@ import DanubeProtocol
 import GRPC
 import IOPort
 import Spool
+import TLS
 
 // Records to consumers.
 extension LocalBroker {

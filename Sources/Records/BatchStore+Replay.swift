@@ -73,16 +73,7 @@ extension BatchStore {
     guard hasRoom(batch, bodyBytes: bodyBytes) else { return nil }
     let start = Int(unsafe slot.pointee.byteCount)
     var cursor = unsafe BlockCursor(block: view.block, offset: start)
-    if let time = publishTimeMilliseconds {
-      cursor.put(0x12)
-      cursor.putVarint(UInt64(bodyBytes))
-      cursor.put(element.body)
-      // Field 4, a varint: protobuf takes the last one.
-      cursor.put(0x20)
-      cursor.putVarint(time)
-    } else {
-      cursor.put(element.bytes)
-    }
+    write(element, publishTimeMilliseconds, bodyBytes: bodyBytes, to: &cursor)
     let index = unsafe slot.pointee.recordCount
     unsafe view.denseEntry(of: index).initialize(
       to: Entry(
@@ -95,6 +86,51 @@ extension BatchStore {
     unsafe slot.pointee.recordCount = index + 1
     unsafe slot.pointee.view?.denseCount = index + 1
     return RecordRef(batch: batch, index: index)
+  }
+
+  /// Opens a replay batch for records that are sent as one run: they have no entries, and cannot
+  /// be told apart any more. Nil when batches or memory are used up. Takes the power of two at or
+  /// above `byteCount`.
+  public func openRun(lane: LaneID, byteCount: Int) -> BatchID? {
+    guard let batch = openReplay(lane: lane, byteCount: byteCount) else { return nil }
+    unsafe slots[Int(batch.rawValue)].isRun = true
+    return batch
+  }
+
+  /// Whether the records of a batch are one run.
+  public func isRun(_ batch: BatchID) -> Bool { unsafe slots[Int(batch.rawValue)].isRun }
+
+  /// Appends a stored record to a run; false when it has no room. `publishTimeMilliseconds` as with
+  /// ``appendReplay(_:keyHash:sequence:publishTimeMilliseconds:to:)``.
+  public func appendToRun(
+    _ element: borrowing RecordElement, publishTimeMilliseconds: UInt64? = nil, _ batch: BatchID
+  ) -> Bool {
+    let slot = unsafe slots + Int(batch.rawValue)
+    guard unsafe slot.pointee.isRun, let view = unsafe slot.pointee.view else {
+      preconditionFailure("no run")
+    }
+    var bodyBytes = element.body.byteCount
+    if let time = publishTimeMilliseconds { bodyBytes += 1 + BlockCursor.varintBytes(time) }
+    let start = Int(unsafe slot.pointee.byteCount)
+    guard start + Self.encodedBytes(bodyBytes) <= view.block.byteCount else { return false }
+    var cursor = unsafe BlockCursor(block: view.block, offset: start)
+    write(element, publishTimeMilliseconds, bodyBytes: bodyBytes, to: &cursor)
+    unsafe slot.pointee.byteCount = UInt32(cursor.offset)
+    unsafe slot.pointee.recordCount += 1
+    return true
+  }
+
+  private func write(
+    _ element: borrowing RecordElement, _ publishTimeMilliseconds: UInt64?, bodyBytes: Int,
+    to cursor: inout BlockCursor
+  ) {
+    guard let time = publishTimeMilliseconds else { return cursor.put(element.bytes) }
+    cursor.put(0x12)
+    cursor.putVarint(UInt64(bodyBytes))
+    cursor.put(element.body)
+    // Field 4, a varint: protobuf takes the last one.
+    cursor.put(0x20)
+    cursor.putVarint(time)
   }
 
   /// The number in its lane of a record of a replay batch.

@@ -76,6 +76,8 @@ public final class BatchStore: @unchecked Sendable {
     var byteCount: UInt32 = 0
     var recordCount: UInt32 = 0
     var settledRecords: UInt32 = 0
+    /// Whether the records have no entries.
+    var isRun = false
     /// When the first record was received.
     var receivedNanoseconds: UInt64 = 0
   }

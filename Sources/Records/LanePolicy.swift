@@ -17,6 +17,20 @@ public struct LanePolicy: BitwiseCopyable, Sendable, Equatable {
     case high
   }
 
+  /// How records get to a broker elsewhere.
+  public enum Path: UInt8, BitwiseCopyable, Sendable {
+    /// One by one.
+    case publish
+    /// Those from the disk in large batches, where the cluster allows it.
+    case replicateBacklog
+    /// All in large batches, where the cluster allows it.
+    case replicate
+  }
+
+  /// How records get to a broker elsewhere.
+  public var path = Path.publish
+  /// Whether nobody else writes to the lane's topic, whatever its name.
+  public var isSoleWriter = false
   /// Which records stay in order.
   public var order: RecordOrder
   /// When records go to the disk.

@@ -217,6 +217,7 @@ final class UplinkLoop: SimulatedLoop {
       case .compacted(let batch):
         compactedCount += 1
         store.endCompaction(of: batch)
+      case .replicated, .replicationLost: violations.append("nothing is replicated here")
       }
     }
   }

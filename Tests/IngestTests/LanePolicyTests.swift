@@ -10,7 +10,7 @@ struct LanePolicyTests {
     var route = try RouteConfiguration(mqtt: "a", to: "/default/a")
     route.spoolMaxBytes = bytes
     route.spoolMaxAgeSeconds = ageSeconds
-    return LanePolicy(route)
+    return LanePolicy(route, path: .auto)
   }
 
   @Test(
@@ -36,8 +36,14 @@ struct LanePolicyTests {
     other.priority = .high
     other.order = .topic
     other.acknowledgement = .disk
-    var policy = LanePolicy(one)
-    policy.join(LanePolicy(other))
+    one.hasNoLiveConsumers = true
+    one.isSoleWriter = true
+    var policy = LanePolicy(one, path: .auto)
+    #expect(policy.path == .replicateBacklog && policy.isSoleWriter)
+    policy.join(LanePolicy(other, path: .auto))
     #expect(policy.priority == .high && policy.order == .topic && policy.storage == .always)
+    #expect(policy.path == .publish && !policy.isSoleWriter)
+    #expect(LanePolicy(one, path: .replicate).path == .replicate)
+    #expect(LanePolicy(one, path: .produce).path == .publish)
   }
 }

@@ -48,6 +48,36 @@ struct RouteErrorTests {
       ]
     ),
     (
+      "[gateway]\nname = \"e\"\n[danube]\nurl = \"http://b\"\npath = \"replicate\"\n"
+        + "[[route]]\nmqtt = \"a\"\nto = \"/d/t\"\n"
+        + "[[route]]\nmqtt = \"b/+\"\nto = \"/e/{1}\"\nreliable = false\n"
+        + "[[route]]\nmqtt = \"c\"\nto = \"/d/c\"\nsole_writer = true\nack = \"delivered\"\n",
+      [
+        "edge.toml:8:6: route[0].to: only topics under \"/e/\" are this gateway's own to "
+          + "replicate. Choose such a topic, or write sole_writer = true if nobody else writes to "
+          + "it.",
+        "edge.toml:12:12: route[1].reliable: nobody gets what is replicated to a topic that is not "
+          + "reliable. Remove the line, or write danube.path = \"auto\".",
+        "edge.toml:17:7: route[2].ack: what is replicated comes from the spool, where "
+          + "\"delivered\" keeps nothing. Write \"durable\", or danube.path = \"auto\".",
+      ]
+    ),
+    (
+      "[danube]\npath = \"replicate\"\n[[route]]\nmqtt = \"a\"\nto = \"/d/t\"\n",
+      [
+        "edge.toml:2:8: danube.path: \"replicate\" needs a cluster, and danube.url is "
+          + "\"embedded\". Write the URL of the cluster, or leave path out."
+      ]
+    ),
+    (
+      "[danube]\nurl = \"http://b\"\npath = \"replicate\"\n[spool]\nmode = \"memory\"\n"
+        + "[[route]]\nmqtt = \"a\"\nto = \"/d/t\"\nsole_writer = true\n",
+      [
+        "edge.toml:3:8: danube.path: \"replicate\" needs the spool, and spool.mode is "
+          + "\"memory\". Write path = \"produce\", or another mode."
+      ]
+    ),
+    (
       "[spool]\nmode = \"memory\"\n[[route]]\nmqtt = \"a/+\"\nto = \"/d/t\"\nack = \"disk\"\n",
       [
         "edge.toml:6:7: route[0].ack: \"disk\" needs the spool, and spool.mode is \"memory\". "

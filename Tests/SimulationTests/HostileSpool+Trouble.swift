@@ -3,6 +3,7 @@ import DanubeProtocol
 import GRPC
 import IOPort
 import Records
+import Settings
 import Simulator
 import Spool
 
@@ -31,6 +32,8 @@ extension HostileSpool {
 
   func planBroker() {
     scene.broker?.onMessage = { [unowned self] message in answer() }
+    scene.broker?.onBatch = { [unowned self] _, _ in answer() }
+    scene.broker?.hasEdgeService = plan.path != .produce
   }
 
   private func answer() -> ScriptedBroker.SendAnswer {

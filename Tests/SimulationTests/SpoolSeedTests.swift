@@ -55,7 +55,7 @@ struct SpoolSeedTests {
       let whole = try HostileSpool(seed: seed, plan: plan, isShort: true)
       #expect(try whole.run(deathAt: nil, losesPower: false).isEmpty)
       let points = 2 * whole.disk.operationCount
-      #expect(points > 40)
+      #expect(points > 30)
       for point in 0..<points {
         let gateway = try HostileSpool(seed: seed, plan: plan, isShort: true)
         let violations = try gateway.run(deathAt: point, losesPower: losesPower)

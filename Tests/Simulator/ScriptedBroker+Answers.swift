@@ -21,6 +21,8 @@ extension ScriptedBroker {
     public var publishTimeMilliseconds: UInt64
     /// When it arrived.
     public var arrivedAt: Instant
+    /// Whether it came in a batch.
+    public var isReplicated = false
   }
 
   /// What a look-up answers.
@@ -75,6 +77,8 @@ extension ScriptedBroker {
     let stream: Int32
     let message: Message
     let requestID: UInt64
+    /// The messages of a batch, which are acknowledged as one.
+    var batch: (topic: String, number: UInt64, messages: [Message])?
     let outcome: SendAnswer.Outcome
   }
 
@@ -85,6 +89,8 @@ extension ScriptedBroker {
     case .topicLookup: lookUp(stream, id)
     case .createProducer: create(stream, id)
     case .sendMessage: send(stream, id)
+    case .registerEdge where hasEdgeService: register(stream, id)
+    case .edgeHeartbeat where hasEdgeService: beat(stream, id)
     default: connections[id].session.fail(stream, status: .unimplemented, message: "scripted")
     }
   }
@@ -158,6 +164,7 @@ extension ScriptedBroker {
 
   /// Gives an answer whose time has come. The message counts whether or not its connection lives.
   func give(_ answer: PendingAnswer) {
+    if let batch = answer.batch { return give(answer, to: batch) }
     let isThere = connections.contains(answer.connection)
     let id = answer.connection
     switch answer.outcome {
@@ -180,7 +187,7 @@ extension ScriptedBroker {
     }
   }
 
-  private func fail(_ stream: Int32, _ id: SlotID, _ status: StatusCode, _ text: String) {
+  func fail(_ stream: Int32, _ id: SlotID, _ status: StatusCode, _ text: String) {
     connections[id].session.fail(stream, status: status, message: text)
   }
 
@@ -220,6 +227,10 @@ struct BrokerConnection: ~Copyable {
   var isClosing = false
   var openSends: [Int32: OpenSend] = [:]
   var openByKey: [OpenSend: Int] = [:]
+  /// Streams of batches that get no answer any more.
+  var hangingStreams: [Int32: ScriptedBroker.SendAnswer.Outcome] = [:]
+  /// When the last answer of a stream is due.
+  var lastDue: [Int32: Instant] = [:]
 
   init(
     descriptor: Descriptor, session: consuming ServerSession, tls: consuming TLSSession?

@@ -27,7 +27,28 @@ public final class ScriptedBroker: SimulatedLoop {
   /// Chooses what becomes of a message. Messages of unknown producers are NOT_FOUND without asking.
   public var onMessage: ((Message) -> SendAnswer)?
 
+  /// Whether there is an edge service. Left alone it registers every topic under the edge's name,
+  /// and acknowledges every batch at once.
+  public var hasEdgeService = false
+  /// Chooses the error of a topic that is registered; empty for none.
+  public var onRegister: ((_ topic: String) -> String)?
+  /// Chooses what becomes of a batch that is not written yet.
+  public var onBatch: ((_ topic: String, _ number: UInt64) -> SendAnswer)?
+
   // MARK: What happened
+
+  /// RegisterEdge calls that arrived, with their topics.
+  public internal(set) var registrations: [[String]] = []
+  /// EdgeHeartbeat calls that arrived.
+  public internal(set) var heartbeatCount = 0
+  /// Batches that arrived, each with its number, in order.
+  public internal(set) var batches: [(topic: String, number: UInt64, count: Int)] = []
+  /// Batches that were acknowledged and not written, because their number was not new.
+  public internal(set) var repeatedBatches = 0
+  /// ReplicateData calls that arrived.
+  public internal(set) var streamCount = 0
+  /// The number of the last batch that was written of each topic: in a cluster it is everybody's.
+  public var marks: [String: UInt64] = [:]
 
   /// Messages accepted, in order; a message that was sent twice may be in it twice.
   public internal(set) var accepted: [Message] = []
@@ -67,6 +88,8 @@ public final class ScriptedBroker: SimulatedLoop {
   private var pendingCount: UInt64 = 0
 
   var topics: Set<String> = []
+  /// Streams of batches that failed.
+  var brokenStreams: Set<BatchStream> = []
   var producers: [UInt64: String] = [:]
   var producerIDs: [String: UInt64] = [:]
   var createAttempts: [String: Int] = [:]
@@ -87,6 +110,8 @@ public final class ScriptedBroker: SimulatedLoop {
   ) throws {
     port = world.makePort(host: host, limits: limits)
     portID = port.id
+    var options = options
+    options.clientStreamingPaths = [DanubeMethod.replicateData.path.description]
     sessionOptions = options
     address = SocketAddress(ipv4: host, port: number)
     self.tls = tls
@@ -187,7 +212,10 @@ public final class ScriptedBroker: SimulatedLoop {
           cancelCount += 1
           leave(stream, id)
         case .closed(let stream): leave(stream, id)
-        case .opened, .message, .finished: break  // No path is one of streams.
+        case .opened(let stream): streamOpened(stream, id)
+        case .message(let stream): batchArrived(stream, id)
+        case .finished(let stream):
+          connections[id].session.endStream(stream, status: .ok, message: "")
         }
       }
       if !isSound {
@@ -213,10 +241,15 @@ public final class ScriptedBroker: SimulatedLoop {
   /// Gives an answer after a while.
   func schedule(_ answer: PendingAnswer, afterMilliseconds delay: Int) {
     if delay == 0 { return give(answer) }
+    schedule(answer, at: port.now.advanced(milliseconds: delay))
+  }
+
+  /// Gives an answer at an instant, after those that were to be given then before.
+  func schedule(_ answer: PendingAnswer, at instant: Instant) {
     pendingCount += 1
     pending[pendingCount] = answer
     // A nanosecond apart, so that answers due together are given in the order of their calls.
-    let due = port.now.advanced(milliseconds: delay).advanced(nanoseconds: pendingCount)
+    let due = instant.advanced(nanoseconds: pendingCount)
     timers.schedule(Token(rawValue: pendingCount), at: due)
   }
 

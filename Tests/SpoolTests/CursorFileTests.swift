@@ -238,13 +238,13 @@ struct CursorFileTests {
     bench.world.kill(loop.portID)
     let name = CursorBench.names[0]
     var content = try #require(bench.disk.content(of: name, in: "spool"))
-    content[8] = 2
+    content[8] = 3
     let checksum = CRC32C.checksum(Array(content[..<60]).span.bytes)
     for index in 0..<4 { content[60 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
     bench.disk.put(content, as: name, in: "spool")
     let again = try bench.run(next: 5, last: 5, milliseconds: 100)
     #expect(again.saved == nil && again.failures.first == .notSupported)
-    #expect(again.file.laterVersion == SpoolLaterVersion(.cursors, 2, in: name))
+    #expect(again.file.laterVersion == SpoolLaterVersion(.cursors, 3, in: name))
     #expect(again.loaded?.damaged == 0)
     #expect(bench.disk.content(of: name, in: "spool") == content)
   }

@@ -70,6 +70,52 @@ struct CursorStateTests {
     #expect(try CursorState.decode(many.span.bytes).state.clocks == Array(state.clocks.prefix(64)))
   }
 
+  @Test("Plans of batches make it version 2, and come back; what is no plan is damage")
+  func plans() throws {
+    var state = CursorState()
+    var plan = ReplicationPlan(base: 1_000)
+    let appended = [7, 12, 12].map { plan.append($0) }
+    #expect(appended == [true, true, false])
+    var lane = LaneCursors(
+      topic: Array("/a/b".utf8), hash: LaneHash(rawValue: 5), nextSequence: 20, firstSequence: 3,
+      isReliable: true, cursors: [])
+    #expect(encoded(state, generation: 9)[8] == 1)
+    lane.replication = plan
+    state.lanes = [lane]
+    let bytes = encoded(state, generation: 9)
+    let content: [UInt8] =
+      little(UInt64(5)) + little(UInt64(20)) + little(UInt64(3)) + little(UInt32(3))
+      + little(UInt32(0)) + little(UInt32(4)) + Array("/a/b".utf8)
+      + little(UInt64(1_000)) + little(UInt32(2)) + little(UInt64(7)) + little(UInt64(12))
+    #expect(bytes[8] == 2)
+    #expect(Array(bytes[64...]) == content)
+    #expect(try CursorState.decode(bytes.span.bytes).state == state)
+    // The same ends in another order, and a flag that version 1 does not know.
+    let swapped = Array(content.dropLast(16)) + little(UInt64(12)) + little(UInt64(7))
+    for (version, content) in [(UInt32(2), swapped), (1, content)] {
+      var head = Array("DANUBECU".utf8) + little(version) + little(UInt32(content.count))
+      head += little(UInt64(9)) + Array(bytes[24..<56])
+      #expect(throws: SpoolFormatError.damaged) {
+        try CursorState.decode(sealed(head, content).span.bytes)
+      }
+    }
+  }
+
+  @Test("Numbers only rise: a new plan is above whatever the last one had")
+  func rebase() {
+    var plan = ReplicationPlan(base: 1_000)
+    let appended = (UInt64(1)...65).map { plan.append($0) }
+    #expect(appended.filter { $0 }.count == 64 && appended.last == false)
+    plan.remove(through: 10)
+    let isAppended = plan.append(65)
+    #expect(plan.ends.first == 11 && isAppended)
+    plan.rebase(nextSequence: 65)
+    #expect(plan.ends.isEmpty && plan.base == 1_065)
+    plan.rebase(nextSequence: .max)
+    let isPlanned = plan.append(1)
+    #expect(plan.base == .max && !isPlanned)
+  }
+
   @Test("The bytes are those of the table")
   func table() throws {
     var state = CursorState()

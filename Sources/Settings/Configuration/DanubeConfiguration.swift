@@ -2,6 +2,8 @@
 public struct DanubeConfiguration: Sendable, Equatable {
   /// The broker.
   public var target = DanubeTarget.embedded
+  /// How records get to a broker of its own.
+  public var path = Path.auto
   /// How long a call may wait for its answer, in milliseconds.
   public var callDeadlineMilliseconds = 0
   /// The calls that may wait for an answer on one broker connection.
@@ -24,6 +26,16 @@ public struct DanubeConfiguration: Sendable, Equatable {
   public var token: Secret?
   /// Whether the token may be sent in clear.
   public var allowsPlaintextToken = false
+
+  /// How records get to a broker of its own.
+  public enum Path: String, BitwiseCopyable, CaseIterable, Sendable {
+    /// One by one, and in large batches what routes and the cluster allow.
+    case auto
+    /// One by one.
+    case produce
+    /// In large batches, where the cluster allows it.
+    case replicate
+  }
 
   /// The defaults.
   public init() {
@@ -62,6 +74,17 @@ extension DanubeConfiguration: ConfigurationSection {
       names several to try, of one cluster. Without a port it is 6650.
       """
     ) { $0.target = $1 },
+    .init(
+      "path", .choice, default: "\"auto\"",
+      """
+      How records get to a broker of its own. "produce": one by one, which wakes consumers at once.
+      "replicate": in large batches through the spool, which is many times cheaper for the broker;
+      consumers see them up to half a second later. The cluster has to have the edge service, and
+      topics must be under "/NAME/" with the name of this gateway: nobody else may write to them.
+      Where the cluster does not allow it they are published, and /status says so. "auto": one by
+      one, and what comes from the spool in large batches for routes with no_live_consumers = true.
+      """
+    ) { $0.path = $1 },
     .init(
       "call_deadline_ms", .milliseconds(100...600_000), default: "10000",
       "How long a call to the broker may wait for its answer before it counts as failed."

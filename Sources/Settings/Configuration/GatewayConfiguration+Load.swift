@@ -64,6 +64,7 @@ extension GatewayConfiguration {
     checkRoutes(root["route"]?.elements ?? [], report: &report)
     checkTopics(root, report: &report)
     checkAcknowledgements(root["route"]?.elements ?? [], report: &report)
+    checkReplication(root, report: &report)
     checkKinds(root, report: &report)
     let largest = listeners.max { $0.largestInputBytes < $1.largestInputBytes }
     let largestPacketBytes = largest?.largestInputBytes ?? 0

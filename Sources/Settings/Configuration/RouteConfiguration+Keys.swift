@@ -122,6 +122,24 @@ extension RouteConfiguration: ConfigurationSection {
       broker never took, where spool.max_age_s does not drop them before; 0 for none.
       """
     ) { $0.spoolMaxAgeSeconds = $1 },
+    .init(
+      "no_live_consumers", .boolean, default: "false",
+      """
+      Whether nobody listens to the Danube topics of the route while their backlog is sent, or
+      minds to lose records: then it goes from the spool to the broker in large batches, at full
+      speed, where danube.path = "auto" and the cluster allow it. A consumer of today's Danube that
+      is connected meanwhile skips what it lags behind by more than 256 records.
+      """
+    ) { $0.hasNoLiveConsumers = $1 },
+    .init(
+      "sole_writer", .boolean, default: "false",
+      """
+      Whether this gateway alone writes to the Danube topics of the route, though they are not under
+      "/NAME/" with its name: then they too may go in large batches. What another writer sends in
+      batches to such a topic, or sent before, makes the broker drop ours while it says that all is
+      well.
+      """
+    ) { $0.isSoleWriter = $1 },
   ]
 
   func check(_ node: SettingsNode, at path: String, report: inout SettingsReport) {

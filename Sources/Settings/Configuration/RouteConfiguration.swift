@@ -28,6 +28,11 @@ public struct RouteConfiguration: Sendable, Equatable {
   /// but that of all.
   public var spoolMaxAgeSeconds = 0
 
+  /// Whether nobody reads the topics while their backlog is sent.
+  public var hasNoLiveConsumers = false
+  /// Whether nobody else writes to the topics, whatever their names.
+  public var isSoleWriter = false
+
   /// What becomes of bytes of a placeholder that a Danube topic cannot have.
   public enum TopicValues: String, CaseIterable, Sendable {
     /// Each becomes `_`.

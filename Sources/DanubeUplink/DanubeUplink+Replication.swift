@@ -1,0 +1,309 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import Metrics
+public import Records
+
+// Batches that a lane replicates: over a stream to the owner of its topic, in order, several at a
+// time. A broker writes a batch only if its number is above the last one's, so that whatever is in
+// doubt is sent again as it was.
+//
+// A broker acknowledges and writes whatever it gets, also of a topic that was moved away. So what
+// is acknowledged counts only when a look-up that began later still names the same owner.
+extension DanubeUplink {
+  /// Streams of a lane that end in a row, without an acknowledgement, before it is given up.
+  private static var streamAttempts: Int { 5 }
+  /// No more batches are given to a stream while it has so many bytes to send.
+  private static var unsentBytes: Int { 1 << 20 }
+
+  /// Takes a batch to replicate, after those of its lane that came before. Its records are one
+  /// element of `ReplicateBatch.messages` after the other, `number` is above that of every batch
+  /// that the topic ever got.
+  ///
+  /// The batch is `released` once the broker has acknowledged it, or has not and never will:
+  /// `replicationLost` tells that it was so.
+  public mutating func replicate(_ batch: BatchID, number: UInt64) {
+    let lane = place(of: store.lane(of: batch))
+    let place = Int(batch.rawValue)
+    if place >= pins.count {
+      pins.append(contentsOf: repeatElement(Pins(), count: place + 1 - pins.count))
+    }
+    pins[place].takenBackCount = 0
+    recordsUnderWay += store.recordCount(of: batch)
+    lanes[lane].replication.batches.append(LaneReplication.Batch(id: batch, number: number))
+    resumeReplication(lane)
+  }
+
+  /// Gives the batches of a lane back, whatever became of them: `replicationLost` follows, and
+  /// their release.
+  public mutating func stopReplicating(_ lane: LaneID) { abandonReplication(place(of: lane)) }
+
+  // MARK: Streams
+
+  /// Lets a lane be looked at in this turn.
+  mutating func resumeReplication(_ lane: Int) {
+    guard !lanes[lane].isReplicationQueued else { return }
+    lanes[lane].isReplicationQueued = true
+    replicating.append(lane)
+  }
+
+  /// Lets every lane go on that has something to replicate or to confirm.
+  mutating func driveReplication() {
+    for _ in 0..<replicating.count {
+      guard let lane = replicating.popFirst() else { return }
+      lanes[lane].isReplicationQueued = false
+      driveReplication(lane)
+    }
+  }
+
+  private mutating func driveReplication(_ lane: Int) {
+    if lanes[lane].replication.isIdle { return }
+    guard case .ready(let broker) = lanes[lane].phase, let id = brokers[broker].current,
+      connections[id].isOpen
+    else { return }
+    if let stream = lanes[lane].replication.stream, stream.connection != id {
+      // The next connection has taken over: what is not acknowledged goes there.
+      closeStream(of: lane)
+    }
+    checkOwner(lane, id)
+    guard lanes[lane].replication.isOwnerKnown,
+      lanes[lane].replication.permission == .granted
+    else { return }
+    guard openStream(lane, id) else { return }
+    sendBatches(lane, id)
+  }
+
+  private mutating func openStream(_ lane: Int, _ id: SlotID) -> Bool {
+    if lanes[lane].replication.stream != nil { return true }
+    guard !lanes[lane].replication.batches.isEmpty else { return false }
+    guard now >= lanes[lane].replication.retryAt else {
+      waitForReplication(lane, until: lanes[lane].replication.retryAt)
+      return false
+    }
+    let record = RecordRef(batch: BatchID(rawValue: 0), index: 0)
+    let tag = calls.insert(
+      Call(
+        .replicate, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
+        startedAt: now))
+    guard connections[id].startStream(.replicateData, tag: tag, at: now) else {
+      calls.remove(tag)
+      // Calls have to end first.
+      waitForReplication(lane, until: now.advanced(milliseconds: 10))
+      return false
+    }
+    lanes[lane].replication.stream = (tag, id)
+    lanes[lane].replication.sentCount = 0
+    metrics.replicationStreams.add()
+    return true
+  }
+
+  private mutating func sendBatches(_ lane: Int, _ id: SlotID) {
+    guard let stream = lanes[lane].replication.stream else { return }
+    while lanes[lane].replication.sentCount < lanes[lane].replication.batches.count,
+      lanes[lane].replication.sentCount < limits.replicationWindow,
+      connections[id].session.unsentBytes(tag: stream.tag) < Self.unsentBytes
+    {
+      let place = lanes[lane].replication.sentCount
+      let batch = lanes[lane].replication.batches[place]
+      if place == 0 { calls.renew(stream.tag, at: now, isQueued: false) }
+      scratch.removeAll()
+      ReplicateBatchHead(topicName: lanes[lane].lane.topic).encode(into: &scratch)
+      tail.removeAll()
+      ReplicateBatchTail(lastOffset: batch.number).encode(into: &tail)
+      let messages = store.encodedRecords(of: batch.id)
+      let isReferenced = messages.count >= ClientSession.referenceThresholdBytes
+      connections[id].send(
+        tag: stream.tag, head: scratch, body: messages,
+        bodyTag: isReferenced ? batch.id.rawValue : nil, tail: tail)
+      if isReferenced { pins[Int(batch.id.rawValue)].count += 1 }
+      lanes[lane].replication.sentCount += 1
+      metrics.replicatedBatches.add()
+    }
+  }
+
+  /// Lets a lane be looked at again later.
+  private mutating func waitForReplication(_ lane: Int, until instant: Instant) {
+    guard !lanes[lane].replication.isWaiting else { return }
+    lanes[lane].replication.isWaiting = true
+    laneTimers.schedule(Token(rawValue: UInt64(lane) | Self.replicationTimer), at: instant)
+  }
+
+  /// What tells timers for replication from those of lanes on their way to a producer.
+  static var replicationTimer: UInt64 { 1 << 62 }
+
+  mutating func replicationTimerFired(_ lane: Int) {
+    lanes[lane].replication.isWaiting = false
+    resumeReplication(lane)
+  }
+
+  /// Ends the stream of a lane; batches that are not acknowledged are sent again.
+  private mutating func closeStream(of lane: Int) {
+    guard let stream = lanes[lane].replication.stream else { return }
+    lanes[lane].replication.stream = nil
+    calls.remove(stream.tag)
+    if connections.contains(stream.connection), connections[stream.connection].isOpen {
+      connections[stream.connection].session.cancelCall(tag: stream.tag)
+    }
+  }
+
+  /// Ends the stream of a lane that has nothing to send.
+  private mutating func finishStream(of lane: Int) {
+    guard let stream = lanes[lane].replication.stream else { return }
+    lanes[lane].replication.stream = nil
+    calls.remove(stream.tag)
+    connections[stream.connection].session.finishRequest(tag: stream.tag)
+  }
+
+  // MARK: Answers
+
+  /// The broker acknowledged a batch.
+  mutating func replicateAcknowledged(_ tag: UInt64, _ call: Call, _ ack: ReplicateAck?) {
+    let lane = call.lane
+    guard lanes[lane].replication.stream?.tag == tag else { return }
+    guard let ack, lanes[lane].replication.sentCount > 0,
+      let first = lanes[lane].replication.batches.first, ack.ackedOffset == first.number
+    else {
+      // Acknowledgements come in order, one a batch.
+      closeStream(of: lane)
+      let text = "not the acknowledgement of the batch that was sent first"
+      return streamFailed(lane, UplinkError(.replicate, text))
+    }
+    lanes[lane].replication.batches.popFirst()
+    lanes[lane].replication.sentCount -= 1
+    lanes[lane].replication.failures = 0
+    lanes[lane].replication.acknowledged = first.number
+    lanes[lane].failures = 0
+    lanes[lane].backoff.reset()
+    calls.renew(tag, at: now, isQueued: false)
+    let count = store.recordCount(of: first.id)
+    metrics.replicatedRecords.add(UInt64(count))
+    giveUp(first.id)
+    resumeReplication(lane)
+  }
+
+  /// The uplink has done with a batch: it is released when no send names its memory.
+  private mutating func giveUp(_ batch: BatchID) {
+    recordsUnderWay -= store.recordCount(of: batch)
+    store.settleAll(of: batch)
+    if pins[Int(batch.rawValue)].count == 0 { releaseIfDone(batch) }
+  }
+
+  /// The stream of a lane ended, or its connection did.
+  mutating func streamEnded(
+    _ tag: UInt64, _ call: Call, _ status: StatusCode, _ text: [UInt8]
+  ) {
+    guard lanes[call.lane].replication.stream?.tag == tag else { return }
+    lanes[call.lane].replication.stream = nil
+    streamFailed(call.lane, UplinkError(.replicate, status: status, text: text))
+  }
+
+  private mutating func streamFailed(_ lane: Int, _ error: UplinkError) {
+    lanes[lane].replication.note = error
+    lastError = error
+    lanes[lane].replication.failures += 1
+    if error.status == .unimplemented
+      || lanes[lane].replication.failures >= Self.streamAttempts
+    {
+      // Records go the other way, until the cluster is asked again.
+      lanes[lane].replication.permission = .denied
+      lanes[lane].replication.isDeclared = false
+      edge.isOutdated = true
+      edge.nextAt = now.advanced(milliseconds: limits.edgeRetryMilliseconds)
+      return abandonReplication(lane)
+    }
+    lanes[lane].replication.retryAt = now.advanced(milliseconds: lanes[lane].backoff.next())
+    // The owner may be another one by now.
+    lanes[lane].replication.isOwnerKnown = false
+    resumeReplication(lane)
+  }
+
+  /// A stream had no acknowledgement in time. One that has nothing to wait for is closed.
+  mutating func streamExpired(_ tag: UInt64, _ call: Call) {
+    let lane = call.lane
+    guard lanes[lane].replication.stream?.tag == tag else { return calls.remove(tag) }
+    let isAwaited = lanes[lane].replication.sentCount > 0
+    if isAwaited, connections[call.connection].sentAt > call.waitsSince {
+      // The network still takes bytes of it.
+      return calls.renew(tag, at: now, isQueued: false)
+    }
+    guard isAwaited else { return finishStream(of: lane) }
+    closeStream(of: lane)
+    connections[call.connection].keepalive.doubt()
+    let text = Array("no acknowledgement in time".utf8)
+    streamFailed(lane, UplinkError(.replicate, status: .deadlineExceeded, text: text))
+  }
+
+  // MARK: The owner
+
+  /// Asks who owns the topic: before the first batch, and again after acknowledgements.
+  private mutating func checkOwner(_ lane: Int, _ id: SlotID) {
+    let replication = lanes[lane].replication
+    guard !replication.isChecking,
+      !replication.isOwnerKnown || replication.isUnsettled
+    else { return }
+    guard now >= replication.checkAt else {
+      return waitForReplication(lane, until: replication.checkAt)
+    }
+    scratch.removeAll()
+    TopicLookupRequest(requestID: takeRequestID(lane), topic: lanes[lane].lane.topic)
+      .encode(into: &scratch)
+    guard startControlCall(.check, .topicLookup, lane, id) else {
+      return waitForReplication(lane, until: now.advanced(milliseconds: 10))
+    }
+    metrics.lookups.add()
+    lanes[lane].replication.isChecking = true
+    lanes[lane].replication.acknowledgedBeforeCheck = replication.acknowledged
+    lanes[lane].replication.checkAt = now.advanced(milliseconds: limits.ownerCheckMilliseconds)
+  }
+
+  /// A look-up of the owner ended; `answer` is there when it succeeded.
+  mutating func checkEnded(_ call: Call, _ status: StatusCode, _ answer: TopicLookupResponse?) {
+    let lane = call.lane
+    guard lanes[lane].replication.isChecking else { return }
+    lanes[lane].replication.isChecking = false
+    resumeReplication(lane)
+    guard call.epoch == lanes[lane].epoch, lanes[lane].isReady else { return }
+    guard let answer, answer.lookupType != .failed else {
+      // Nobody owns it now, or nobody says: records wait for that.
+      lanes[lane].replication.isOwnerKnown = false
+      if status == .notFound { loseProducer(lane) }
+      return
+    }
+    let owner = TopicOwner(answer).brokerURL
+    let before = lanes[lane].replication.owner
+    let bound = lanes[lane].replication.boundOwner
+    // The producer was made without a look-up, at a broker that is the owner if it says so.
+    let isBound = bound.isEmpty ? answer.lookupType == .connect : owner == bound
+    lanes[lane].replication.owner = owner
+    if lanes[lane].replication.isUnsettled, owner != before {
+      // What the last owner wrote since it was not the owner nobody will read, and the next one
+      // would drop it as a repetition.
+      metrics.replicationMoved.add()
+      lanes[lane].replication.note = UplinkError(.replicate, "the topic was moved")
+      abandonReplication(lane)
+    }
+    lanes[lane].replication.isOwnerKnown = isBound
+    if isBound { confirm(lane) } else { loseProducer(lane) }
+  }
+
+  /// What was acknowledged before a look-up began is where it belongs.
+  private mutating func confirm(_ lane: Int) {
+    guard let number = lanes[lane].replication.acknowledgedBeforeCheck,
+      let last = lanes[lane].replication.acknowledged
+    else { return }
+    if last == number { lanes[lane].replication.acknowledged = nil }
+    progress.append(.replicated(lanes[lane].id, through: number))
+  }
+
+  /// Gives the batches of a lane back.
+  mutating func abandonReplication(_ lane: Int) {
+    guard !lanes[lane].replication.isIdle else { return }
+    metrics.replicationGivenUp.add()
+    closeStream(of: lane)
+    while let batch = lanes[lane].replication.batches.popFirst() { giveUp(batch.id) }
+    lanes[lane].replication.sentCount = 0
+    lanes[lane].replication.acknowledged = nil
+    progress.append(.replicationLost(lanes[lane].id))
+  }
+}

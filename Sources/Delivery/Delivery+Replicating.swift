@@ -1,0 +1,316 @@
+import DanubeUplink
+import IOPort
+import Metrics
+import Records
+import Spool
+
+// From the disk to the broker in large batches, where the cluster allows it.
+//
+// A broker writes a batch of a topic only if its number is above the last one's: what may have been
+// sent is sent again with the same records and the same number. So where a batch ends is made
+// durable, many of them at a time, before the first is sent; after a restart the batches that were
+// planned come first, as they were.
+extension Delivery {
+  /// How a lane's records leave the disk.
+  enum DrainPath: UInt8, BitwiseCopyable {
+    case publish
+    case replicate
+    /// It is not known yet.
+    case unknown
+  }
+
+  /// How a lane's records leave the disk now. Nothing changes while something is under way.
+  mutating func drainPath(of lane: Int, at now: Instant) -> DrainPath {
+    let spoolLane = lanes[lane].spoolLane
+    let isPlanned = spool?.replication(of: spoolLane)?.ends.isEmpty == false
+    let state =
+      lanes[lane].policy.path == .publish
+      ? .unavailable : uplink?.replicationState(of: lanes[lane].id) ?? .unavailable
+    switch state {
+    case .unknown:
+      return .unknown
+    case .available:
+      if lanes[lane].replication.isActive { return .replicate }
+      // Every call is settled before the lane changes its path.
+      guard lanes[lane].replays == 0 else { return .unknown }
+      guard numberBase(of: lane) != nil else { return .publish }
+      lanes[lane].replication.isActive = true
+      return .replicate
+    case .unavailable:
+      if lanes[lane].replication.isActive || isPlanned { endReplicating(lane, at: now) }
+      return .publish
+    }
+  }
+
+  /// What is added to sequences so that numbers of batches are above all that the topic ever got,
+  /// also from a gateway whose disk is gone: microseconds since 1970 at the first batch, for no
+  /// lane has a million records a second for long. Nil while the clock is not known to be right.
+  private func numberBase(of lane: Int) -> UInt64? {
+    if let plan = spool?.replication(of: lanes[lane].spoolLane) {
+      // At the end of all numbers nothing can be planned.
+      return plan.base < .max / 2 ? plan.base : nil
+    }
+    guard let milliseconds = lastClock.unixMilliseconds else { return nil }
+    return milliseconds &* 1_000
+  }
+
+  /// Gives up what is planned of a lane and not known to be delivered: it is read again.
+  mutating func endReplicating(_ lane: Int, at now: Instant) {
+    let id = lanes[lane].id
+    uplink?.stopReplicating(id)
+    forgetBatches(of: lane, at: now)
+    lanes[lane].replication.isActive = false
+  }
+
+  /// The lane's batches count no more; the uplink has given up those that it had, or will.
+  private mutating func forgetBatches(of lane: Int, at now: Instant) {
+    if let open = lanes[lane].replication.open { store.releaseReplay(open.records) }
+    lanes[lane].replication.open = nil
+    for place in lanes[lane].replication.sentCount..<lanes[lane].replication.batches.count {
+      if let records = lanes[lane].replication.batches[place].records {
+        store.releaseReplay(records)
+      }
+    }
+    lanes[lane].replication.batches.removeAll()
+    lanes[lane].replication.sentCount = 0
+    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
+    spool?.rebasePlans(of: spoolLane, now: now)
+    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0)
+    lanes[lane].nextRead = first ?? lanes[lane].nextRead
+    if let read = lanes[lane].read { end(read, of: lane) }
+    nextDrain = now
+  }
+
+  /// Lets a lane that replicates go on.
+  mutating func drainByReplication(_ lane: Int, at now: Instant) {
+    sendPlanned(lane)
+    let spoolLane = lanes[lane].spoolLane
+    let cursor = lanes[lane].cursor
+    guard
+      let next = spool?.firstMissing(cursor, of: spoolLane, from: lanes[lane].nextRead),
+      let end = spool?.nextSequence(of: spoolLane),
+      let durableEnd = spool?.durableEnd(of: spoolLane)
+    else { return }
+    lanes[lane].nextRead = next
+    passEmptyBatches(lane, at: now)
+    // Nothing more to come now: what there is leaves.
+    if next >= durableEnd || isComplete(lane) { close(lane, at: now) }
+    if next >= end {
+      if lanes[lane].replication.isEmpty, lanes[lane].replays == 0 {
+        endSpooling(lane, end: end, at: now)
+      }
+      return
+    }
+    guard lanes[lane].replication.batches.count < ReplicationBook.batchLimit, next < durableEnd,
+      lanes[lane].replication.open != nil || hasRunRoom
+    else { return }
+    if now < lanes[lane].replication.pausedUntil {
+      nextDrain = min(nextDrain, lanes[lane].replication.pausedUntil)
+      return
+    }
+    if drainBytes.isExhausted(rate: limits.drainBytesPerSecond, at: now) {
+      nextDrain = min(nextDrain, now.advanced(milliseconds: 50))
+      return
+    }
+    let skips = lanes[lane].readFailures >= Self.readAttempts
+    guard let read = spool?.read(spoolLane, from: next, skipsUnreadable: skips) else { return }
+    lanes[lane].read = read
+    readers[read] = lane
+  }
+
+  /// Whether the batch that is being filled has reached the end that was planned for it.
+  private func isComplete(_ lane: Int) -> Bool {
+    guard let open = lanes[lane].replication.open, let end = open.end else { return false }
+    return lanes[lane].nextRead >= end
+  }
+
+  /// Where the next batch has to end; nil when nothing is planned.
+  private func plannedEnd(of lane: Int) -> UInt64? {
+    guard let plan = spool?.replication(of: lanes[lane].spoolLane) else { return nil }
+    let place = lanes[lane].replication.batches.count
+    return place < plan.ends.count ? plan.ends[place] : nil
+  }
+
+  /// Batches that were planned, and whose records nobody needs any more: they were delivered
+  /// otherwise, or dropped.
+  private mutating func passEmptyBatches(_ lane: Int, at now: Instant) {
+    while lanes[lane].replication.open == nil, let end = plannedEnd(of: lane),
+      end <= lanes[lane].nextRead
+    {
+      lanes[lane].replication.batches.append(
+        ReplicationBook.Batch(end: end, records: nil, count: 0, change: 0))
+    }
+    confirmEmptyBatches(lane, at: now)
+  }
+
+  /// Batches without records are done with once those before them are.
+  private mutating func confirmEmptyBatches(_ lane: Int, at now: Instant) {
+    while let first = lanes[lane].replication.batches.first, first.records == nil, !first.isSent {
+      lanes[lane].replication.batches.popFirst()
+      // Those that count as sent are the first ones.
+      lanes[lane].replication.sentCount = max(lanes[lane].replication.sentCount - 1, 0)
+      let spoolLane = lanes[lane].spoolLane
+      spool?.removePlans(through: first.end, of: spoolLane, now: now)
+    }
+  }
+
+  /// Fills batches with the records that were read.
+  mutating func fill(_ read: SpoolRead, of lane: Int, at now: Instant) {
+    if let age = spool?.ageMilliseconds(of: read) ?? nil {
+      observer.learn(
+        lanes[lane].nextRead, of: Int(lanes[lane].spoolLane.rawValue), ageMilliseconds: age,
+        at: now)
+    }
+    let before = lanes[lane].nextRead
+    while fillOne(read, of: lane, at: now) {}
+    // No memory: to read the block again at once would not help.
+    if lanes[lane].nextRead == before {
+      lanes[lane].replication.pausedUntil = now.advanced(milliseconds: 20)
+    }
+  }
+
+  /// Fills the open batch; true when it was closed and there are more records.
+  private mutating func fillOne(_ read: SpoolRead, of lane: Int, at now: Instant) -> Bool {
+    let times = spool?.publishTimes(of: read) ?? nil
+    let cursor = lanes[lane].cursor
+    let store = store
+    var next = lanes[lane].nextRead
+    var open = lanes[lane].replication.open
+    var isFull = false
+    var hasMore = false
+    let planned = plannedEnd(of: lane)
+    let id = lanes[lane].id
+    var count = 0
+    spool?.forEachRecord(of: read) { sequence, bytes, isDelivered in
+      guard sequence >= next, !isFull else { return }
+      if let end = open?.end ?? planned, sequence >= end {
+        (isFull, hasMore) = (true, true)
+        return
+      }
+      if isDelivered(cursor) {
+        next = sequence + 1
+        return
+      }
+      guard let element = RecordElement(bytes) else { return }
+      if open == nil {
+        let size = max(ReplicationBook.roomBytes, bytes.byteCount + 64)
+        open = store.openRun(lane: id, byteCount: size).map {
+          ReplicationBook.Open(records: $0, end: planned)
+        }
+      }
+      guard let target = open else {
+        isFull = true
+        return
+      }
+      let isFree = target.end == nil && store.recordCount(of: target.records) > 0
+      let isLarge =
+        store.recordCount(of: target.records) >= ReplicationBook.batchRecords
+        || store.byteCount(of: target.records) + bytes.byteCount > ReplicationBook.batchBytes
+      guard !(isFree && isLarge),
+        store.appendToRun(
+          element, publishTimeMilliseconds: times?.corrected(in: element.body), target.records)
+      else {
+        (isFull, hasMore) = (true, true)
+        return
+      }
+      count += 1
+      next = sequence + 1
+    }
+    metrics.replayedRecords.add(UInt64(count))
+    lanes[lane].nextRead = next
+    lanes[lane].replication.open = open
+    guard hasMore, lanes[lane].replication.open != nil else { return hasMore && isComplete(lane) }
+    close(lane, at: now)
+    return lanes[lane].replication.batches.count < ReplicationBook.batchLimit
+      && lanes[lane].replication.open == nil && hasRunRoom
+  }
+
+  /// Whether there is memory for one more batch to fill, or for one of any size.
+  private var hasRunRoom: Bool {
+    store.replayBatchesInUse == 0
+      || store.replayBatchesInUse < store.replayLimits.batches
+        && store.replayBytesInUse + 1 << 20 <= store.replayLimits.memoryBytes
+  }
+
+  /// Ends the batch that is being filled, which then waits until its end is durable.
+  private mutating func close(_ lane: Int, at now: Instant) {
+    guard let open = lanes[lane].replication.open else { return }
+    let count = store.recordCount(of: open.records)
+    let spoolLane = lanes[lane].spoolLane
+    var end = open.end ?? lanes[lane].nextRead
+    var change: UInt64 = 0
+    if let planned = open.end {
+      // What was planned has no room: that should not be, and is no reason to stand still.
+      if lanes[lane].nextRead < planned { return endReplicating(lane, at: now) }
+      end = planned
+    } else {
+      guard count > 0, let base = numberBase(of: lane),
+        spool?.plan(end, base: base, of: spoolLane, now: now) == true
+      else { return endReplicating(lane, at: now) }
+      change = spool?.changeCount ?? 0
+      spool?.hurry(at: now)
+    }
+    lanes[lane].replication.open = nil
+    drainBytes.take(store.byteCount(of: open.records))
+    var records: BatchID? = open.records
+    if count == 0 {
+      store.releaseReplay(open.records)
+      records = nil
+    }
+    lanes[lane].replication.batches.append(
+      ReplicationBook.Batch(end: end, records: records, count: count, change: change))
+    sendPlanned(lane)
+  }
+
+  /// Gives the uplink the batches whose ends are durable.
+  private mutating func sendPlanned(_ lane: Int) {
+    guard let saved = spool?.savedChangeCount,
+      let plan = spool?.replication(of: lanes[lane].spoolLane)
+    else { return }
+    while lanes[lane].replication.sentCount < lanes[lane].replication.batches.count {
+      let place = lanes[lane].replication.sentCount
+      let batch = lanes[lane].replication.batches[place]
+      guard saved >= batch.change else { return }
+      if let records = batch.records {
+        lanes[lane].replication.batches[place].isSent = true
+        uplink?.replicate(records, number: plan.base &+ batch.end)
+      }
+      lanes[lane].replication.sentCount += 1
+    }
+  }
+
+  // MARK: What the uplink tells
+
+  /// The owner of a topic has all batches up to a number.
+  mutating func replicated(_ id: LaneID, through number: UInt64, at now: Instant) {
+    guard let lane = lanePlaces[Int(id.rawValue)],
+      let plan = spool?.replication(of: lanes[lane].spoolLane), number > plan.base
+    else { return }
+    let end = number - plan.base
+    let spoolLane = lanes[lane].spoolLane
+    var last: UInt64 = 0
+    while let first = lanes[lane].replication.batches.first, first.end <= end {
+      lanes[lane].replication.batches.popFirst()
+      lanes[lane].replication.sentCount -= 1
+      lanes[lane].tally.noteDelivered(UInt64(first.count))
+      metrics.delivered.add(UInt64(first.count))
+      last = first.end
+    }
+    guard last > 0,
+      let first = spool?.firstMissing(lanes[lane].cursor, of: spoolLane, from: 0)
+    else { return }
+    if first < last {
+      let cursor = lanes[lane].cursor
+      spool?.deliver(first..<last, to: cursor, of: spoolLane, now: now)
+    }
+    spool?.removePlans(through: last, of: spoolLane, now: now)
+    confirmEmptyBatches(lane, at: now)
+    nextDrain = now
+  }
+
+  /// The uplink has given up what it had of a lane.
+  mutating func replicationLost(_ id: LaneID, at now: Instant) {
+    guard let lane = lanePlaces[Int(id.rawValue)], !lanes[lane].replication.isEmpty else { return }
+    forgetBatches(of: lane, at: now)
+  }
+}
