@@ -79,7 +79,8 @@ struct GRPCServerPlay {
         log.end(UInt64(stream), "cancelled") { _ in }
         try require(open.remove(stream) != nil, "stream \(stream) is cancelled unheard")
       case .closed(let stream):
-        log.end(UInt64(stream), "closed") { _ in }
+        // An answer to a stream of messages is over before the client's reset is read, or not.
+        log.end(UInt64(stream), setup.streams ? "cancelled" : "closed") { _ in }
         try require(open.remove(stream) != nil, "stream \(stream) is closed unheard")
       }
     }
