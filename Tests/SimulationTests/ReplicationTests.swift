@@ -153,6 +153,26 @@ struct ReplicationTests {
     }
   }
 
+  @Test("A batch is not sent before its end is durable: power lost as it arrives changes nothing")
+  func planFirst() throws {
+    for seed in UInt64(1)...10 {
+      let (scene, broker) = try Self.scene(seed: seed)
+      broker.onBatch = { _, _ in .init(.never(isAccepted: true)) }
+      let disk = scene.world.disk(of: GatewayScene.gatewayHost)
+      disk.faults.slowSyncPerMille = 1_000
+      disk.faults.latencyNanoseconds = 20_000_000...40_000_000
+      Self.backlog(scene)
+      #expect(scene.run(milliseconds: 20_000) { broker.batches.count > 0 }, "seed \(seed)")
+      try scene.crash(losesPower: true)
+      broker.onBatch = nil
+      #expect(Self.run(scene, seconds: 60) { scene.oracle.isEveryPromiseKept }, "seed \(seed)")
+      let violations = scene.settle()
+      #expect(violations.isEmpty, "seed \(seed): \(violations)")
+      #expect(broker.repeatedBatches > 0, "seed \(seed)")
+      #expect(scene.oracle.duplicateCount == 0, "seed \(seed)")
+    }
+  }
+
   @Test(
     "Without the edge service, or with a topic refused, records are published",
     arguments: [
