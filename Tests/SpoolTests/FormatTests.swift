@@ -239,4 +239,16 @@ struct FormatTests {
       bytes[bit / 8] ^= 1 << UInt8(bit % 8)
     }
   }
+
+  @Test("The bytes that mark the parts of a file are those of the format page")
+  func magic() throws {
+    let files = try UnreadTests.files(first: 1)
+    let sealed = try #require(files[1])
+    #expect(sealed.prefix(8) == Array("DANUBESP".utf8)[...])
+    #expect(sealed[512..<516] == Array("DBLK".utf8)[...])
+    #expect(sealed.suffix(64).prefix(8) == Array("ANBUEEND".utf8)[...])
+    var cursors = GrowableBytes()
+    CursorState().encode(generation: 1, into: &cursors)
+    #expect(Array(copying: cursors.bytes).prefix(8) == Array("DANUBECU".utf8)[...])
+  }
 }

@@ -8,7 +8,7 @@ public import Bytes
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 0–7 | `DANUBEND` |
+/// | 0–7 | `ANBUEEND` |
 /// | 8–11 | version, 1 |
 /// | 12–15 | number of the segment |
 /// | 16–23 | first half of the spool's identity |
