@@ -1,12 +1,26 @@
 import CLinux
+import Synchronization
 
 /// The process's standard output and standard error.
+///
+/// What can't be written to the standard output is not told to each who writes: a command looks at
+/// ``outputProblem`` before it ends, and says so.
 public enum StandardStreams {
-  /// Writes all of `bytes` to the standard output; false when nobody reads it any more.
+  /// The first error of a write to the standard output; 0: none.
+  private static let outputError = Atomic<Int32>(0)
+
+  /// Why something could not be written to the standard output, such as a full disk; nil when all
+  /// was, or when its reader did not want more.
+  public static var outputProblem: String? {
+    let code = outputError.load(ordering: .relaxed)
+    return code == 0 ? nil : KernelError.text(code)
+  }
+
+  /// Writes all of `bytes` to the standard output; false when no more of it is taken.
   @discardableResult
   public static func writeStandardOutput(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: 1) }
 
-  /// Writes a text to the standard output; false when nobody reads it any more.
+  /// Writes a text to the standard output; false when no more of it is taken.
   @discardableResult
   public static func writeStandardOutput(_ text: String) -> Bool {
     writeAll(Array(text.utf8), to: 1)
@@ -61,7 +75,10 @@ public enum StandardStreams {
         guard let base = memory.baseAddress else { return true }
         let count = unsafe write(fileDescriptor, base + offset, memory.count - offset)
         if count < 0 {
-          if clinux_errno() == EINTR { continue }
+          let code = clinux_errno()
+          if code == EINTR { continue }
+          // Nobody reads it any more: that is theirs to decide.
+          if fileDescriptor == 1, code != EPIPE { outputError.store(code, ordering: .relaxed) }
           return false
         }
         offset += count

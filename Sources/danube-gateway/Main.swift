@@ -11,6 +11,8 @@ enum ExitCode {
   static let usage: Int32 = 64
   static let unavailable: Int32 = 69
   static let failure: Int32 = 70
+  /// What was asked for could not be printed.
+  static let output: Int32 = 74
   static let configuration: Int32 = 78
 }
 
@@ -30,9 +32,18 @@ struct Main {
     case .check(let path, let shows): check(ConfigurationFile.path(path), shows: shows)
     case .run(let path):
       exit(RunCommand.run(ConfigurationFile.load(ConfigurationFile.path(path), isCheck: false)))
-    case .tail(let options): exit(TailCommand.run(options))
-    case .spool(let options): exit(SpoolCommand.run(options))
+    case .tail(let options): end(TailCommand.run(options))
+    case .spool(let options): end(SpoolCommand.run(options))
     }
+    end(0)
+  }
+
+  /// Ends the process; whoever keeps what was printed has to know when that is not all of it.
+  private static func end(_ status: Int32) -> Never {
+    guard let problem = StandardStreams.outputProblem else { exit(status) }
+    StandardStreams.writeStandardError(
+      "danube-gateway: the standard output can't be written (\(problem)): it is not whole\n")
+    exit(ExitCode.output)
   }
 
   /// Says what a start would find in the folder of the spool: records that it could not serve. Ends

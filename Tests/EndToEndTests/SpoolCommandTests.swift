@@ -147,6 +147,27 @@ extension EndToEnd {
       }
     }
 
+    private func shell(
+      _ script: String, in gateway: GatewayProcess
+    ) throws -> (end: ChildProcess.End, output: String, errorOutput: String) {
+      let process = try ChildProcess(
+        "sh", ["/bin/sh", "-c", script, "sh", try Paths.gateway()], in: gateway.folder.url.path)
+      return (try process.wait(), process.output, process.errorOutput)
+    }
+
+    @Test("Output that can't be written is told, with exit code 74; who stops reading is not")
+    func fullOutput() throws {
+      let gateway = try stopped(records: 5)
+      for command in ["export", "dump", "ls", "ls --json", "verify", "verify --json"] {
+        let full = try shell("exec \"$1\" spool \(command) --dir data > /dev/full", in: gateway)
+        #expect(full.end == .exited(74), "\(command)")
+        #expect(full.errorOutput.contains("No space left"), "\(command): \(full.errorOutput)")
+        let closed = try shell(
+          "{ \"$1\" spool \(command) --dir data; echo $? >&2; } | true", in: gateway)
+        #expect(closed.errorOutput == "0\n", "\(command): \(closed.errorOutput)")
+      }
+    }
+
     @Test("A subscription of the embedded broker is set back while it receives")
     func liveSubscription() throws {
       let gateway = try GatewayProcess()
