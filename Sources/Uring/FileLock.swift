@@ -47,11 +47,34 @@ public struct FileLock: ~Copyable {
     self.fileDescriptor = fileDescriptor
   }
 
-  deinit { Sockets.close(fileDescriptor) }
+  /// Takes the lock of a folder itself, by whatever name it was reached. Nothing is made in it. A
+  /// file system that has no such locks gives none.
+  public init(folder: String) throws(Failure) {
+    let fileDescriptor = unsafe clinux_open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    self.fileDescriptor = fileDescriptor
+    if fileDescriptor >= 0, flock(fileDescriptor, LOCK_EX | LOCK_NB) != 0,
+      clinux_errno() == EWOULDBLOCK
+    {
+      throw .held(path: folder, processID: nil)
+    }
+  }
+
+  deinit { if fileDescriptor >= 0 { Sockets.close(fileDescriptor) } }
 
   /// Whether a process holds the lock of a directory. Nothing is made or written to find out.
-  public static func isHeld(directory: String) -> Bool {
-    let path = directory + "/lock"
+  public static func isHeld(directory: String) -> Bool { isHeld(path: directory + "/lock") }
+
+  /// Whether a process holds the lock of a folder itself.
+  public static func isHeld(folder: String) -> Bool { isHeld(path: folder) }
+
+  /// The path of a file or folder without links and dots; nil when there is none.
+  public static func resolvedPath(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  private static func isHeld(path: String) -> Bool {
     let fileDescriptor = unsafe clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
     guard fileDescriptor >= 0 else { return false }
     defer { Sockets.close(fileDescriptor) }
@@ -59,7 +82,8 @@ public struct FileLock: ~Copyable {
     return flock(fileDescriptor, LOCK_SH | LOCK_NB) != 0 && clinux_errno() == EWOULDBLOCK
   }
 
-  static func makeDirectories(_ path: String) throws(Failure) {
+  /// Makes a directory with its parents where it is missing.
+  public static func makeDirectories(_ path: String) throws(Failure) {
     var prefix = ""
     for part in path.split(separator: "/", omittingEmptySubsequences: false) {
       prefix += prefix.isEmpty && part.isEmpty ? "/" : String(part)

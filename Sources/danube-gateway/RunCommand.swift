@@ -18,17 +18,33 @@ enum RunCommand {
 
   static func run(_ loaded: LoadedConfiguration) -> Int32 {
     SignalDescriptor.blockSignals()
-    let lock: FileLock
     do throws(FileLock.Failure) {
-      lock = try FileLock(directory: loaded.configuration.gateway.dataDirectory)
+      let lock = try FileLock(directory: loaded.configuration.gateway.dataDirectory)
+      let folderLock = try lockSpool(loaded.configuration)
+      let status = serve(loaded)
+      // Held until here.
+      _ = consume lock
+      _ = consume folderLock
+      return status
     } catch {
       Complaint.write("danube-gateway: \(error.message)")
       return ExitCode.unavailable
     }
-    let status = serve(loaded)
-    // Held until here.
-    _ = consume lock
-    return status
+  }
+
+  /// The lock of the spool's folder, which may be elsewhere by a link, where another one finds it.
+  private static func lockSpool(
+    _ configuration: GatewayConfiguration
+  ) throws(FileLock.Failure) -> FileLock {
+    let folder = SpoolLook.folder(configuration)
+    if configuration.spool.mode != .memory {
+      do throws(FileLock.Failure) {
+        try FileLock.makeDirectories(folder)
+      } catch {
+        // The gateway finds out, and says so where it is looked for.
+      }
+    }
+    return try FileLock(folder: folder)
   }
 
   private static func serve(_ loaded: LoadedConfiguration) -> Int32 {

@@ -32,7 +32,8 @@ enum SpoolCommand {
       switch options.action {
       case .ls: list(&inspection, options)
       case .verify:
-        let isLive = data.map { FileLock.isHeld(directory: $0) } ?? false
+        let isLive =
+          FileLock.isHeld(folder: spool) || data.map { FileLock.isHeld(directory: $0) } ?? false
         return try SpoolVerifying.run(&inspection, options, isLive: isLive, spool: spool)
       default: return printRecords(&inspection, options)
       }
@@ -40,24 +41,43 @@ enum SpoolCommand {
     }
     // Before the lock, which would make the folder.
     var inspection = try open(spool, isReadOnly: false)
-    guard let data else { return try change(&inspection, options) }
-    let lock: FileLock
-    do throws(FileLock.Failure) {
-      lock = try FileLock(directory: data)
-    } catch .held(_, let processID) {
-      let process = processID.map { " (process \($0))" } ?? ""
-      throw SpoolProblem(
-        "\(data) is in use by a gateway\(process); to change its spool while it runs give "
-          + "--config FILE or --admin HOST:PORT instead of --dir, or stop it first",
-        code: ExitCode.unavailable)
-    } catch {
-      throw SpoolProblem(error.message, code: ExitCode.unavailable)
-    }
+    let lock = try takeLock(data: data)
+    // A gateway may have it by a link, and its own lock elsewhere.
+    let folderLock = try takeLock(folder: spool)
     // What was read before the lock was taken may have changed.
     try load(&inspection, spool)
     let status = try change(&inspection, options)
     _ = consume lock
+    _ = consume folderLock
     return status
+  }
+
+  private static func takeLock(data: String?) throws(SpoolProblem) -> FileLock? {
+    guard let data else { return nil }
+    do throws(FileLock.Failure) {
+      return try FileLock(directory: data)
+    } catch {
+      throw problem(error, data)
+    }
+  }
+
+  private static func takeLock(folder: String) throws(SpoolProblem) -> FileLock {
+    do throws(FileLock.Failure) {
+      return try FileLock(folder: folder)
+    } catch {
+      throw problem(error, folder)
+    }
+  }
+
+  private static func problem(_ failure: FileLock.Failure, _ path: String) -> SpoolProblem {
+    guard case .held(_, let processID) = failure else {
+      return SpoolProblem(failure.message, code: ExitCode.unavailable)
+    }
+    let process = processID.map { " (process \($0))" } ?? ""
+    return SpoolProblem(
+      "\(path) is in use by a gateway\(process); to change its spool while it runs give "
+        + "--config FILE or --admin HOST:PORT instead of --dir, or stop it first",
+      code: ExitCode.unavailable)
   }
 
   private static func open(

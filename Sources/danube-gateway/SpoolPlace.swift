@@ -30,18 +30,19 @@ enum SpoolPlace {
 
   /// A folder that was named: a data_dir, or the spool's own.
   private static func folder(_ named: String) -> SpoolPlace {
-    var directory = named[...]
-    while directory.count > 1, directory.hasSuffix("/") { directory.removeLast() }
+    // The same folder has many names: whose it is its real one tells.
+    let directory = FileLock.resolvedPath(named) ?? named
     var port = BlockingFiles(isReadOnly: true)
     if (try? port.openDirectory(directory + "/spool")) != nil {
       // A data_dir: it holds the folder of the spool.
-      return .folder(spool: directory + "/spool", data: String(directory))
+      return .folder(spool: directory + "/spool", data: directory)
     }
     let parts = directory.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.last == "spool" else { return .folder(spool: String(directory), data: nil) }
     let parent = parts.dropLast().joined(separator: "/")
     let data = parts.count == 1 ? "." : parent.isEmpty ? "/" : parent
-    return .folder(spool: String(directory), data: data)
+    // A folder of another name is a copy, unless a gateway holds the folder that it is in.
+    let isCopy = parts.last != "spool" && !FileLock.isHeld(directory: data)
+    return .folder(spool: directory, data: isCopy ? nil : data)
   }
 
   private static func address(_ text: String) throws(SpoolProblem) -> HostPort {

@@ -168,6 +168,35 @@ extension EndToEnd {
       }
     }
 
+    @Test("A gateway that runs has its spool, by whatever name somebody else finds it")
+    func otherNames() throws {
+      let gateway = try stopped(records: 5)
+      let files = FileManager.default
+      // The folder itself is elsewhere, by a link.
+      try files.moveItem(
+        atPath: gateway.folder.path("data/spool"), toPath: gateway.folder.path("flash"))
+      try files.createSymbolicLink(
+        atPath: gateway.folder.path("data/spool"), withDestinationPath: "../flash")
+      try files.createSymbolicLink(
+        atPath: gateway.folder.path("link"), withDestinationPath: "data/spool")
+      try gateway.startAgain()
+      for folder in ["data", "data/spool", "data/spool/", "data/spool/.", "link", "flash"] {
+        let drop = try spool(
+          ["drop", "--dir", folder, "--lane", Self.topic, "--yes"], in: gateway)
+        #expect(drop.end == .exited(69), "\(folder): \(drop.output)")
+        #expect(drop.errorOutput.contains("in use by a gateway"), "\(folder)")
+      }
+      let inside = try shell(
+        "cd data/spool && exec \"$1\" spool drop --dir . --lane \(Self.topic) --yes", in: gateway)
+      #expect(inside.end == .exited(69), "\(inside.output)")
+      gateway.process.signal(SIGTERM)
+      #expect(try gateway.process.wait() == .exited(0))
+      // Without it that works, by each name.
+      let drop = try spool(
+        ["drop", "--dir", "link", "--lane", Self.topic, "--before", "2", "--yes"], in: gateway)
+      #expect(drop.end == .exited(0), "\(drop.errorOutput)")
+    }
+
     @Test("A subscription of the embedded broker is set back while it receives")
     func liveSubscription() throws {
       let gateway = try GatewayProcess()
