@@ -51,9 +51,11 @@ extension Delivery {
     // A request under way was made for another place.
     if let read = lanes[lane].read { end(read, of: lane) }
     if !lanes[lane].isSpooling {
-      // What is in memory goes the long way now, behind what is sent again.
-      if hasSubmitted(lane) { takeBack(lane) } else { beginSpooling(lane) }
-      if !lanes[lane].batches.isEmpty, !toSpill.contains(lane) { toSpill.append(lane) }
+      // What is in memory goes the long way now, behind what is sent again. Records that only the
+      // broker can answer for wait there, and what of them the uplink has stays with it.
+      let isKept = lanes[lane].policy.storage == .never
+      if !isKept, hasSubmitted(lane) { takeBack(lane) } else { beginSpooling(lane) }
+      if !lanes[lane].batches.isEmpty { spillSoon(lane) }
     }
     lanes[lane].nextRead = sequence
     nextDrain = now

@@ -59,7 +59,7 @@ extension Delivery {
     }
   }
 
-  private mutating func spillSoon(_ lane: Int) {
+  mutating func spillSoon(_ lane: Int) {
     if lanes[lane].policy.storage == .never || toSpill.contains(lane) { return }
     toSpill.append(lane)
   }

@@ -73,8 +73,10 @@ final class GatewayScene {
   }
 
   /// Ends the process of the gateway, or its power, in the middle of whatever it does, and starts
-  /// it again.
-  func crash(losesPower: Bool, bootID: UInt64? = nil) throws {
+  /// it again, with another configuration if there is one.
+  func crash(
+    losesPower: Bool, bootID: UInt64? = nil, configuration other: GatewayConfiguration? = nil
+  ) throws {
     watchBroker()
     lastCrash = world.now
     self.bootID = bootID ?? self.bootID
@@ -84,7 +86,7 @@ final class GatewayScene {
     } else {
       for id in [ingest.portID, delivery.portID, main.portID] { world.kill(id) }
     }
-    let configuration = gateway.configuration
+    let configuration = other ?? gateway.configuration
     gateway = Gateway(
       configuration: configuration, seed: world.seed &+ UInt64(starts) &* 1_000,
       startingAt: world.now, bootID: self.bootID)

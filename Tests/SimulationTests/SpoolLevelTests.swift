@@ -2,7 +2,10 @@ import IOPort
 import MQTT
 import Settings
 import Simulator
+import Spool
 import Testing
+
+@testable import Gateway
 
 @Suite("What an answer promises, and what happens when the disk is full", .timeLimit(.minutes(1)))
 struct SpoolLevelTests {
@@ -181,5 +184,50 @@ struct SpoolLevelTests {
     scene.main.beginStop()
     scene.run(milliseconds: 10_000)
     #expect(scene.oracle.answeredCount == 16)
+  }
+
+  @Test("ack = \"delivered\" waits for the broker behind records that are sent again as well")
+  func replayedDelivered() throws {
+    let scene = try Self.scene(Self.configuration(), messages: 50)
+    Self.away(scene)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
+    scene.run(milliseconds: 2_000)
+    // Some of a topic that the broker does not take keep the segment.
+    scene.broker?.onMessage = { message in
+      ScriptedBroker.SendAnswer(
+        message.topic == "/default/alarm" ? .never(isAccepted: false) : .ok)
+    }
+    scene.addDevice(
+      (0..<5).map { GatewayScene.message(device: 2, number: $0, topic: "alarm") },
+      scene.devices[0].habits)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
+    Self.back(scene)
+    scene.run(milliseconds: 10_000)
+    #expect(scene.oracle.acceptedCount == 100)
+    try scene.crash(losesPower: false, configuration: Self.configuration(.delivered))
+    scene.run(milliseconds: 5_000)
+    scene.broker?.onMessage = { _ in ScriptedBroker.SendAnswer(.never(isAccepted: false)) }
+    for device in 3..<5 {
+      scene.addDevice(
+        (0..<5).map {
+          GatewayScene.message(device: device, number: $0, topic: "keyed/k\(device)/x")
+        }, scene.devices[0].habits)
+    }
+    scene.run(milliseconds: 500)
+    let answered = scene.oracle.answeredCount
+    let change = try SpoolDeskTests.change(
+      scene, .replay(topic: Array("/default/keyed".utf8), reader: [], from: 0))
+    #expect(change.records == 100)
+    scene.addDevice(
+      (0..<5).map { GatewayScene.message(device: 5, number: $0, topic: "keyed/k5/x") },
+      scene.devices[0].habits)
+    scene.run(milliseconds: 5_000)
+    #expect(scene.oracle.answeredCount == answered)
+    #expect(scene.metric("danube_gateway_spool_batches_total") == 0)
+    scene.broker?.onMessage = nil
+    #expect(scene.run(milliseconds: 30_000) { scene.devices.allSatisfy(\.isDone) })
+    scene.run(milliseconds: 10_000)
+    #expect(scene.metric("danube_gateway_spool_batches_total") == 0)
+    #expect(scene.oracle.isEveryPromiseKept)
   }
 }
