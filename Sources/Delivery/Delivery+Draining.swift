@@ -53,7 +53,7 @@ extension Delivery {
       if lanes[lane].replays == 0 { endSpooling(lane, end: end, at: now) }
       return
     }
-    guard lanes[lane].replays < Self.replaysPerLane, hasReplayRoom,
+    guard lanes[lane].replays < Self.replaysPerLane, hasReplayRoom(lane),
       uplink?.isReady(lanes[lane].id) == true, next < spool?.durableEnd(of: spoolLane) ?? 0
     else { return }
     guard lanes[lane].pace.available(rate: limits.drainRecordsPerSecond, at: now) > 0 else {
@@ -71,11 +71,13 @@ extension Delivery {
     readers[read] = lane
   }
 
-  /// Whether there is memory for one more batch of the usual size, or for one of any size.
-  private var hasReplayRoom: Bool {
+  /// Whether there is memory for one more batch of a lane: of the usual size, or of that of the
+  /// records that come next and found none before. One of any size finds some when it is alone.
+  private func hasReplayRoom(_ lane: Int) -> Bool {
+    let bytes = max(Self.usualReplayBytes, lanes[lane].replayBytes)
     return store.replayBatchesInUse == 0
       || store.replayBatchesInUse < store.replayLimits.batches
-        && store.replayBytesInUse + Self.usualReplayBytes <= store.replayLimits.memoryBytes
+        && store.replayBytesInUse + bytes <= store.replayLimits.memoryBytes
   }
 
   /// Everything in the spool is delivered: the lane goes the short way again.
@@ -191,10 +193,16 @@ extension Delivery {
     let times = spool?.publishTimes(of: read) ?? nil
     let records = min(quota, spool?.recordCount(of: read) ?? 0)
     let extra = times == nil ? 0 : records * (PublishTimes.fieldBytes + 2)
-    guard quota > 0, let bytes = spool?.bytes(of: read),
-      let batch = store.openReplay(
-        lane: lanes[lane].id, byteCount: bytes + extra, records: quota)
-    else { return }
+    guard quota > 0, let bytes = spool?.bytes(of: read) else { return }
+    let opened = store.openReplay(
+      lane: lanes[lane].id, byteCount: bytes + extra, records: quota)
+    guard let batch = opened else {
+      // Reading them again at once would keep the processor busy and find no more memory: they wait
+      // until batches before are done with.
+      lanes[lane].replayBytes = store.replayBytes(byteCount: bytes + extra, records: quota)
+      return
+    }
+    lanes[lane].replayBytes = 0
     var next = lanes[lane].nextRead
     var count = 0
     var isFull = false

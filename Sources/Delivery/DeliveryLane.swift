@@ -28,6 +28,8 @@ struct DeliveryLane {
   var read: SpoolRead?
   /// How often in a row the disk failed to give the records asked for.
   var readFailures = 0
+  /// Bytes of memory that the records which come next want, when there were not so many; else 0.
+  var replayBytes = 0
   /// Replayed batches that the uplink has.
   var replays = 0
   /// What is replicated of it.

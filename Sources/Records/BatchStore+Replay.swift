@@ -31,6 +31,13 @@ extension BatchStore {
   /// Whether a batch is a replay, and so delivery's own.
   public func isReplay(_ batch: BatchID) -> Bool { Int(batch.rawValue) >= limits.batches }
 
+  /// Bytes of memory that a replay batch takes: the power of two at or above `byteCount` and 40
+  /// bytes a record; the largest block there is where that is less.
+  public func replayBytes(byteCount: Int, records: Int) -> Int {
+    let needed = byteCount + min(records, limits.recordsPerBatch) * MemoryLayout<Entry>.stride
+    return MemoryArena.blockBytes(for: needed) ?? MemoryArena.largestBlockBytes
+  }
+
   /// Opens a replay batch for `lane` with room for `records` elements of `byteCount` bytes in all;
   /// of more than `limits.recordsPerBatch` only so many go in. Nil when batches or memory are used
   /// up.

@@ -230,4 +230,44 @@ struct SpoolLevelTests {
     #expect(scene.metric("danube_gateway_spool_batches_total") == 0)
     #expect(scene.oracle.isEveryPromiseKept)
   }
+
+  @Test("Large records that wait for memory on their way from the disk do not keep the loop busy")
+  func largeReplays() throws {
+    var configuration = Self.configuration()
+    configuration.listeners[0].maxPacketBytes = 3 << 20
+    configuration.limits.memoryBytes = 16 << 20
+    configuration.limits.maxBatchBytes = 4 << 20
+    configuration.spool.segmentBytes = 4 << 20
+    configuration.danube.callDeadlineMilliseconds = 60_000
+    let scene = try GatewayScene(seed: 1, configuration: configuration)
+    scene.oracle.seesAcceptance = false
+    Self.away(scene)
+    var habits = DeviceHabits()
+    habits.window = 1
+    habits.patienceMilliseconds = 60_000
+    // Two large ones fill the memory but for what a small one takes.
+    for (device, topic) in ["sensors/room/temperature", "alarm", "keyed/k/x"].enumerated() {
+      let byteCount = device == 0 ? 60 : 2_500_000
+      scene.addDevice(
+        (0..<4).map {
+          GatewayScene.message(device: device, number: $0, topic: topic, byteCount: byteCount)
+        }, habits)
+    }
+    #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+    scene.run(milliseconds: 2_000)
+    var answers = 0
+    scene.broker?.onMessage = { _ in
+      answers += 1
+      return ScriptedBroker.SendAnswer(.ok, delayMilliseconds: 10_000)
+    }
+    Self.back(scene)
+    #expect(scene.run(milliseconds: 20_000) { answers >= 2 })
+    let name = "danube_gateway_loop_turns_total{loop=\"delivery\"}"
+    let turns = scene.metric(name)
+    scene.run(milliseconds: 5_000)
+    #expect(scene.metric(name) - turns < 200)
+    scene.broker?.onMessage = nil
+    scene.run(milliseconds: 60_000)
+    #expect(scene.oracle.isEveryPromiseKept && scene.oracle.acceptedCount == 12)
+  }
 }
