@@ -24,19 +24,24 @@ public struct SegmentScan {
   let number: UInt32
   let identity: UInt64?
   let fileBytes: UInt32
-  private var offset = UInt32(SegmentHeader.encodedBytes)
+  var offset = UInt32(SegmentHeader.encodedBytes)
   private var badFrom: UInt32?
   /// Whether the bad place that was told last is nothing but zeros: space that was reserved.
   private(set) var isBlank = false
   /// A good block that a bad part ended at.
   private var found: BlockHeader?
+  /// Whether some place has the header of a block that belongs elsewhere, or to another spool.
+  private(set) var hasForeignBlock = false
+  /// Larger files are no segments; only so much of them is gone through, so that no place in them
+  /// is beyond what a position can tell.
+  static let mostFileBytes = UInt64(UInt32.max / 2)
 
   /// A scan of a segment's file, whose header was read before. Without an `identity` blocks of any
   /// spool are good.
   public init(number: UInt32, identity: UInt64?, fileBytes: UInt64) {
     self.number = number
     self.identity = identity
-    self.fileBytes = UInt32(clamping: fileBytes)
+    self.fileBytes = UInt32(min(fileBytes, Self.mostFileBytes))
   }
 
   /// Goes on as far as `window`, the file from `windowOffset` on, allows.
