@@ -37,11 +37,13 @@ extension LogWriter {
       case LogVerb.prepare:
         if let error = preparer.handle(event, operations: &operations) {
           isShortOfSpace = error.kind == .noSpace
+          hasNoSegment = true
           tell(.failed(error))
           prepareRetryAt = min(
             prepareRetryAt, now.advanced(milliseconds: prepareBackoff.next()))
         } else if preparer.phase == .ready {
           isShortOfSpace = false
+          hasNoSegment = false
           prepareBackoff.reset()
         }
       case LogVerb.seal:
@@ -72,7 +74,8 @@ extension LogWriter {
     if let active {
       isNeeded = isLeaving || active.offset > limits.segmentBytes / 2
     } else {
-      isNeeded = !order.isEmpty
+      // After a failure also when nothing waits: else nobody would learn that it is over.
+      isNeeded = !order.isEmpty || hasNoSegment
     }
     if isNeeded, prepareRetryAt == .distantFuture {
       preparer.start(clock: clock, operations: &operations)

@@ -65,6 +65,8 @@ public struct LogWriter: ~Copyable {
   public private(set) var lastTicket: UInt64 = 0
   /// Whether the disk had no space for the next segment.
   public internal(set) var isShortOfSpace = false
+  /// Whether the next segment could not be made when that was last tried.
+  var hasNoSegment = false
   private(set) var answersBeforeSync = false
   /// The clocks as of this turn.
   var clock = SpoolClock(bootMilliseconds: 0, wallOffsetMilliseconds: 0, bootID: 0)
