@@ -44,7 +44,8 @@ extension Spool {
     guard let mean = reader.index.meanRecordBytes(of: lanes[Int(lane.rawValue)].hash) else {
       return 0
     }
-    return UInt64((mean * Double(records)).rounded())
+    // Damage can make sequences of any size look like records that wait.
+    return UInt64(exactly: (mean * Double(records)).rounded()) ?? .max
   }
 
   /// How long ago the block with the records at hand was written, milliseconds; nil when nobody can
