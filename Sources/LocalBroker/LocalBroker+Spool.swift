@@ -125,8 +125,7 @@ extension LocalBroker {
       case .ready:
         state.spoolIsReady()
         appendWaitingBatches()
-        // Clients wait in the listener's queue until then.
-        if !isStopping { acceptAgainAt = now }
+        opensSoon = true
       case .durable(let ticket): durable(ticket)
       // The spool tries again by itself; its `lastError` says so.
       case .failed: diskFailures += 1
@@ -136,6 +135,11 @@ extension LocalBroker {
         diskFailures += 1
         state.unreadable(read)
       }
+    }
+    // Clients wait in the listener's queue until their first record can be taken, or never will.
+    if opensSoon, state.spool?.isStarting != true {
+      opensSoon = false
+      if !isStopping { acceptAgainAt = now }
     }
   }
 

@@ -49,6 +49,8 @@ public struct LocalBroker: ~Copyable {
   private var touched: [SlotID] = []
   private var listener: Descriptor?
   var acceptAgainAt = Instant.distantFuture
+  /// Whether the spool is ready and clients are not accepted yet.
+  var opensSoon = false
   /// No connection is to be closed for being late before this.
   private var closeDue = Instant.distantFuture
   var isStopping = false

@@ -169,4 +169,63 @@ struct SpoolSpaceTests {
     // The embedded broker has no consumer here.
     #expect(isEmbedded || scene.oracle.isEveryPromiseKept)
   }
+
+  /// A small file system, and devices that fill it at once.
+  private static func burst(capacityBytes: Int) throws -> GatewayScene {
+    var configuration = GatewayScene.configuration()
+    configuration.spool.mode = .spill
+    configuration.spool.segmentBytes = 16_384
+    configuration.spool.spillAfterMilliseconds = 1
+    let scene = try GatewayScene(seed: 1, configuration: configuration)
+    scene.oracle.seesAcceptance = false
+    scene.oracle.spaceIsShort = true
+    scene.world.disk(of: GatewayScene.gatewayHost).capacityBytes = capacityBytes
+    scene.world.refuseConnects(to: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
+    for device in 0..<4 {
+      scene.addDevice(
+        (0..<200).map {
+          GatewayScene.message(
+            device: device, number: $0, topic: "keyed/k\(device)/x", byteCount: 4_000)
+        }, habits(.v5))
+    }
+    return scene
+  }
+
+  @Test(
+    "A file system that the first second fills gets its space back when the broker has all",
+    arguments: [150, 155, 160, 165, 170, 175])
+  func fullAtOnce(kibibytes: Int) throws {
+    let scene = try Self.burst(capacityBytes: kibibytes << 10)
+    #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+    #expect(scene.oracle.refusedCount > 0)
+    Self.back(scene)
+    scene.run(milliseconds: 30_000)
+    #expect(scene.oracle.isEveryPromiseKept)
+    Self.addDevice(scene, .v5)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices[4].isDone })
+    #expect(scene.oracle.refusedCount < 800)
+    scene.run(milliseconds: 5_000)
+    #expect(scene.metric("danube_gateway_spool_failing") == 0)
+    #expect(scene.metric("danube_gateway_spool_segments") <= 2)
+    #expect(scene.settle().isEmpty)
+  }
+
+  @Test("On a disk that is full at the very first start nothing is taken, until there is space")
+  func fullFirstStart() throws {
+    // One copy of the cursor file fits, and not the other; or none does.
+    for kibibytes in [10, 100] {
+      let scene = try Self.burst(capacityBytes: kibibytes << 10)
+      #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+      #expect(scene.oracle.promisedCount == 0 && scene.oracle.refusedCount == 800)
+      #expect(scene.metric("danube_gateway_spool_failing") == 1)
+      scene.world.disk(of: GatewayScene.gatewayHost).capacityBytes = 10 << 20
+      scene.run(milliseconds: 5_000)
+      Self.addDevice(scene, .v5)
+      #expect(scene.run(milliseconds: 20_000) { scene.devices[4].isDone })
+      #expect(scene.oracle.promisedCount == 20)
+      #expect(scene.metric("danube_gateway_spool_failing") == 0)
+      Self.back(scene)
+      #expect(scene.settle().isEmpty)
+    }
+  }
 }

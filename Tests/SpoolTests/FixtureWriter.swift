@@ -79,7 +79,11 @@ final class ScriptedSpool: SimulatedLoop {
     }
     while let event = spool.nextEvent() {
       if case .durable(let ticket) = event { durable = ticket }
-      if case .ready = event, let readers { spool.serve(readers, now: now) }
+      guard case .ready = event else { continue }
+      if let readers { spool.serve(readers, now: now) }
+      // Cursors are saved when a step says so, as they were when the files came about.
+      spool.areCursorsMade = true
+      spool.nextCursorSave = now.advanced(milliseconds: spool.limits.cursorMilliseconds)
     }
     if isIdle, let step = steps.popFirst() {
       isSaving = false

@@ -6,6 +6,54 @@ import Testing
 
 @Suite("A disk without space", .timeLimit(.minutes(1)))
 struct FullDiskTests {
+  @Test("Cursors that outgrow their file on a full disk get space from a segment that all have")
+  func cursorsOutgrown() throws {
+    let world = SimulatedWorld(seed: 6)
+    let disk = world.disk(of: spoolHost)
+    let limits = SpoolLimits(
+      log: LogLimits(
+        segmentBytes: 64 << 10, queuedBytes: 32 << 10, retryMinimumMilliseconds: 5,
+        retryMaximumMilliseconds: 50),
+      maximumBytes: 16 << 20, blockBytes: 2 << 10, commitMilliseconds: 5, cursorMilliseconds: 50)
+    let model = SpoolModel()
+    model.isStuck = false
+    let loop = try SpoolLoop(world, model, limits: limits, wanted: 3_000)
+    loop.isDelivering = false
+    let driver = SimulationDriver(world)
+    driver.add(loop)
+    driver.run(until: world.now.advanced(milliseconds: 60_000)) {
+      loop.wanted == 0 && loop.spool.isSettled
+    }
+    let before = disk.names(in: "spool").count
+    #expect(before > 8)
+    disk.capacityBytes = disk.usedBytes
+    for number in 0..<3_000 {
+      let topic = Array("/default/a-topic-that-messages-made-and-that-is-new-\(number)".utf8)
+      let lane = loop.spool.lane(topic: topic, isReliable: true)
+      _ = loop.spool.addCursor(named: [], of: lane, at: 0, now: world.now)
+    }
+    driver.run(milliseconds: 2_000)
+    let fault = loop.spool.faults.cursors
+    #expect(fault?.kind == .noSpace)
+    #expect(disk.names(in: "spool").count == before)
+    loop.isDelivering = true
+    driver.run(until: world.now.advanced(milliseconds: 60_000)) {
+      loop.isDone && disk.names(in: "spool").count <= 4
+    }
+    let after = loop.spool.faults.cursors
+    #expect(after == nil && disk.names(in: "spool").count <= 4)
+    #expect(model.missing == 0 && model.lost.isEmpty)
+    // The ends of lanes are known, whatever was removed early.
+    let ends = loop.lanes.values.map { loop.spool.nextSequence(of: $0.id) }.sorted()
+    world.losePower(host: spoolHost)
+    driver.remove(loop.portID)
+    disk.capacityBytes = .max
+    let next = try SpoolLoop(world, model, limits: limits, wanted: 0)
+    driver.add(next)
+    driver.run(until: world.now.advanced(milliseconds: 10_000)) { next.spool.isReady }
+    #expect(next.lanes.values.map { next.spool.nextSequence(of: $0.id) }.sorted() == ends)
+  }
+
   @Test("The next segment is tried again when nothing waits: the fault ends with its cause")
   func preparingAgain() throws {
     let world = SimulatedWorld(seed: 5)

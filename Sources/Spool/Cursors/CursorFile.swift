@@ -134,6 +134,12 @@ public struct CursorFile: ~Copyable {
     }
   }
 
+  /// Whether both copies are whole: saving then needs no space that is not reserved, as long as the
+  /// state does not outgrow it.
+  public var hasBothCopies: Bool {
+    copies.allSatisfy { $0.content == .found || $0.content == .durable }
+  }
+
   mutating func tell(_ event: CursorEvent) { events.append(event) }
 
   /// Whether writing would give up a copy that may be the only durable one.

@@ -51,8 +51,12 @@ extension Spool {
     lanes[Int(lane.rawValue)].durableEnd
   }
 
-  /// Whether records wait that could not be written.
+  /// Whether records will be taken in a moment, when the cursor files are made.
+  public var isStarting: Bool { isReady && !areCursorsMade && faults.writing == nil }
+
+  /// Whether records wait that could not be written, or none can be.
   public var isStuck: Bool {
+    if !areCursorsMade { return faults.writing != nil }
     switch writer {
     case .some(let writer): return faults.writing != nil && !writer.isIdle
     case .none: return false
@@ -62,7 +66,7 @@ extension Spool {
   /// Whether records are taken: the disk keeps up, and there is space within the limits.
   public var hasRoom: Bool {
     switch writer {
-    case .some(let writer): return writer.hasRoom && !isFull
+    case .some(let writer): return areCursorsMade && writer.hasRoom && !isFull
     case .none: return false
     }
   }

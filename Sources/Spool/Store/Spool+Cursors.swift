@@ -115,6 +115,7 @@ extension Spool {
       releasing = releasableSegments() + dropping
       dropping = []
       clocks.keep(bootIDs)
+      for place in lanes.indices { lanes[place].savingEnd = lanes[place].nextSequence }
       cursorFile.save(cursorState, operations: &operations)
       // Some saves fail at once.
       takeCursorEvents(at: now, operations: &operations)
@@ -162,6 +163,11 @@ extension Spool {
   /// The cursors are on the disk: what they released may go.
   mutating func saved(at now: Instant) {
     faults.cursors = nil
+    if !areCursorsMade {
+      areCursorsMade = true
+      faults.writing = nil
+    }
+    for place in lanes.indices { lanes[place].diskEnd = lanes[place].savingEnd }
     counters.cursorSaves &+= 1
     savedChangeCount = savingChangeCount
     for segment in releasing { release(segment) }
@@ -173,8 +179,10 @@ extension Spool {
   mutating func saveFailed(_ error: IOError, at now: Instant) {
     // What was dropped is in no index any more; the rest is found again.
     dropping = releasing.filter { reader.index[$0] == nil } + dropping
+    if error.kind == .noSpace { releaseForCursors() }
     releasing = []
     faults.cursors = error
+    if !areCursorsMade { faults.writing = error }
     tell(.failed(error))
     areCursorsDirty = false
     cursorsChanged(at: now)

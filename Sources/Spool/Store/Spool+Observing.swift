@@ -125,7 +125,7 @@ extension Spool {
 
   /// It is also over when there is a segment for what will come and nothing waits.
   mutating func noteWriter() {
-    guard faults.writing != nil else { return }
+    guard faults.writing != nil, areCursorsMade else { return }
     switch writer {
     case .some(let writer):
       if writer.isIdle, writer.preparer.phase == .ready { faults.writing = nil }

@@ -96,6 +96,9 @@ extension Spool {
     for segment in log.blankSegments { remover.remove(segment) }
     loaded = nil
     cursorsChanged(at: now)
+    areCursorsMade = cursorFile.hasBothCopies
+    // With whatever lanes are made known in this turn.
+    if !areCursorsMade { nextCursorSave = now }
     if limits.maximumAgeMilliseconds > 0 { nextAgeCheck = now }
     tell(.ready)
   }

@@ -87,6 +87,11 @@ public struct Spool: ~Copyable {
   /// Segments dropped by a limit, whose files go when the disk knows of it: a lane must not begin
   /// its sequences anew because the file that told them is gone.
   var dropping: [UInt32] = []
+  /// Where the lanes of these end in them.
+  var droppedEnds: [UInt32: [(place: Int, last: UInt64)]] = [:]
+  /// Whether both copies of the cursor file are on the disk. Before that nothing is appended: on a
+  /// disk that is full then they could not be made, and no segment would ever go.
+  var areCursorsMade = false
   /// What fails now.
   public internal(set) var faults = SpoolFaults()
   /// What was counted so far.
