@@ -171,11 +171,14 @@ extension Delivery {
     let first = lanes[lane].nextRead
     let end = next ?? spool?.durableEnd(of: spoolLane) ?? first
     guard end > first else { return }
-    metrics.spoolSkipped.add(end - first)
-    let lost = spool?.lostRecords(of: spoolLane, in: first..<end) ?? 0
-    lanes[lane].tally.noteUnused(end - first - min(lost, end - first))
+    // What a start left out of the numbers was passed over before.
     let cursor = lanes[lane].cursor
-    spool?.deliver(first..<end, to: cursor, of: spoolLane, now: now)
+    let delivered = spool?.delivered(cursor, of: spoolLane)
+    let skipped = delivered?.missingCount(in: first..<end) ?? 0
+    metrics.spoolSkipped.add(skipped)
+    let lost = min(spool?.lostRecords(of: spoolLane, in: first..<end) ?? 0, skipped)
+    lanes[lane].tally.noteUnused(end - first - lost)
+    spool?.pass(first..<end, to: cursor, of: spoolLane, now: now)
     lanes[lane].nextRead = end
   }
 

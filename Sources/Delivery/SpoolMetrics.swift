@@ -55,6 +55,8 @@ public struct SpoolMetrics: Sendable {
   let limitBytes: Gauge
   let segments: Gauge
   let isFailing: Gauge
+  let unreadFiles: Gauge
+  let foreignFiles: Gauge
   let isFull: Gauge
   let refusingTopics: Gauge
   let drainRate: Gauge
@@ -102,6 +104,8 @@ public struct SpoolMetrics: Sendable {
     limitBytes = gauge("spool_limit_bytes", "Bytes that they may have.", unit: .bytes)
     segments = gauge("spool_segments", "Files of the log.")
     isFailing = gauge("spool_failing", "1 while something about the spool's disk fails.")
+    unreadFiles = Self.leftOut("unreadable", registry)
+    foreignFiles = Self.leftOut("foreign", registry)
     isFull = gauge("spool_full", "1 while the spool takes no records for want of space.")
     refusingTopics = gauge(
       "spool_refusing_topics", "Topics whose new records are refused or dropped for want of space.")
@@ -132,13 +136,8 @@ public struct SpoolMetrics: Sendable {
     cursorSaves = counter("spool_cursor_saves_total", "Saves of how far readers are.")
     syncTime = registry.durations(
       "danube_gateway_spool_sync_seconds", help: "How long a commit's sync took.")
-    func dropped(_ reason: String) -> Counter {
-      counter(
-        "spool_dropped_records_total", "Records dropped by a limit before a broker had them.",
-        labels: [("reason", reason)])
-    }
-    droppedForBytes = dropped("max_bytes")
-    droppedForAge = dropped("max_age")
+    droppedForBytes = Self.dropped("max_bytes", registry)
+    droppedForAge = Self.dropped("max_age", registry)
     copiedRecords = counter(
       "spool_copied_records_total", "Records written again to free the segment they were in.")
     damagedBlocks = counter(
@@ -147,6 +146,19 @@ public struct SpoolMetrics: Sendable {
     damagedBytes = counter(
       "spool_damaged_bytes_total", "Bytes that a start found damaged though they were durable.",
       unit: .bytes)
+  }
+
+  private static func dropped(_ reason: String, _ registry: MetricsRegistry) -> Counter {
+    registry.counter(
+      "danube_gateway_spool_dropped_records_total",
+      help: "Records dropped by a limit before a broker had them.", labels: [("reason", reason)])
+  }
+
+  private static func leftOut(_ reason: String, _ registry: MetricsRegistry) -> Gauge {
+    registry.gauge(
+      "danube_gateway_spool_left_out_files",
+      help: "Files with a segment's name that can't be read, or are none of this spool.",
+      labels: [("reason", reason)])
   }
 
   /// The place among `depths` of a topic.

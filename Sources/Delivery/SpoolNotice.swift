@@ -5,6 +5,12 @@ public import Spool
 public enum SpoolNotice: Sendable {
   /// What the start found, how long it took, and how many records wait.
   case opened(SpoolRecoveryReport, milliseconds: Int, records: UInt64)
+  /// A segment can't be read, and the spool is open without it.
+  case unread(SpoolUnreadFile)
+  /// A file with this number is none of this spool.
+  case foreign(segment: UInt32)
+  /// Files can't be read before which the spool is not open.
+  case startDelayed(SpoolStartDelay)
   /// Records wait for readers that this mode does not serve.
   case leftovers(SpoolLeftovers, isEmbedded: Bool)
   /// The disk fails.

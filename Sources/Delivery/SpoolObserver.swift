@@ -12,6 +12,9 @@ struct SpoolObserver {
   /// drains has room and has none in turn.
   private static let calmMilliseconds = 5_000
 
+  /// Files that are told one by one; all are counted.
+  private static let fileLimit = 8
+
   private(set) var status = SpoolStatus()
   private var notices: [SpoolNotice] = []
   private var lastLook = Instant(nanoseconds: 0)
@@ -81,7 +84,7 @@ struct SpoolObserver {
       follow(spool, seconds: seconds)
       for place in spool.takeDamage() { tell(.damaged(place)) }
     }
-    followFaults(spool.faults, at: now)
+    followFaults(spool, at: now)
     followSpace(spool)
     status.state = state(spool, isMoving: isMoving)
     count(&spool, metrics)
@@ -181,18 +184,24 @@ struct SpoolObserver {
     let milliseconds = Int(spool.recoveryNanoseconds / 1_000_000)
     status.recoveryMilliseconds = milliseconds
     tell(.opened(spool.recovered, milliseconds: milliseconds, records: status.records))
+    for file in spool.recovered.unreadFiles.prefix(Self.fileLimit) { tell(.unread(file)) }
+    for segment in spool.recovered.foreignSegments.prefix(Self.fileLimit) {
+      tell(.foreign(segment: segment))
+    }
     if spool.leftovers.records > 0 {
       tell(.leftovers(spool.leftovers, isEmbedded: spool.keepsDelivered))
     }
   }
 
-  private mutating func followFaults(_ faults: SpoolFaults, at now: Instant) {
+  private mutating func followFaults(_ spool: borrowing Spool, at now: Instant) {
+    let faults = spool.faults
     status.faults = faults
+    status.startDelay = spool.startDelay
     if let error = faults.first ?? hasFailed {
       status.lastError = error
       if failingSince == nil {
         failingSince = now
-        tell(.failing(error))
+        tell(spool.startDelay.map { .startDelayed($0) } ?? .failing(error))
       }
     } else if let since = failingSince {
       failingSince = nil
@@ -216,6 +225,7 @@ struct SpoolObserver {
 
   private func count(_ spool: inout Spool, _ metrics: SpoolMetrics) {
     let counters = spool.counters
+    let recovered = spool.recovered
     metrics.records.advance(to: counters.records)
     metrics.recordBytes.advance(to: counters.recordBytes)
     metrics.storedBytes.advance(to: counters.storedBytes)
@@ -235,6 +245,8 @@ struct SpoolObserver {
     metrics.usedBytes.set(Int64(clamping: status.usedBytes))
     metrics.limitBytes.set(Int64(clamping: status.limitBytes))
     metrics.segments.set(status.segments)
+    metrics.unreadFiles.set(Int64(max(spool.startDelay?.files ?? 0, recovered.unreadFiles.count)))
+    metrics.foreignFiles.set(Int64(recovered.foreignFiles))
     metrics.isFailing.set(Int64(status.faults.first == nil ? 0 : 1))
     metrics.isFull.set(Int64(isFull ? 1 : 0))
     metrics.drainRate.set(status.drainRate)

@@ -53,6 +53,8 @@ public struct SpoolStatus: Sendable {
   public var state = State.none
   /// What fails.
   public var faults = SpoolFaults()
+  /// What a start waits for; nil when it does not.
+  public var startDelay: SpoolStartDelay?
   /// The last failure of any kind, also one that has passed; nil when there was none.
   public var lastError: IOError?
   /// Bytes of the log's files.

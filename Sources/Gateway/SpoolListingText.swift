@@ -32,6 +32,7 @@ public enum SpoolListingText {
     text.member("bytes", listing.report.damagedBytes)
     text.member("places", listing.report.damagedPlaces)
     text.member("interrupted_writes", listing.report.cutSegments)
+    text.member("unreadable_files", listing.report.unreadFiles.count)
     text.member("foreign_files", listing.report.foreignFiles)
     text.member("cursor_copies", listing.report.damagedCursorCopies)
     text.endObject()
@@ -109,8 +110,13 @@ public enum SpoolListingText {
     if report.damagedBytes > 0 {
       text += "damage: \(report.damagedBytes) bytes of the log that were safe can't be read\n"
     }
-    if report.foreignFiles > 0 {
-      text += "damage: \(report.foreignFiles) files are named like segments and can't be read\n"
+    for file in report.unreadFiles {
+      text += "damage: \(file.name) can't be read: \(file.error.text)\n"
+    }
+    for segment in report.foreignSegments {
+      text +=
+        "warning: \(SegmentHeader.fileName(segment)) is of another spool, or damaged: it is left "
+        + "alone; move it to a folder of its own\n"
     }
     if report.damagedCursorCopies > 0 {
       text += "damage: \(report.damagedCursorCopies) of the two cursor files can't be read\n"

@@ -10,8 +10,8 @@ extension SpoolNotice {
   var level: LogLevel {
     switch self {
     case .opened(let report, _, _): report.isDamaged ? .warning : .info
-    case .failing, .damaged: .error
-    case .leftovers, .full, .refusing, .dropped, .expired: .warning
+    case .failing, .damaged, .unread, .startDelayed: .error
+    case .foreign, .leftovers, .full, .refusing, .dropped, .expired: .warning
     case .laneDrained(_, _, let lost, _): lost > 0 ? .warning : .info
     case .works, .hasRoom, .takesAll, .laneSpools: .info
     }
@@ -21,6 +21,9 @@ extension SpoolNotice {
   func event(_ configuration: GatewayConfiguration) -> StaticString {
     switch self {
     case .opened: "spool.opened"
+    case .unread: "spool.file_unreadable"
+    case .foreign: "spool.foreign_file"
+    case .startDelayed: "spool.start_delayed"
     case .leftovers: "spool.leftovers"
     case .failing: "spool.failing"
     case .works: "spool.works"
@@ -44,6 +47,17 @@ extension SpoolNotice {
       report.isDamaged
         ? "parts of the spool can't be read any more: they are left out and stay where they are"
         : ""
+    case .unread:
+      """
+      a file of the spool can't be read: its records wait in it, and are delivered after a start \
+      that can read it; mend it, and start the gateway again
+      """
+    case .foreign:
+      """
+      a file in the spool's folder is named like a part of it and belongs to another spool, or is \
+      damaged: it is left alone; move it to a folder of its own, and see it with spool export --dir
+      """
+    case .startDelayed(let delay): Self.message(delay.error, isStarting: true)
     case .leftovers(_, let isEmbedded): SpoolLeftoversText.message(isEmbedded ? .embedded : .uplink)
     case .failing(let error): Self.message(error)
     case .works: "the spool's disk works again"
@@ -109,6 +123,26 @@ extension SpoolNotice {
     }
   }
 
+  private static func message(_ error: IOError, isStarting: Bool) -> StaticString {
+    switch error.kind {
+    case .notPermitted:
+      """
+      the gateway may not read files of the spool: nothing is delivered, and new records are \
+      refused, until it may; give its user the files
+      """
+    case .resourcesExhausted:
+      """
+      there are no descriptors or no memory to read the spool's files: nothing is delivered, and \
+      new records are refused, until there are; raise LimitNOFILE
+      """
+    default:
+      """
+      the disk fails to give files of the spool: they are tried again for a while, and then left \
+      out; look at the kernel's log and the disk's health
+      """
+    }
+  }
+
   private static func message(_ error: IOError) -> StaticString {
     switch error.kind {
     case .noSpace where error.code == 122:
@@ -146,7 +180,12 @@ extension SpoolNotice {
   }
 
   /// Whether each is written: places of damage are told once.
-  var isOwn: Bool { if case .damaged = self { true } else { false } }
+  var isOwn: Bool {
+    switch self {
+    case .damaged, .unread, .foreign: true
+    default: false
+    }
+  }
 
   /// The numbers of it.
   func add(to fields: inout LogFields, folder: String) {
@@ -158,10 +197,23 @@ extension SpoolNotice {
       if report.damagedBytes > 0 { fields.add("damaged_bytes", Int(clamping: report.damagedBytes)) }
       if report.damagedPlaces > 0 { fields.add("damaged_places", report.damagedPlaces) }
       if report.cutSegments > 0 { fields.add("cut_segments", report.cutSegments) }
+      if !report.unreadFiles.isEmpty { fields.add("unreadable_files", report.unreadFiles.count) }
       if report.foreignFiles > 0 { fields.add("foreign_files", report.foreignFiles) }
       if report.damagedCursorCopies > 0 {
         fields.add("damaged_cursor_copies", report.damagedCursorCopies)
       }
+    case .unread(let file):
+      fields.add("file", file.name.description)
+      fields.add("error", file.error.text)
+      fields.add("folder", folder)
+    case .foreign(let segment):
+      fields.add("file", SegmentHeader.fileName(segment).description)
+      fields.add("folder", folder)
+    case .startDelayed(let delay):
+      fields.add("files", delay.files)
+      fields.add("file", delay.name.description)
+      fields.add("error", delay.error.text)
+      fields.add("folder", folder)
     case .leftovers(let left, _):
       fields.add("records", Int(clamping: left.records))
       fields.add("topics", left.lanes)
@@ -193,6 +245,8 @@ extension SpoolNotice {
 }
 
 extension SpoolRecoveryReport {
-  /// Whether something was lost that was safe once. What was cut or is not ours was never.
-  var isDamaged: Bool { damagedBytes > 0 || damagedPlaces > 0 || damagedCursorCopies > 0 }
+  /// Whether something can't be read that was safe once. What was cut or is not ours was never.
+  var isDamaged: Bool {
+    damagedBytes > 0 || damagedPlaces > 0 || damagedCursorCopies > 0 || !unreadFiles.isEmpty
+  }
 }

@@ -22,7 +22,10 @@ extension StatusReason {
             + " start the gateway again",
           keepsDevicesAway: needsDisk))
     }
-    if let error = spool.faults.first {
+    reasons += leftOut(gateway, spool)
+    if spool.startDelay != nil {
+      // Told already.
+    } else if let error = spool.faults.first {
       reasons.append(
         StatusReason(
           .degraded, .spoolFailing, "the spool's disk fails: \(error.text)",
@@ -39,6 +42,47 @@ extension StatusReason {
           keepsDevicesAway: needsDisk && isRejecting))
     }
     if let reason = refusal(gateway, delivery, after: reasons) { reasons.append(reason) }
+    return reasons
+  }
+
+  /// Files that a start waits for, or that it left out.
+  private static func leftOut(_ gateway: Gateway, _ spool: SpoolStatus) -> [StatusReason] {
+    var reasons: [StatusReason] = []
+    func files(_ count: Int, _ name: FileName) -> String {
+      count == 1
+        ? "\(gateway.spoolDirectory)/\(name)"
+        : "\(count) files of \(gateway.spoolDirectory), such as \(name)"
+    }
+    if let delay = spool.startDelay {
+      let remedy =
+        switch delay.error.kind {
+        case .notPermitted: "it waits until they can be; give the gateway's user the files"
+        case .resourcesExhausted: "it waits until they can be; raise LimitNOFILE"
+        default: "it is tried again for a while, then they are left out"
+        }
+      reasons.append(
+        StatusReason(
+          .degraded, .spoolUnread,
+          "the spool is not open: \(files(delay.files, delay.name)) can't be read"
+            + " (\(delay.error.text)): \(remedy); nothing is delivered until then, and new records"
+            + " are refused",
+          keepsDevicesAway: true))
+    } else if let first = spool.recovered.unreadFiles.first {
+      reasons.append(
+        StatusReason(
+          .degraded, .spoolUnread,
+          "\(files(spool.recovered.unreadFiles.count, first.name)) can't be read"
+            + " (\(first.error.text)): the records wait there; mend that, and start the gateway"
+            + " again"))
+    }
+    if let first = spool.recovered.foreignSegments.first {
+      let name = SegmentHeader.fileName(first)
+      reasons.append(
+        StatusReason(
+          .degraded, .spoolForeign,
+          "\(files(spool.recovered.foreignFiles, name)) is of another spool, or damaged: it is left"
+            + " alone; move it to a folder of its own, and start the gateway again"))
+    }
     return reasons
   }
 

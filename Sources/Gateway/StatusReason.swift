@@ -28,6 +28,8 @@ struct StatusReason: Sendable {
     case recordMemoryLow = "record_memory_low"
     case recordMemoryExhausted = "record_memory_exhausted"
     case spoolUnavailable = "spool_unavailable"
+    case spoolUnread = "spool_unread"
+    case spoolForeign = "spool_foreign"
     case spoolFailing = "spool_failing"
     case spoolFull = "spool_full"
     case spoolRefusing = "spool_refusing"

@@ -52,6 +52,7 @@ extension StatusReport {
     text.member("damaged_bytes", report.damagedBytes)
     text.member("damaged_places", report.damagedPlaces)
     text.member("cut_segments", report.cutSegments)
+    text.member("unreadable_files", report.unreadFiles.count)
     text.member("foreign_files", report.foreignFiles)
     text.member("damaged_cursor_copies", report.damagedCursorCopies)
     text.endObject()

@@ -41,6 +41,10 @@ public struct IOError: Error, BitwiseCopyable, Sendable, Equatable {
   /// The system's error number, 0 when there is none.
   public let code: Int32
 
+  /// Whether it says nothing of the file that could not be used: that works as soon as somebody
+  /// gives the process the right to, or there are descriptors and memory again.
+  public var mayPass: Bool { kind == .notPermitted || kind == .resourcesExhausted }
+
   /// An error of a kind, with the system's error number for the log.
   public init(_ kind: Kind, code: Int32 = 0) {
     self.kind = kind

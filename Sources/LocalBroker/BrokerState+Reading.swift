@@ -79,7 +79,8 @@ extension BrokerState {
       damaged(spool?.lostRecords(of: lane, in: start..<end) ?? 0, missedBy: subscription)
     }
     subscriptions[subscription].window.pass(over: start..<end)
-    keepDelivered(start..<end, of: subscription)
+    guard let lane = topics[topic].lane else { return }
+    spool?.pass(start..<end, to: subscriptions[subscription].cursor, of: lane, now: now)
   }
 
   /// The disk failed to give records; they are asked for again after a while.

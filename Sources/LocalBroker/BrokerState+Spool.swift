@@ -251,6 +251,17 @@ extension BrokerState {
       Awaited(ticket: ticket, topic: topic, waiter: .call(call, requestID: requestID)))
   }
 
+  /// How many offsets of a topic there are in a range, less those that the start left out.
+  private func numbers(in range: Range<UInt64>, of topic: Int) -> UInt64 {
+    var left = 0..<UInt64(0)
+    switch spool {
+    case .some(let spool):
+      if let lane = topics[topic].lane { left = spool.numbersLeftOut(of: lane).clamped(to: range) }
+    case .none: break
+    }
+    return range.upperBound - range.lowerBound - (left.upperBound - left.lowerBound)
+  }
+
   /// Notices what a limit on the disk dropped: subscriptions that had not got it are to say so even
   /// if nothing else happens to them. O(topics) when something was dropped.
   mutating func noticeDrops() {
@@ -260,7 +271,7 @@ extension BrokerState {
     for topic in topics.indices where isSpooled(topic) {
       let first = firstOffset(of: topic)
       guard first > topics[topic].droppedBefore else { continue }
-      metrics.recordsExpired.add(first - topics[topic].droppedBefore)
+      metrics.recordsExpired.add(numbers(in: topics[topic].droppedBefore..<first, of: topic))
       topics[topic].droppedBefore = first
       queueSubscriptions(of: topic)
     }

@@ -1,3 +1,5 @@
+public import IOPort
+
 /// What goes wrong on a disk, and how long its work takes.
 public struct DiskFaults: Sendable, Equatable {
   /// How long a read, write or change of names takes, nanoseconds.
@@ -14,6 +16,8 @@ public struct DiskFaults: Sendable, Equatable {
   public var failedReadPerMille = 0
   /// Offsets of every file that the device fails to read: a bad sector.
   public var unreadableOffsets = 0..<0
+  /// Files that can't be opened, and why.
+  public var closedFiles: [FileName: IOError.Kind] = [:]
   /// Of syncs: how many fail. What they were to make durable is then forgotten by the kernel: a
   /// later sync that succeeds says nothing about it, as on Linux.
   public var failedSyncPerMille = 0

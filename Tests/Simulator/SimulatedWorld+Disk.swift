@@ -94,6 +94,7 @@ extension SimulatedWorld {
     let directory = directory(request)
     let disk = request.file.disk
     let file: SimulatedFile
+    if let kind = disk.faults.closedFiles[name] { return .failed(IOError(kind)) }
     switch mode {
     case .read, .update:
       guard let existing = directory.files[name] else {

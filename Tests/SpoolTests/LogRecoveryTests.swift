@@ -14,13 +14,16 @@ final class RecoveryLoop: SimulatedLoop {
   /// Completions it took.
   var steps = 0
 
-  init(_ world: SimulatedWorld, keepsLists: Bool = true, isOneByOne: Bool = false) throws {
+  init(
+    _ world: SimulatedWorld, keepsLists: Bool = true, isOneByOne: Bool = false,
+    identity: SpoolIdentity? = nil
+  ) throws {
     var port = world.makePort(host: spoolHost)
     let directory = try port.openDirectory("spool")
     portID = port.id
     recovery = LogRecovery(
       token: Token(owner: 3, verb: 1), directory: directory,
-      files: try port.files(in: directory), keepsLists: keepsLists)
+      files: try port.files(in: directory), identity: identity, keepsLists: keepsLists)
     self.port = port
     if isOneByOne {
       recovery.left = recovery.unprobed.map { ($0, 0) }
@@ -182,7 +185,7 @@ struct LogRecoveryTests {
           Array(repeating: 0, count: 4_096), as: SegmentHeader.fileName(904), in: "spool")
       })
     #expect(missing(writer, log) == 0)
-    #expect(log.unreadableSegments.sorted() == [900, 901])
+    #expect(log.foreignSegments.sorted() == [900, 901])
     #expect(log.blankSegments.sorted() == [902, 903, 904] && log.nextSegment == 905)
   }
 
@@ -195,7 +198,7 @@ struct LogRecoveryTests {
       })
     #expect(log.segments.count > 2)
     #expect(missing(writer, log) == 0)
-    #expect(log.unreadableSegments.isEmpty && log.blankSegments.isEmpty)
+    #expect(log.foreignSegments.isEmpty && log.blankSegments.isEmpty)
   }
 
   /// What a start finds in a directory where nothing tells the spool's identity.
@@ -230,7 +233,7 @@ struct LogRecoveryTests {
     content[byte] ^= 0x10
     let log = try recover([1: content])
     #expect(log.blankSegments == [1])
-    #expect(log.unreadableSegments.isEmpty && log.segments.isEmpty && log.nextSegment == 2)
+    #expect(log.foreignSegments.isEmpty && log.segments.isEmpty && log.nextSegment == 2)
   }
 
   @Test(
@@ -243,7 +246,7 @@ struct LogRecoveryTests {
       with: Array(repeating: 0, count: isEndLost ? 512 - count : count))
     let log = try recover([1: Self.unused(1), 2: content])
     #expect(log.blankSegments == [2])
-    #expect(log.unreadableSegments.isEmpty && log.segments.map(\.footer.number) == [1])
+    #expect(log.foreignSegments.isEmpty && log.segments.map(\.footer.number) == [1])
   }
 
   @Test("A segment with blocks whose spool nobody knows is left alone")
@@ -259,7 +262,7 @@ struct LogRecoveryTests {
     var content = try #require(world.disk(of: spoolHost).content(of: name, in: "spool"))
     content[40] ^= 1
     let log = try recover([1: content])
-    #expect(log.unreadableSegments == [1] && log.blankSegments.isEmpty)
+    #expect(log.foreignSegments == [1] && log.blankSegments.isEmpty)
   }
 
   @Test("An empty directory is a new spool")

@@ -109,7 +109,7 @@ struct ManySegmentsTests {
     #expect(
       one.damagedBytes == other.damagedBytes && one.damagedPlaces == other.damagedPlaces, comment)
     #expect(one.blankSegments == other.blankSegments, comment)
-    #expect(one.unreadableSegments == other.unreadableSegments, comment)
+    #expect(one.foreignSegments == other.foreignSegments, comment)
     #expect(one.laterVersions == other.laterVersions, comment)
   }
 
@@ -160,7 +160,7 @@ struct ManySegmentsTests {
     #expect(log.segments.map(\.footer.runs) == before.map(\.footer.runs))
     // The first two were looked at before the identity was known; their footers say whose they are.
     #expect(log.segments.map(\.isSealed) == before.map(\.isSealed))
-    #expect(log.unreadableSegments == [] && log.blankSegments == [])
+    #expect(log.foreignSegments == [] && log.blankSegments == [])
     #expect(log.damagedBytes == 0)
   }
 
@@ -180,7 +180,7 @@ struct ManySegmentsTests {
     let copy = try #require(disk.content(of: SegmentHeader.fileName(3), in: "spool"))
     disk.put(copy, as: SegmentHeader.fileName(12), in: "spool")
     let log = try recover(world, keepsLists: false).log
-    #expect(log.unreadableSegments == [11, 12])
+    #expect(log.foreignSegments == [11, 12])
     #expect(log.segments.map(\.footer.number) == Array(1...10) + Array(13...20))
   }
 

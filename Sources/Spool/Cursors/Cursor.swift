@@ -6,6 +6,9 @@ public struct Cursor: Sendable, Equatable {
   public var isExclusive: Bool
   /// What the reader has got.
   public var delivered: DeliveredSet
+  /// What of that was passed over because it may be in a file that can't be read now. The disk is
+  /// not told: when the file can be read again the reader gets it.
+  var passed = DeliveredSet()
   /// The names of the subscription's consumers, in the order in which they came: at most
   /// ``maximumConsumers``, each of 1 to 255 bytes.
   public internal(set) var consumers: [[UInt8]] = []
@@ -18,6 +21,22 @@ public struct Cursor: Sendable, Equatable {
     self.name = name
     self.isExclusive = isExclusive
     self.delivered = delivered
+  }
+
+  /// Passes over sequences for as long as the process lives: what is missing of them counts as
+  /// delivered.
+  mutating func pass(_ sequences: Range<UInt64>) {
+    for range in delivered.missing(in: sequences) { passed.insert(range) }
+    delivered.insert(sequences)
+  }
+
+  /// The cursor as the disk is to know it.
+  var durable: Cursor {
+    guard passed != DeliveredSet() else { return self }
+    var cursor = self
+    cursor.delivered = delivered.subtracting(passed)
+    cursor.passed = DeliveredSet()
+    return cursor
   }
 
   /// Keeps the names of consumers, those that came last when there are too many. One that is too

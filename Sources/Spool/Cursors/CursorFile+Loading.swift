@@ -35,6 +35,7 @@ extension CursorFile {
       }
       attempts += 1
       if attempts < Self.mostAttempts { return openToRead(operations: &operations) }
+      noteUnreadable(error)
       damaged(.unreadable)
       readNext(operations: &operations)
     case (.reading, .transferred(let count)):
@@ -44,11 +45,12 @@ extension CursorFile {
       } else {
         take(operations: &operations)
       }
-    case (.reading, .failed):
+    case (.reading, .failed(let error)):
       attempts += 1
       if attempts < Self.mostAttempts {
         return readFromStart(windowBytes, operations: &operations)
       }
+      noteUnreadable(error)
       damaged(.unreadable)
       close(operations: &operations)
     default: preconditionFailure("an answer to nothing asked for")

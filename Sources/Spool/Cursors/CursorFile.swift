@@ -51,6 +51,9 @@ public struct CursorFile: ~Copyable {
   var windowBytes = 0
   var loaded: CursorState?
   var damagedCopies = 0
+  /// Why a copy could not be read though it is there; that of the one that may be readable soon, if
+  /// there is such a one.
+  private(set) var loadFailure: IOError?
 
   // Writing.
   var step = Step.write
@@ -132,6 +135,10 @@ public struct CursorFile: ~Copyable {
       }
     default: break
     }
+  }
+
+  mutating func noteUnreadable(_ error: IOError) {
+    if loadFailure?.mayPass != true { loadFailure = error }
   }
 
   /// Whether both copies are whole: saving then needs no space that is not reserved, as long as the

@@ -79,6 +79,31 @@ public struct DeliveredSet: Sendable, Equatable {
     return missing
   }
 
+  /// The parts of a range that are not in the set, in order. O(ranges).
+  public func missing(in range: Range<UInt64>) -> [Range<UInt64>] {
+    var found: [Range<UInt64>] = []
+    var start = max(range.lowerBound, next)
+    var place = firstRange(endingAtOrAfter: start)
+    while start < range.upperBound {
+      let isLast = place == ranges.endIndex
+      let end = isLast ? range.upperBound : min(ranges[place].lowerBound, range.upperBound)
+      if end > start { found.append(start..<end) }
+      if isLast { return found }
+      start = max(start, ranges[place].upperBound)
+      place += 1
+    }
+    return found
+  }
+
+  /// The set without the sequences of another one. O(ranges × ranges of the other).
+  func subtracting(_ other: DeliveredSet) -> DeliveredSet {
+    var result = DeliveredSet()
+    for range in allRanges {
+      for part in other.missing(in: range) { result.insert(part) }
+    }
+    return result
+  }
+
   /// Adds a range behind all others, as they are read from a file; false, and nothing added, when
   /// it is empty or there is no gap before it.
   mutating func append(_ range: Range<UInt64>) -> Bool {

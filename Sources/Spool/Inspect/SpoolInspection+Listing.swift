@@ -11,7 +11,8 @@ extension SpoolInspection where Port: ~Copyable {
     listing.report.damagedBytes = log.damagedBytes
     listing.report.damagedPlaces = log.damagedPlaces
     listing.report.cutSegments = log.cutSegments
-    listing.report.foreignFiles = log.unreadableSegments.count
+    listing.report.foreignSegments = log.foreignSegments
+    listing.report.unreadFiles = log.unreadSegments
     listing.report.damagedCursorCopies = damagedCursorCopies
     listing.laterVersions = laterVersions
     listing.report.segments = log.segments.count

@@ -43,7 +43,8 @@ extension SpoolInspection where Port: ~Copyable {
     for later in log.laterVersions {
       result.damage.append(SpoolDamage(file: later.file, kind: .laterVersion(later)))
     }
-    for number in log.unreadableSegments { verifyForeign(number, &result) }
+    for number in log.foreignSegments { verifyForeign(number, &result) }
+    for file in log.unreadSegments { verifyForeign(file.segment, &result) }
     for place in log.segments.indices { verify(log.segments[place], &result) }
     return result
   }

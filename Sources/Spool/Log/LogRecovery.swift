@@ -24,49 +24,59 @@ public struct LogRecovery: ~Copyable {
 
   let token: Token
   let directory: Descriptor
-  private(set) var phase = Phase.idle
+  var phase = Phase.idle
   /// The segments whose ends are still to be read, the next one last.
   var unprobed: [UInt32]
   var probes: SlotTable<FooterProbe>
   var idleProbes: [SlotID] = []
+  /// Whether some probe read a header, too.
+  var hasReadHeader = false
   /// Whether blocks and runs of footers are wanted, too.
   let keepsLists: Bool
   /// The segments to look at one by one.
   var left: [(number: UInt32, bytes: UInt64)] = []
-  private var current: (number: UInt32, bytes: UInt64) = (0, 0)
+  var current: (number: UInt32, bytes: UInt64) = (0, 0)
   private var file = Descriptor(rawValue: -1)
   var buffer = ReadBuffer()
   /// Where in the file the buffer begins, and how much of it is wanted.
   private(set) var windowOffset: UInt64 = 0
   private var windowWanted = 0
   private var footerOffset: UInt32 = 0
-  private var scan: SegmentScan?
-  private var items: [Item] = []
+  var scan: SegmentScan?
+  var items: [Item] = []
   var topics: [LaneHash: [UInt8]] = [:]
   /// Scanned segments, to be judged when all are known.
   var scanned: [(segment: UInt32, bytes: UInt64, items: [Item])] = []
   /// Up to where each segment was synced.
   var syncedEnds: [UInt32: UInt32] = [:]
   var result = RecoveredLog()
-  /// The spool's identity as the cursor file has it, for a segment whose header is gone.
-  private let knownIdentity: SpoolIdentity?
-  /// How often a segment that can't be read is tried again.
-  private let patience: Int
-  private var attempts = 0
-  private var isFailing = false
+  /// How often segments that can't be read are tried again, all of them together.
+  let patience: Int
+  var rounds = 0
+  /// Why the segment at hand can't be read; nil while nothing speaks against it.
+  var failure: IOError?
+  /// Segments that could not be read in this round.
+  var postponed: [SpoolUnreadFile] = []
   /// The header of the segment at hand is not there: nothing in it counts unless a block does.
   private var isHeaderLost = false
-  /// A segment could not be read: `retry` tries it again, after a while.
-  private(set) var isWaiting = false
+  /// Some segments could not be read: `retry` tries them again, after a while.
+  var isWaiting = false
+  /// The segments that could not be read when that was last tried.
+  var unread: [SpoolUnreadFile] = []
   var plantedFault: PlantedSpoolFault?
   /// Whether the first block of a segment without a header may tell the spool's identity, half of
   /// it, when nothing else does: enough to read, not to write.
   var trustsFirstBlock = false
   /// The header at hand is not even one that is damaged: only a footer makes the file ours.
   private var isForeign = false
+  /// The segment at hand has a block of another spool.
+  private var hasForeignBlock = false
 
   /// A recovery of the files of a directory. All its tokens are `token`; `synced` is a place up to
-  /// which the log is known to have been durable. Whoever asks for `patience` has to `retry`.
+  /// which the log is known to have been durable. The `identity`, which the cursor file tells, says
+  /// whose a segment is; without it the first segment does. Whoever asks for `patience` has to
+  /// `retry`: so often, and for as long as a person or the end of other work can make a file
+  /// readable, whoever can't read one of them waits.
   /// Without `keepsLists` the footers that are found have neither blocks nor runs, and cost the
   /// same however many there are.
   public init(
@@ -75,7 +85,6 @@ public struct LogRecovery: ~Copyable {
     keepsLists: Bool = true
   ) {
     self.token = token
-    knownIdentity = identity
     self.patience = patience
     self.directory = directory
     self.keepsLists = keepsLists
@@ -113,11 +122,8 @@ public struct LogRecovery: ~Copyable {
     switch consume completion.event {
     case .file(let event): handle(event, operations: &operations)
     case .closed:
-      if isFailing {
-        isWaiting = true
-      } else {
-        openNext(operations: &operations)
-      }
+      if let failure { postpone(failure) }
+      openNext(operations: &operations)
     default: break
     }
   }
@@ -136,13 +142,7 @@ public struct LogRecovery: ~Copyable {
       read(
         0, min(SegmentHeader.encodedBytes, Int(clamping: bytes)), operations: &operations)
     case (.opening, .failed(let error)):
-      if attempts < patience, error.kind != .notFound {
-        attempts += 1
-        isFailing = true
-        isWaiting = true
-        return
-      }
-      result.unreadableSegments.append(current.number)
+      postpone(error)
       openNext(operations: &operations)
     case (_, .transferred(let count)):
       buffer.advance(count)
@@ -151,55 +151,37 @@ public struct LogRecovery: ~Copyable {
       } else {
         take(operations: &operations)
       }
-    default:
-      if attempts < patience {
-        attempts += 1
-        isFailing = true
-        scan = nil
-        return close(operations: &operations)
-      }
-      giveUp(operations: &operations)
+    case (_, .failed(let error)): failed(error, operations: &operations)
+    default: failed(IOError(.other), operations: &operations)
     }
-  }
-
-  /// Tries the segment again that could not be read.
-  mutating func retry(operations: inout OperationQueue) {
-    guard isWaiting else { return }
-    isWaiting = false
-    isFailing = false
-    open(operations: &operations)
   }
 
   // MARK: Files
 
   mutating func openNext(operations: inout OperationQueue) {
-    guard let next = left.popLast() else {
-      judge()
-      buffer.release()
-      phase = .done
-      return
-    }
+    guard let next = left.popLast() else { return finishRound() }
     current = next
-    attempts = 0
     open(operations: &operations)
   }
 
   private mutating func open(operations: inout OperationQueue) {
     phase = .opening
+    failure = nil
     isHeaderLost = false
     isForeign = false
+    hasForeignBlock = false
     operations.open(
       SegmentHeader.fileName(current.number), in: directory, .read, token: token)
   }
 
-  private mutating func close(operations: inout OperationQueue) {
+  mutating func close(operations: inout OperationQueue) {
     phase = .closing
     operations.append(.close(file), token: token)
   }
 
-  /// The file can't be read, or is none of ours.
-  private mutating func giveUp(operations: inout OperationQueue) {
-    result.unreadableSegments.append(current.number)
+  /// The file is none of ours: it is left alone, for ever.
+  private mutating func leaveAlone(operations: inout OperationQueue) {
+    result.foreignSegments.append(current.number)
     scan = nil
     items = []
     close(operations: &operations)
@@ -240,7 +222,7 @@ public struct LogRecovery: ~Copyable {
       let header = try SegmentHeader(decoding: buffer.bytes)
       guard header.number == current.number,
         result.identity == nil || result.identity == header.identity
-      else { return giveUp(operations: &operations) }
+      else { return leaveAlone(operations: &operations) }
       result.identity = header.identity
     } catch .unknownVersion(let version) {
       noteLater(.segment, version)
@@ -263,7 +245,6 @@ public struct LogRecovery: ~Copyable {
   /// There is no header. When it never came to be, nothing in the segment counts; when it was
   /// damaged later, its blocks are as good as they were.
   private mutating func takeLostHeader(operations: inout OperationQueue) {
-    result.identity = result.identity ?? knownIdentity
     isHeaderLost = true
     isForeign = !SegmentHeader.isMarked(buffer.bytes)
     if result.identity != nil, current.bytes >= UInt64(SegmentHeader.encodedBytes) {
@@ -274,7 +255,7 @@ public struct LogRecovery: ~Copyable {
 
   /// There is no footer of this spool.
   private mutating func scanUnlessForeign(operations: inout OperationQueue) {
-    if isForeign, !trustsFirstBlock { return giveUp(operations: &operations) }
+    if isForeign, !trustsFirstBlock { return leaveAlone(operations: &operations) }
     beginScan(operations: &operations)
   }
 
@@ -354,7 +335,7 @@ public struct LogRecovery: ~Copyable {
       case .needs(let offset, let count):
         // A file that ends earlier than it said can't be read further.
         if UInt64(offset) == windowOffset, end < current.bytes, buffer.count < windowWanted {
-          return giveUp(operations: &operations)
+          return failed(IOError(.other), operations: &operations)
         }
         self.scan = scan
         let wanted = max(count, Self.windowBytes)
@@ -370,6 +351,7 @@ public struct LogRecovery: ~Copyable {
           result.isIdentityGuessed = true
         }
         if let identity = result.identity, identity.first != header.identity {
+          hasForeignBlock = true
           items.append(.bad(from: header.position.offset, isBlank: false))
           continue
         }
@@ -377,7 +359,9 @@ public struct LogRecovery: ~Copyable {
         items.append(.block(header))
       case .bad(let from, _): items.append(.bad(from: from, isBlank: scan.isBlank))
       case .later(let version): noteLater(.block, UInt32(version))
-      case .end: return endScan(operations: &operations)
+      case .end:
+        if scan.hasForeignBlock { hasForeignBlock = true }
+        return endScan(operations: &operations)
       }
     }
   }
@@ -386,8 +370,10 @@ public struct LogRecovery: ~Copyable {
     let hasBlock = items.contains { if case .block = $0 { true } else { false } }
     let isLater = result.laterVersions.contains { $0.part == .block }
     // Blocks of a spool that nobody knows can't be told from records that look like blocks.
-    if hasBlock, result.identity == nil { return giveUp(operations: &operations) }
-    if isForeign, !hasBlock { return giveUp(operations: &operations) }
+    if hasBlock, result.identity == nil { return leaveAlone(operations: &operations) }
+    if isForeign, !hasBlock {
+      return leaveAlone(operations: &operations)
+    }
     if isHeaderLost, !hasBlock, !isLater {
       result.blankSegments.append(current.number)
     } else {

@@ -31,8 +31,10 @@ public struct RecoveredLog: Sendable {
   public var cutSegments = 0
   /// Segments that were being made when power or the process ended: they hold nothing, and may go.
   public var blankSegments: [UInt32] = []
-  /// Files with a segment's name that are none, or that can't be read; they are left alone.
-  public var unreadableSegments: [UInt32] = []
+  /// Files with a segment's name that are none of this spool; they are left alone.
+  public var foreignSegments: [UInt32] = []
+  /// Segments that can't be read now; they may hold records that nobody has got.
+  public var unreadSegments: [SpoolUnreadFile] = []
 
   /// What a later version of the program wrote: then the rest does not count, and nothing is to be
   /// written.

@@ -103,12 +103,15 @@ public struct SegmentScan {
 
   private func isOurs(_ other: UInt64) -> Bool { identity == nil || identity == other }
 
-  private func check(_ bytes: RawSpan, left: Int) -> Check {
+  private mutating func check(_ bytes: RawSpan, left: Int) -> Check {
     do throws(SpoolFormatError) {
       let header = try BlockHeader(decoding: bytes)
       guard header.position == SpoolPosition(segment: number, offset: offset),
         isOurs(header.identity)
-      else { return .bad }
+      else {
+        hasForeignBlock = true
+        return .bad
+      }
       let needed = header.headerBytes + Int(header.storedBytes)
       guard needed <= left else { return .bad }
       guard needed <= bytes.byteCount else {

@@ -21,7 +21,6 @@ extension Spool {
     lanes.append(SpoolLane(topic: topic, hash: hash, isReliable: isReliable))
     priorityCounts[Int(SpoolPriority.normal.rawValue)] += 1
     if isReady {
-      lanes[lanes.count - 1].firstSequence = firstSequenceOfLanes
       lanes[lanes.count - 1].nextSequence = firstSequenceOfLanes
       lanes[lanes.count - 1].durableEnd = firstSequenceOfLanes
     }
@@ -160,10 +159,7 @@ extension Spool {
 
   /// Lets time pass.
   public mutating func advance(to now: Instant, operations: inout OperationQueue) {
-    if recoveryRetryAt <= now {
-      recoveryRetryAt = .distantFuture
-      recovery.retry(operations: &operations)
-    }
+    retryStart(at: now, operations: &operations)
     writer?.advance(to: now, operations: &operations)
   }
 

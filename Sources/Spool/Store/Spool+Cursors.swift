@@ -17,6 +17,7 @@ extension Spool {
       Cursor(
         name: name, isExclusive: isExclusive,
         delivered: DeliveredSet(next: max(sequence, lanes[place].firstSequence))))
+    passHole(of: place, by: lanes[place].cursors.count - 1)
     cursorsChanged(at: now)
     return lanes[place].cursors.count - 1
   }
@@ -142,7 +143,9 @@ extension Spool {
     case .none: break
     }
     state.lanes = lanes.map { lane in
-      LaneCursors(lane)
+      var known = LaneCursors(lane)
+      for cursor in known.cursors.indices { known.cursors[cursor] = known.cursors[cursor].durable }
+      return known
     }
     state.clocks = clocks.saved(bootIDs)
     return state

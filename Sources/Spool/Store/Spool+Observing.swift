@@ -17,9 +17,10 @@ extension Spool {
   public mutating func takeDamage() -> [LogDamage] { reader.takeDamage() }
 
   /// How many records of a lane that were durable are lost, of the sequences in a range in which
-  /// there is no record. After a start that found damage nobody knows which they were: all count.
+  /// there is no record. After a start that found damage, or segments that it can't read, nobody
+  /// knows which they were: all count.
   public func lostRecords(of lane: SpoolLaneID, in range: Range<UInt64>) -> UInt64 {
-    guard recovered.damagedPlaces > 0 || recovered.damagedBytes > 0 else {
+    guard recovered.damagedPlaces > 0 || recovered.damagedBytes > 0 || hasUnread else {
       return reader.lostRecords(of: lanes[Int(lane.rawValue)].hash, in: range)
     }
     let hole = holeOfNumbers(of: Int(lane.rawValue)).clamped(to: range)

@@ -37,13 +37,13 @@ extension Spool {
         let before = lanes[place].cursors[cursor]
         let end = lanes[place].savedEnd
         if isServed(before) {
-          let hole = holeOfNumbers(of: place)
-          lanes[place].cursors[cursor].delivered.unpark(at: end, leavingOut: hole)
+          lanes[place].cursors[cursor].delivered.unpark(at: end)
         } else {
           lanes[place].cursors[cursor].delivered.park(from: end)
         }
         if lanes[place].cursors[cursor] != before { isChanged = true }
       }
+      if isChanged { passNumberHoles(of: place) }
       let waiting = parkedRecords(of: lanes[place])
       if waiting > 0 {
         left.lanes += 1
@@ -60,17 +60,10 @@ extension Spool {
   public mutating func addCursorOfMode(
     named name: [UInt8], of lane: SpoolLaneID, now: Instant
   ) -> Int {
-    let place = Int(lane.rawValue)
-    let cursor = addCursor(named: name, of: lane, at: lanes[place].savedEnd, now: now)
-    let hole = holeOfNumbers(of: place)
-    if !hole.isEmpty { lanes[place].cursors[cursor].delivered.insert(hole) }
+    let cursor = addCursor(
+      named: name, of: lane, at: lanes[Int(lane.rawValue)].savedEnd, now: now)
+    passNumberHoles(of: Int(lane.rawValue))
     return cursor
-  }
-
-  /// The numbers that the start left out of a lane.
-  func holeOfNumbers(of place: Int) -> Range<UInt64> {
-    let start = lanes[place].startEnd
-    return start..<start + (start > 0 ? firstSequenceOfLanes : 0)
   }
 
   /// Whether a cursor is of those that are served.
@@ -130,13 +123,12 @@ extension DeliveredSet {
   /// Whether everything from some sequence on counts as delivered.
   var isParked: Bool { next == .max || ranges.last?.upperBound == .max }
 
-  /// Takes nothing from a sequence on for delivered but a hole of numbers; what it has before is as
-  /// it was. Nothing, if it was not parked.
-  mutating func unpark(at sequence: UInt64, leavingOut hole: Range<UInt64>) {
+  /// Takes nothing from a sequence on for delivered; what it has before is as it was. Does nothing
+  /// if it was not parked.
+  mutating func unpark(at sequence: UInt64) {
     guard isParked else { return }
     var open = DeliveredSet(next: min(next, sequence))
     for range in ranges { open.insert(range.clamped(to: 0..<sequence)) }
-    open.insert(hole)
     self = open
   }
 }

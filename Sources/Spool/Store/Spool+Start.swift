@@ -11,10 +11,7 @@ extension Spool {
     switch completion.token.verb {
     case LogVerb.recover:
       recovery.handle(completion, operations: &operations)
-      if phase == .recovering, recovery.isDone { finishRecovery(at: now, operations: &operations) }
-      if recovery.isWaiting {
-        recoveryRetryAt = now.advanced(milliseconds: recoveryBackoff.next())
-      }
+      followRecovery(at: now, operations: &operations)
     case LogVerb.cursorFirst...LogVerb.cursorLast:
       cursorFile.handle(completion, operations: &operations)
       takeCursorEvents(at: now, operations: &operations)
@@ -31,16 +28,60 @@ extension Spool {
   }
 
   /// Whether what is there could not be read, and is about to be tried again.
-  public var isStartDelayed: Bool { phase == .recovering && recovery.isWaiting }
+  public var isStartDelayed: Bool { recoveryRetryAt != .distantFuture }
 
-  /// How often a segment that can't be read is tried again before the start goes on without it.
+  /// How often what can't be read is tried again before the start goes on without it.
   private static var recoveryPatience: Int { 8 }
+
+  private mutating func followRecovery(at now: Instant, operations: inout OperationQueue) {
+    guard phase == .recovering else { return }
+    if recovery.isDone { return finishRecovery(at: now, operations: &operations) }
+    guard recovery.isWaiting, let first = recovery.unread.first, !isStartDelayed else { return }
+    // What keeps the start waiting for ever is what somebody has to know of.
+    let cause = recovery.unread.first { $0.error.mayPass } ?? first
+    delay(
+      SpoolStartDelay(files: recovery.unread.count, name: cause.name, error: cause.error), at: now)
+  }
+
+  private mutating func delay(_ delay: SpoolStartDelay, at now: Instant) {
+    startDelay = delay
+    faults.opening = delay.error
+    recoveryRetryAt = now.advanced(milliseconds: recoveryBackoff.next())
+    tell(.failed(delay.error))
+  }
+
+  /// Tries again what could not be read.
+  mutating func retryStart(at now: Instant, operations: inout OperationQueue) {
+    guard recoveryRetryAt <= now else { return }
+    recoveryRetryAt = .distantFuture
+    if phase == .loading {
+      cursorFile = CursorFile(owner: owner, directory: directory, files: files)
+      cursorFile.load(operations: &operations)
+    } else {
+      recovery.retry(operations: &operations)
+      followRecovery(at: now, operations: &operations)
+    }
+  }
+
+  /// Whether the cursor file is worth another attempt: somebody may let it be read, or the disk
+  /// may give it, and it tells more than there is without it.
+  private mutating func isLoadDelayed(_ state: CursorState?, at now: Instant) -> Bool {
+    guard let error = cursorFile.loadFailure else { return false }
+    let isWorthIt = state == nil && loadFailures < Self.recoveryPatience
+    guard error.mayPass || isWorthIt else { return false }
+    loadFailures += 1
+    let unread = cursorFile.copies.filter { $0.content == .unreadable }
+    let name = unread.first?.name ?? cursorFile.copies[0].name
+    delay(SpoolStartDelay(files: unread.count, name: name, error: error), at: now)
+    return true
+  }
 
   mutating func takeCursorEvents(at now: Instant, operations: inout OperationQueue) {
     while let event = cursorFile.nextEvent() {
       switch event {
       case .loaded(let state, let damagedCopies):
         if let later = cursorFile.laterVersion { return refuse(later) }
+        if isLoadDelayed(state, at: now) { return }
         recovered.damagedCursorCopies = damagedCopies
         loaded = state
         phase = .recovering
@@ -50,7 +91,7 @@ extension Spool {
           patience: Self.recoveryPatience, keepsLists: false)
         recovery.plantedFault = plantedFault
         recovery.start(operations: &operations)
-        if recovery.isDone { finishRecovery(at: now, operations: &operations) }
+        followRecovery(at: now, operations: &operations)
       case .saved: saved(at: now)
       case .failed(let error): saveFailed(error, at: now)
       }
@@ -72,12 +113,15 @@ extension Spool {
     recovered.damagedBytes = log.damagedBytes
     recovered.damagedPlaces = log.damagedPlaces
     recovered.cutSegments = log.cutSegments
-    recovered.foreignFiles = log.unreadableSegments.count
+    recovered.foreignSegments = log.foreignSegments
+    recovered.unreadFiles = log.unreadSegments
     recovered.segments = log.segments.count
     recovered.areCursorsLost = loaded == nil && recovered.damagedCursorCopies > 0
     identity =
       log.identity ?? loaded?.identity
       ?? SpoolIdentity(first: random.next() | 1, second: random.next())
+    startDelay = nil
+    faults.opening = nil
     learnLanes(log)
     learnClocks(log)
     phase = .ready
@@ -95,6 +139,7 @@ extension Spool {
     }
     for segment in log.blankSegments { remover.remove(segment) }
     loaded = nil
+    for place in lanes.indices { passNumberHoles(of: place) }
     cursorsChanged(at: now)
     areCursorsMade = cursorFile.hasBothCopies
     // With whatever lanes are made known in this turn.
@@ -115,7 +160,7 @@ extension Spool {
   /// Lanes come from the cursor file, and from the log what the file does not know.
   private mutating func learnLanes(_ log: RecoveredLog) {
     // A segment that can't be read now may be read at the next start: its numbers stay its own.
-    if !log.unreadableSegments.isEmpty { firstSequenceOfLanes = 1 << 32 }
+    if hasUnread { firstSequenceOfLanes = Self.numbersLeftOut }
     // A lane keeps the hash that its records have.
     for known in loaded?.lanes ?? [] where laneByTopic[known.topic] == nil {
       let id = addLane(topic: known.topic, hash: known.hash, isReliable: known.isReliable)
@@ -123,6 +168,7 @@ extension Spool {
       lanes[place].firstSequence = known.firstSequence
       lanes[place].nextSequence = known.nextSequence
       lanes[place].savedEnd = known.nextSequence
+      lanes[place].diskEnd = known.nextSequence
       lanes[place].cursors = known.cursors
       lanes[place].replication = known.replication
       lanes[place].receivedThrough = known.receivedThrough
@@ -136,14 +182,11 @@ extension Spool {
       }
     }
     for place in lanes.indices {
-      let next = lanes[place].nextSequence
+      // So far nobody ever gets, but for damage that nothing told from a record.
+      let next = min(lanes[place].nextSequence, Self.lastNumber)
       lanes[place].startEnd = next
       lanes[place].nextSequence = next + firstSequenceOfLanes
       lanes[place].durableEnd = next + firstSequenceOfLanes
-      guard firstSequenceOfLanes > 0 else { continue }
-      for cursor in lanes[place].cursors.indices {
-        lanes[place].cursors[cursor].delivered.insert(next..<next + firstSequenceOfLanes)
-      }
     }
   }
 

@@ -34,9 +34,13 @@ public struct Spool: ~Copyable {
   var endedFooters: [UInt32: SegmentFooter] = [:]
   var identity = SpoolIdentity(first: 0, second: 0)
 
-  /// When a segment that could not be read at the start is tried again.
+  /// When what could not be read at the start is tried again.
   var recoveryRetryAt = Instant.distantFuture
   var recoveryBackoff: Backoff
+  /// Attempts to read the cursor file that failed.
+  var loadFailures = 0
+  /// What the start waits for; nil while it does not.
+  public internal(set) var startDelay: SpoolStartDelay?
 
   var lanes: [SpoolLane] = []
   /// What the first record of a new lane gets.
@@ -205,8 +209,10 @@ public struct SpoolRecoveryReport: Sendable, Equatable {
   public var damagedPlaces = 0
   /// Segments that ended with an interrupted write, of which nobody was told that it is safe.
   public var cutSegments = 0
-  /// Files that are named like segments and are none.
-  public var foreignFiles = 0
+  /// Files that are named like segments and are none of this spool.
+  public var foreignSegments: [UInt32] = []
+  /// Segments that can't be read: what is in them waits there.
+  public var unreadFiles: [SpoolUnreadFile] = []
   /// Copies of the cursor file that can't be read.
   public var damagedCursorCopies = 0
   /// Whether nothing is known of cursors though there were some.
@@ -214,6 +220,26 @@ public struct SpoolRecoveryReport: Sendable, Equatable {
   /// Segments in the log.
   public var segments = 0
 
+  /// How many files are named like segments and are none of this spool.
+  public var foreignFiles: Int { foreignSegments.count }
+
   /// Nothing wrong.
   public init() {}
+}
+
+/// What a start waits for.
+public struct SpoolStartDelay: Sendable, Equatable {
+  /// Files that can't be read.
+  public var files: Int
+  /// One of them.
+  public var name: FileName
+  /// Why not.
+  public var error: IOError
+
+  /// A delay.
+  public init(files: Int, name: FileName, error: IOError) {
+    self.files = files
+    self.name = name
+    self.error = error
+  }
 }

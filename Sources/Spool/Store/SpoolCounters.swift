@@ -35,6 +35,8 @@ public struct SpoolCounters: Sendable, Equatable {
 
 /// What of a spool fails now. Each is tried again and passes when that succeeds.
 public struct SpoolFaults: Sendable, Equatable {
+  /// What is there can't be read: nothing is taken before it can be, or is left out.
+  public var opening: IOError?
   /// Records can't be made durable.
   public var writing: IOError?
   /// Who has got what can't be saved: space does not come back.
@@ -50,7 +52,7 @@ public struct SpoolFaults: Sendable, Equatable {
   /// Why no record can be made durable, as far as is known; nil when nothing speaks against it. Who
   /// may not save the cursors may not write anything else, though nobody tried.
   public var preventsWriting: IOError? {
-    if let writing { return writing }
+    if let known = opening ?? writing { return known }
     switch cursors?.kind {
     case .notPermitted, .readOnly: return cursors
     default: return nil
@@ -58,5 +60,5 @@ public struct SpoolFaults: Sendable, Equatable {
   }
 
   /// The gravest of them; nil when nothing fails.
-  public var first: IOError? { writing ?? cursors ?? segments ?? reading }
+  public var first: IOError? { opening ?? writing ?? cursors ?? segments ?? reading }
 }

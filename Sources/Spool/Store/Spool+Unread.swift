@@ -1,0 +1,73 @@
+public import IOPort
+
+// Segments that are there and can't be read, and holes in the numbers of records.
+//
+// A hole may be due to such a segment: then its records wait there for a start that can read it. So
+// readers pass over holes for as long as the process lives, and the disk is not told: a cursor that
+// had such a hole for delivered would release the segment as soon as it is readable, with all that
+// nobody got. What comes meanwhile is numbered far behind, whatever the segment holds.
+extension Spool {
+  /// How many numbers a start leaves out in each lane when there are segments that it can't read.
+  /// They can't hold as many records of a lane, and nobody ever loses as many otherwise.
+  static var numbersLeftOut: UInt64 { 1 << 32 }
+
+  /// The largest number with which a lane goes on after a start.
+  static var lastNumber: UInt64 { 1 << 63 }
+
+  /// Whether there are segments that can't be read.
+  var hasUnread: Bool { !recovered.unreadFiles.isEmpty }
+
+  /// There are no records with these numbers, as far as is known: a cursor goes on behind them.
+  public mutating func pass(
+    _ sequences: Range<UInt64>, to cursor: Int, of lane: SpoolLaneID, now: Instant
+  ) {
+    pass(sequences, to: cursor, of: Int(lane.rawValue))
+    cursorsChanged(at: now)
+  }
+
+  private mutating func pass(_ sequences: Range<UInt64>, to cursor: Int, of place: Int) {
+    if hasUnread {
+      lanes[place].cursors[cursor].pass(sequences)
+    } else {
+      lanes[place].cursors[cursor].delivered.insert(sequences)
+    }
+  }
+
+  /// The numbers that this start left out of a lane; empty when it could read everything.
+  public func numbersLeftOut(of lane: SpoolLaneID) -> Range<UInt64> {
+    holeOfNumbers(of: Int(lane.rawValue))
+  }
+
+  /// The numbers that this start left out of a lane.
+  func holeOfNumbers(of place: Int) -> Range<UInt64> {
+    let start = lanes[place].startEnd
+    return start..<start + firstSequenceOfLanes
+  }
+
+  /// A cursor passes over the numbers that this start left out.
+  mutating func passHole(of place: Int, by cursor: Int) {
+    let hole = holeOfNumbers(of: place)
+    if !hole.isEmpty { pass(hole, to: cursor, of: place) }
+  }
+
+  /// The cursors of a lane pass over the numbers that this start left out, and over those that
+  /// earlier ones did, whose cursors the disk was not told: there they are the last ones of a gap.
+  mutating func passNumberHoles(of place: Int) {
+    for cursor in lanes[place].cursors.indices { passHole(of: place, by: cursor) }
+    let left = Self.numbersLeftOut
+    guard lanes[place].startEnd >= left else { return }
+    var stored = DeliveredSet()
+    for extent in reader.index.extents(of: lanes[place].hash) {
+      stored.insert(extent.firstSequence..<extent.lastSequence &+ 1)
+    }
+    let all = lanes[place].firstSequence..<max(lanes[place].startEnd, lanes[place].firstSequence)
+    for cursor in lanes[place].cursors.indices {
+      var known = lanes[place].cursors[cursor].delivered
+      for range in stored.allRanges { known.insert(range) }
+      for gap in known.missing(in: all) where gap.upperBound - gap.lowerBound >= left {
+        let count = (gap.upperBound - gap.lowerBound) / left * left
+        pass(gap.upperBound - count..<gap.upperBound, to: cursor, of: place)
+      }
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import IOPort
+import MQTT
+import Settings
+import Simulator
+import Spool
+import Testing
+
+@testable import Gateway
+
+@Suite("Files of the spool that can't be read, or are of another one", .timeLimit(.minutes(1)))
+struct SpoolUnreadTests {
+  private static let path = "data/spool"
+
+  private static func configuration(isEmbedded: Bool = false) -> GatewayConfiguration {
+    var configuration = GatewayScene.configuration(isEmbedded: isEmbedded)
+    configuration.spool.mode = .spill
+    configuration.spool.segmentBytes = 4_096
+    configuration.spool.spillAfterMilliseconds = 50
+    return configuration
+  }
+
+  private static func disk(_ scene: GatewayScene) -> SimulatedDisk {
+    scene.world.disk(of: GatewayScene.gatewayHost)
+  }
+
+  private static func segments(_ scene: GatewayScene) -> [FileName] {
+    disk(scene).names(in: path).filter { $0.description.hasSuffix(".seg") }
+      .sorted { $0.description < $1.description }
+  }
+
+  private static func away(_ scene: GatewayScene) {
+    scene.world.refuseConnects(to: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
+  }
+
+  private static func back(_ scene: GatewayScene) {
+    scene.world.allowConnects(to: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
+  }
+
+  private static func addDevice(
+    _ scene: GatewayScene, messages: Int = 120, topic: String = "keyed/k/x"
+  ) {
+    var habits = DeviceHabits()
+    habits.version = .v5
+    habits.window = 8
+    habits.restMilliseconds = 0...1
+    habits.patienceMilliseconds = 60_000
+    let device = scene.devices.count
+    scene.addDevice(
+      (0..<messages).map {
+        GatewayScene.message(device: device, number: $0, topic: topic, byteCount: 700)
+      }, habits)
+  }
+
+  /// A gateway with records in several segments, of two topics, whose broker is away.
+  private static func scene(
+    seed: UInt64, isEmbedded: Bool = false
+  ) throws -> GatewayScene {
+    let scene = try GatewayScene(seed: seed, configuration: configuration(isEmbedded: isEmbedded))
+    scene.oracle.seesAcceptance = false
+    scene.oracle.spaceIsShort = true
+    away(scene)
+    addDevice(scene)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
+    scene.run(milliseconds: 2_000)
+    #expect(segments(scene).count > 4)
+    return scene
+  }
+
+  private static func reason(_ scene: GatewayScene, _ code: StatusReason.Code) -> StatusReason? {
+    StatusReason.all(of: scene.gateway, at: scene.world.now).first { $0.code == code }
+  }
+
+  private static func isReady(_ scene: GatewayScene) -> Bool {
+    ReadinessReport(of: scene.gateway, at: scene.world.now).statusCode == 200
+  }
+
+  private static func metric(_ scene: GatewayScene, _ name: String) -> Int {
+    scene.metric("danube_gateway_spool_\(name)")
+  }
+
+  @Test(
+    "A file that the gateway may not read delays the start for as long as that is so, and is told",
+    arguments: [IOError.Kind.notPermitted, .resourcesExhausted], [false, true])
+  func notPermitted(kind: IOError.Kind, hasCursors: Bool) throws {
+    let scene = try Self.scene(seed: 1)
+    let name = Self.segments(scene)[1]
+    Self.disk(scene).faults.closedFiles[name] = kind
+    if !hasCursors {
+      for copy in ["cursors-a", "cursors-b"] {
+        Self.disk(scene).faults.closedFiles[try #require(FileName(copy))] = kind
+      }
+    }
+    try scene.crash(losesPower: false)
+    var sources = scene.gateway.takeLogSources()
+    Self.back(scene)
+    scene.run(milliseconds: 2_000)
+    for _ in 0..<3 {
+      scene.run(milliseconds: 100_000)
+      let reason = try #require(Self.reason(scene, .spoolUnread))
+      #expect(reason.message.contains(hasCursors ? name.description : "cursors-"))
+      #expect(reason.keepsDevicesAway && !Self.isReady(scene))
+      #expect(Self.metric(scene, "failing") == 1)
+      #expect(Self.metric(scene, "left_out_files{reason=\"unreadable\"}") > 0)
+    }
+    #expect(Self.metric(scene, "failures_total") > 3)
+    #expect(scene.oracle.acceptedCount == 0)
+    let lines = EmbeddedObservationTests.lines(&sources, with: "spool.start_delayed")
+    #expect(lines.count == 1 && lines[0].contains("refused"), "\(lines)")
+    Self.disk(scene).faults.closedFiles = [:]
+    scene.run(milliseconds: 60_000) { scene.oracle.acceptedCount == 120 }
+    #expect(scene.oracle.isEveryPromiseKept && scene.oracle.acceptedCount == 120)
+    #expect(scene.oracle.duplicateCount == 0)
+    scene.run(milliseconds: 10_000)
+    #expect(Self.reason(scene, .spoolUnread) == nil && Self.isReady(scene))
+    #expect(Self.metric(scene, "left_out_files{reason=\"unreadable\"}") == 0)
+    #expect(scene.settle().isEmpty)
+  }
+
+  @Test(
+    "What is in a file that can't be read arrives when it can, however many starts later",
+    arguments: 0...5, [1, 3])
+  func leftOut(place: Int, starts: Int) throws {
+    let scene = try Self.scene(seed: UInt64(place) + 1)
+    let names = Self.segments(scene)
+    // The last one is empty yet.
+    let name = names[min(place, names.count - 2)]
+    Self.disk(scene).faults.closedFiles[name] = .deviceFailed
+    for start in 0..<starts {
+      try scene.crash(losesPower: start % 2 == 0)
+      var sources = scene.gateway.takeLogSources()
+      // The broker is there in every second one, and new topics come.
+      if start % 2 == 0 { Self.back(scene) } else { Self.away(scene) }
+      scene.run(milliseconds: 60_000)
+      #expect(Self.metric(scene, "left_out_files{reason=\"unreadable\"}") == 1)
+      let reason = try #require(Self.reason(scene, .spoolUnread))
+      #expect(!reason.keepsDevicesAway && reason.message.contains(name.description))
+      let lines = EmbeddedObservationTests.lines(&sources, with: "spool.file_unreadable")
+      #expect(lines.count == 1 && lines[0].contains("file=\(name)"), "\(lines)")
+      Self.addDevice(scene, messages: 40, topic: start == 0 ? "alarm" : "keyed/k\(start)/x")
+      #expect(scene.run(milliseconds: 30_000) { scene.devices.allSatisfy(\.isDone) })
+      scene.run(milliseconds: 20_000)
+      // The numbers that were left out are nobody's records.
+      #expect(Self.metric(scene, "depth_records{topic=\"/default/keyed\"}") <= 1_000)
+      #expect(Self.metric(scene, "skipped_records_total") < 1_000)
+    }
+    #expect(!scene.oracle.isEveryPromiseKept)
+    #expect(Self.segments(scene).contains(name))
+    Self.disk(scene).faults.closedFiles = [:]
+    try scene.crash(losesPower: true)
+    Self.back(scene)
+    scene.run(milliseconds: 60_000) { scene.oracle.isEveryPromiseKept }
+    #expect(scene.oracle.isEveryPromiseKept)
+    scene.run(milliseconds: 10_000)
+    #expect(Self.metric(scene, "depth_records{topic=\"/default/keyed\"}") == 0)
+    #expect(Self.metric(scene, "skipped_records_total") == 0)
+    #expect(!Self.segments(scene).contains(name))
+    // And once more, from the cursors that were saved.
+    let accepted = scene.oracle.acceptedCount
+    try scene.crash(losesPower: true)
+    scene.run(milliseconds: 20_000)
+    #expect(scene.oracle.acceptedCount == accepted)
+  }
+}
