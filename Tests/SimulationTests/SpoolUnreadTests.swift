@@ -160,4 +160,47 @@ struct SpoolUnreadTests {
     scene.run(milliseconds: 20_000)
     #expect(scene.oracle.acceptedCount == accepted)
   }
+
+  @Test("A segment of another spool is left alone for ever, wherever it stands, and is told")
+  func foreign() throws {
+    let other = try Self.scene(seed: 77)
+    let scene = try Self.scene(seed: 78)
+    // Everything so far is delivered: the log does not begin with 1.
+    Self.back(scene)
+    scene.run(milliseconds: 30_000)
+    Self.away(scene)
+    try scene.crash(losesPower: false)
+    Self.addDevice(scene)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
+    scene.run(milliseconds: 2_000)
+    let stray = try #require(Self.segments(other).first)
+    #expect(!Self.segments(scene).contains(stray))
+    let content = try #require(Self.disk(other).content(of: stray, in: Self.path))
+    var damaged = content
+    damaged[300] ^= 1
+    let second = SegmentHeader.fileName(2)
+    Self.disk(scene).put(content, as: stray, in: Self.path)
+    // One whose header is damaged on top of that.
+    Self.disk(scene).put(damaged, as: SegmentHeader.fileName(900), in: Self.path)
+    #expect(second != stray)
+    for _ in 0..<2 {
+      try scene.crash(losesPower: false)
+      var sources = scene.gateway.takeLogSources()
+      scene.run(milliseconds: 3_000)
+      #expect(Self.metric(scene, "left_out_files{reason=\"foreign\"}") == 2)
+      #expect(try #require(Self.reason(scene, .spoolForeign)).message.contains("move"))
+      let lines = EmbeddedObservationTests.lines(&sources, with: "spool.foreign_file")
+      #expect(lines.count == 2 && lines[0].contains("file=\(stray)"), "\(lines)")
+      #expect(lines.allSatisfy { $0.contains("left alone") })
+      Self.back(scene)
+      scene.run(milliseconds: 30_000)
+      #expect(scene.oracle.isEveryPromiseKept && scene.oracle.acceptedCount == 240)
+    }
+    Self.disk(scene).discard(stray, in: Self.path)
+    try scene.crash(losesPower: false)
+    scene.run(milliseconds: 10_000)
+    #expect(Self.disk(scene).content(of: SegmentHeader.fileName(900), in: Self.path) == damaged)
+    #expect(scene.oracle.duplicateCount == 0)
+    #expect(scene.settle().isEmpty)
+  }
 }

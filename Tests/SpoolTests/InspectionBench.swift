@@ -139,6 +139,11 @@ final class InspectionBench {
     try FileManager.default.removeItem(atPath: file)
   }
 
+  /// Puts a file there, in the place of another one if there is one.
+  func write(_ content: [UInt8], as name: String) throws {
+    try Data(content).write(to: URL(fileURLWithPath: path + "/" + name))
+  }
+
   /// Turns a byte of a file round.
   func damage(_ name: String, at offset: Int) throws {
     var bytes = try content(name)

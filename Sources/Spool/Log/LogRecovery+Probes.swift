@@ -18,7 +18,7 @@ extension LogRecovery {
 
   /// Begins as many probes as there may be, or goes on when all segments had theirs.
   mutating func probe(operations: inout OperationQueue) {
-    // The identity comes from the first segment that has a header.
+    // Without a cursor file the identity comes from the first segment that has a header.
     let most = result.identity == nil ? 1 : Self.probeCount
     while probes.count - idleProbes.count < most, let number = unprobed.popLast() {
       let id = idleProbes.popLast() ?? probes.insert(FooterProbe())
@@ -59,7 +59,9 @@ extension LogRecovery {
       if bytes < UInt64(SegmentHeader.encodedBytes + SegmentFooter.trailerBytes) {
         return leave(id, operations: &operations)
       }
-      if result.identity == nil {
+      // The first header tells of a later version in any case.
+      if result.identity == nil || !hasReadHeader {
+        hasReadHeader = true
         probes[id].phase = .readingHeader
         return read(id, from: 0, SegmentHeader.encodedBytes, operations: &operations)
       }
@@ -138,7 +140,9 @@ extension LogRecovery {
   private mutating func takeHeader(_ id: SlotID, operations: inout OperationQueue) {
     do throws(SpoolFormatError) {
       let header = try probes[id].header()
-      guard header.number == probes[id].number else { return leave(id, operations: &operations) }
+      guard header.number == probes[id].number,
+        result.identity == nil || result.identity == header.identity
+      else { return leave(id, operations: &operations) }
       result.identity = header.identity
     } catch {
       return leave(id, operations: &operations)

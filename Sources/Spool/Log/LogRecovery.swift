@@ -91,6 +91,7 @@ public struct LogRecovery: ~Copyable {
     unprobed = files.compactMap { file in SegmentHeader.number(of: file.name) }.sorted(by: >)
     probes = SlotTable(capacity: Self.probeCount)
     result.nextSegment = (unprobed.first ?? 0) + 1
+    result.identity = identity
     result.synced = synced
     syncedEnds[synced.segment] = synced.offset
   }
@@ -371,7 +372,7 @@ public struct LogRecovery: ~Copyable {
     let isLater = result.laterVersions.contains { $0.part == .block }
     // Blocks of a spool that nobody knows can't be told from records that look like blocks.
     if hasBlock, result.identity == nil { return leaveAlone(operations: &operations) }
-    if isForeign, !hasBlock {
+    if isForeign || isHeaderLost && hasForeignBlock, !hasBlock {
       return leaveAlone(operations: &operations)
     }
     if isHeaderLost, !hasBlock, !isLater {
