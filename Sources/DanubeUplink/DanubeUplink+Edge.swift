@@ -17,12 +17,13 @@ extension DanubeUplink {
     let lane = place(of: lane)
     guard wantsReplication(lane) else { return .unavailable }
     if edge.phase == .unavailable { return .unavailable }
-    let isRegistered = edge.phase == .registered || edge.phase == .beating
-    if !isRegistered, edge.failures >= Self.registrationAttempts { return .unavailable }
     switch lanes[lane].replication.permission {
+    // Until the cluster says otherwise.
     case .granted: return .available
     case .denied: return .unavailable
-    case .unknown: return .unknown
+    case .unknown:
+      let isRegistered = edge.phase == .registered || edge.phase == .beating
+      return !isRegistered && edge.failures >= Self.registrationAttempts ? .unavailable : .unknown
     }
   }
 
@@ -39,7 +40,12 @@ extension DanubeUplink {
   mutating func noteReady(_ lane: Int) {
     lanes[lane].replication.isOwnerKnown = false
     guard wantsReplication(lane) else { return }
-    if !lanes[lane].replication.isDeclared { edge.isOutdated = true }
+    if !lanes[lane].replication.isDeclared {
+      edge.isOutdated = true
+      if edge.phase == .registered {
+        edge.nextAt = min(edge.nextAt, now.advanced(milliseconds: limits.ownerCheckMilliseconds))
+      }
+    }
     resumeReplication(lane)
   }
 
@@ -73,20 +79,34 @@ extension DanubeUplink {
 
   private mutating func register(_ id: SlotID) {
     var declared: [Int] = []
+    var left: [Int] = []
     var request = RegisterEdgeRequest(edgeName: edge.name, topics: [])
     var bytes = 0
     for lane in lanes.indices where lanes[lane].isReady && wantsReplication(lane) {
-      declared.append(lane)
       // A sole writer replicates what nobody registers.
-      guard edge.owns(lanes[lane].lane.topic) else { continue }
+      guard edge.owns(lanes[lane].lane.topic) else {
+        declared.append(lane)
+        continue
+      }
       bytes += lanes[lane].lane.topic.count + 16
-      guard bytes <= Self.declarationBytes else { break }
+      guard bytes <= Self.declarationBytes else {
+        left.append(lane)
+        continue
+      }
+      declared.append(lane)
       request.topics.append(EdgeTopicDeclaration(topicName: lanes[lane].lane.topic))
     }
     scratch.removeAll()
     request.encode(into: &scratch)
     guard startControlCall(.register, .registerEdge, nil, id) else { return }
+    // Those that are not ready now are declared when they are.
+    for lane in lanes.indices { lanes[lane].replication.isDeclared = false }
     for lane in declared { lanes[lane].replication.isDeclared = true }
+    for lane in left {
+      lanes[lane].replication.permission = .denied
+      lanes[lane].replication.note = UplinkError(.register, "there are too many topics")
+      abandonReplication(lane)
+    }
     edge.isOutdated = false
     edge.phase = .registering
     metrics.registrations.add()
@@ -112,6 +132,7 @@ extension DanubeUplink {
     }
     edge.phase = .registered
     edge.failures = 0
+    edge.refusals = 0
     edge.lastError = UplinkError()
     edge.configVersion = answer.configVersion
     edge.nextAt = now.advanced(milliseconds: limits.edgeHeartbeatMilliseconds)
@@ -133,7 +154,9 @@ extension DanubeUplink {
   private mutating func registrationFailed(_ error: UplinkError) {
     edge.lastError = error
     edge.isOutdated = true
-    if error.status == .unimplemented {
+    if error.status == .unimplemented { edge.refusals += 1 }
+    let isGranted = lanes.indices.contains { lanes[$0].replication.permission == .granted }
+    if edge.refusals >= (isGranted ? Self.registrationAttempts : 1) {
       // A broker without the service. It may be another one some day.
       edge.phase = .unavailable
       edge.nextAt = now.advanced(milliseconds: limits.edgeRetryMilliseconds)

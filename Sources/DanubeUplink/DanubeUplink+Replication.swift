@@ -14,6 +14,8 @@ public import Records
 extension DanubeUplink {
   /// Streams of a lane that end in a row, without an acknowledgement, before it is given up.
   private static var streamAttempts: Int { 5 }
+  /// Batches on a stream that others wait for, before it is their turn.
+  private static var batchesPerTurn: Int { 32 }
   /// No more batches are given to a stream while it has so many bytes to send.
   private static var unsentBytes: Int { 1 << 20 }
 
@@ -39,6 +41,26 @@ extension DanubeUplink {
   /// their release.
   public mutating func stopReplicating(_ lane: LaneID) { abandonReplication(place(of: lane)) }
 
+  /// Gives the batches of a lane back, which come again as they were: their release follows.
+  public mutating func recallReplication(_ lane: LaneID) { takeBackBatches(place(of: lane)) }
+
+  /// Lets batches of a lane go to an owner that `replicationOwner` told of.
+  public mutating func allowReplication(_ lane: LaneID, to owner: UInt64) {
+    let lane = place(of: lane)
+    lanes[lane].replication.allowedOwner = owner
+    resumeReplication(lane)
+  }
+
+  /// Tells owners of topics apart: FNV-1a of 64 bits of the broker's URL, and never 0.
+  private static func ownerNumber(_ url: [UInt8]) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in url {
+      hash ^= UInt64(byte)
+      hash &*= 0x0000_0100_0000_01b3
+    }
+    return max(hash, 1)
+  }
+
   // MARK: Streams
 
   /// Lets a lane be looked at in this turn.
@@ -58,20 +80,35 @@ extension DanubeUplink {
   }
 
   private mutating func driveReplication(_ lane: Int) {
-    if lanes[lane].replication.isIdle { return }
+    // Others may want its stream.
+    if lanes[lane].replication.isIdle { return finishStream(of: lane) }
     guard case .ready(let broker) = lanes[lane].phase, let id = brokers[broker].current,
       connections[id].isOpen
     else { return }
-    if let stream = lanes[lane].replication.stream, stream.connection != id {
-      // The next connection has taken over: what is not acknowledged goes there.
-      closeStream(of: lane)
-    }
     checkOwner(lane, id)
     guard lanes[lane].replication.isOwnerKnown,
-      lanes[lane].replication.permission == .granted
+      lanes[lane].replication.permission == .granted, isOwnerAllowed(lane)
     else { return }
+    if let stream = lanes[lane].replication.stream,
+      stream.connection != id || isTurnOver(lane)
+    {
+      // The next connection or lane takes over when what is under way has ended.
+      guard lanes[lane].replication.sentCount == 0 else { return }
+      finishStream(of: lane)
+    }
     guard openStream(lane, id) else { return }
     sendBatches(lane, id)
+  }
+
+  /// Whether batches may go to the owner; else says who it is.
+  private mutating func isOwnerAllowed(_ lane: Int) -> Bool {
+    let owner = Self.ownerNumber(lanes[lane].replication.owner)
+    if lanes[lane].replication.allowedOwner == owner { return true }
+    if lanes[lane].replication.toldOwner != owner {
+      lanes[lane].replication.toldOwner = owner
+      progress.append(.replicationOwner(lanes[lane].id, owner))
+    }
+    return false
   }
 
   private mutating func openStream(_ lane: Int, _ id: SlotID) -> Bool {
@@ -86,23 +123,47 @@ extension DanubeUplink {
       Call(
         .replicate, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
         startedAt: now))
-    guard connections[id].startStream(.replicateData, tag: tag, at: now) else {
-      calls.remove(tag)
-      // Calls have to end first.
-      waitForReplication(lane, until: now.advanced(milliseconds: 10))
+    // A part of the calls is left to records that are published.
+    let calls = connections[id].session.freeCallCount + connections[id].session.callsInFlight
+    let isFree = connections[id].replicationStreams < max(1, calls / 4 * 3)
+    guard isFree, connections[id].startStream(.replicateData, tag: tag, at: now) else {
+      self.calls.remove(tag)
+      wantStream(lane)
+      waitForReplication(lane, until: now.advanced(milliseconds: 50))
       return false
     }
+    noLongerWantsStream(lane)
+    connections[id].replicationStreams += 1
     lanes[lane].replication.stream = (tag, id)
+    lanes[lane].replication.streamBatches = 0
+    lanes[lane].replication.unsentBytes = .max
     lanes[lane].replication.sentCount = 0
     metrics.replicationStreams.add()
     return true
+  }
+
+  private mutating func wantStream(_ lane: Int) {
+    guard !lanes[lane].replication.isStreamWanted else { return }
+    lanes[lane].replication.isStreamWanted = true
+    wantedStreams += 1
+  }
+
+  private mutating func noLongerWantsStream(_ lane: Int) {
+    guard lanes[lane].replication.isStreamWanted else { return }
+    lanes[lane].replication.isStreamWanted = false
+    wantedStreams -= 1
+  }
+
+  /// Whether a lane has had its stream for long enough while others wait for one.
+  private func isTurnOver(_ lane: Int) -> Bool {
+    wantedStreams > 0 && lanes[lane].replication.streamBatches >= Self.batchesPerTurn
   }
 
   private mutating func sendBatches(_ lane: Int, _ id: SlotID) {
     guard let stream = lanes[lane].replication.stream else { return }
     while lanes[lane].replication.sentCount < lanes[lane].replication.batches.count,
       lanes[lane].replication.sentCount < limits.replicationWindow,
-      connections[id].session.unsentBytes(tag: stream.tag) < Self.unsentBytes
+      connections[id].session.unsentBytes(tag: stream.tag) < Self.unsentBytes, !isTurnOver(lane)
     {
       let place = lanes[lane].replication.sentCount
       let batch = lanes[lane].replication.batches[place]
@@ -118,6 +179,7 @@ extension DanubeUplink {
         bodyTag: isReferenced ? batch.id.rawValue : nil, tail: tail)
       if isReferenced { pins[Int(batch.id.rawValue)].count += 1 }
       lanes[lane].replication.sentCount += 1
+      lanes[lane].replication.streamBatches += 1
       metrics.replicatedBatches.add()
     }
   }
@@ -139,20 +201,28 @@ extension DanubeUplink {
 
   /// Ends the stream of a lane; batches that are not acknowledged are sent again.
   private mutating func closeStream(of lane: Int) {
-    guard let stream = lanes[lane].replication.stream else { return }
-    lanes[lane].replication.stream = nil
+    guard let stream = takeStream(of: lane) else { return }
     calls.remove(stream.tag)
     if connections.contains(stream.connection), connections[stream.connection].isOpen {
       connections[stream.connection].session.cancelCall(tag: stream.tag)
     }
   }
 
-  /// Ends the stream of a lane that has nothing to send.
+  /// Ends the stream of a lane that has nothing to send on it.
   private mutating func finishStream(of lane: Int) {
-    guard let stream = lanes[lane].replication.stream else { return }
-    lanes[lane].replication.stream = nil
+    guard let stream = takeStream(of: lane) else { return }
     calls.remove(stream.tag)
     connections[stream.connection].session.finishRequest(tag: stream.tag)
+  }
+
+  /// A lane has its stream no more.
+  private mutating func takeStream(of lane: Int) -> (tag: UInt64, connection: SlotID)? {
+    guard let stream = lanes[lane].replication.stream else { return nil }
+    lanes[lane].replication.stream = nil
+    if connections.contains(stream.connection) {
+      connections[stream.connection].replicationStreams -= 1
+    }
+    return stream
   }
 
   // MARK: Answers
@@ -173,6 +243,7 @@ extension DanubeUplink {
     lanes[lane].replication.sentCount -= 1
     lanes[lane].replication.failures = 0
     lanes[lane].replication.acknowledged = first.number
+    lanes[lane].replication.unsentBytes = .max
     lanes[lane].failures = 0
     lanes[lane].backoff.reset()
     calls.renew(tag, at: now, isQueued: false)
@@ -194,7 +265,7 @@ extension DanubeUplink {
     _ tag: UInt64, _ call: Call, _ status: StatusCode, _ text: [UInt8]
   ) {
     guard lanes[call.lane].replication.stream?.tag == tag else { return }
-    lanes[call.lane].replication.stream = nil
+    _ = takeStream(of: call.lane)
     streamFailed(call.lane, UplinkError(.replicate, status: status, text: text))
   }
 
@@ -223,8 +294,10 @@ extension DanubeUplink {
     let lane = call.lane
     guard lanes[lane].replication.stream?.tag == tag else { return calls.remove(tag) }
     let isAwaited = lanes[lane].replication.sentCount > 0
-    if isAwaited, connections[call.connection].sentAt > call.waitsSince {
+    let unsent = connections[call.connection].session.unsentBytes(tag: tag)
+    if isAwaited, unsent < lanes[lane].replication.unsentBytes {
       // The network still takes bytes of it.
+      lanes[lane].replication.unsentBytes = unsent
       return calls.renew(tag, at: now, isQueued: false)
     }
     guard isAwaited else { return finishStream(of: lane) }
@@ -300,10 +373,16 @@ extension DanubeUplink {
   mutating func abandonReplication(_ lane: Int) {
     guard !lanes[lane].replication.isIdle else { return }
     metrics.replicationGivenUp.add()
+    takeBackBatches(lane)
+    progress.append(.replicationLost(lanes[lane].id))
+  }
+
+  private mutating func takeBackBatches(_ lane: Int) {
     closeStream(of: lane)
+    noLongerWantsStream(lane)
     while let batch = lanes[lane].replication.batches.popFirst() { giveUp(batch.id) }
     lanes[lane].replication.sentCount = 0
     lanes[lane].replication.acknowledged = nil
-    progress.append(.replicationLost(lanes[lane].id))
+    lanes[lane].replication.acknowledgedBeforeCheck = nil
   }
 }

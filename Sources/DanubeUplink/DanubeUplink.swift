@@ -82,6 +82,8 @@ public struct DanubeUplink: ~Copyable {
 
   var keysInFlight = 0
   var recordsUnderWay = 0
+  /// Lanes that have batches to send and no stream to be had.
+  var wantedStreams = 0
   var sendsInFlight = 0
   var roundTrip = SmoothedTime()
   /// Look-ups and CreateProducer calls under way.

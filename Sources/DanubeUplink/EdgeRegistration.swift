@@ -25,6 +25,8 @@ struct EdgeRegistration {
   var nextAt = Instant(nanoseconds: 0)
   /// Registrations that failed in a row.
   var failures = 0
+  /// Those of them in a row that were told there is no such service.
+  var refusals = 0
   /// Whether lanes are ready that were not declared.
   var isOutdated = false
   var lastError = UplinkError()

@@ -30,6 +30,12 @@ struct LaneReplication {
   var sentCount = 0
   /// The open call, and its connection.
   var stream: (tag: UInt64, connection: SlotID)?
+  /// What the stream had still to send when it was last given more time.
+  var unsentBytes = Int.max
+  /// Batches that were sent on it.
+  var streamBatches = 0
+  /// Whether it has batches and no stream, because there are no more streams to have.
+  var isStreamWanted = false
   /// Streams that ended in a row without an acknowledgement.
   var failures = 0
   /// No stream is opened before this.
@@ -41,6 +47,9 @@ struct LaneReplication {
   var boundOwner: [UInt8] = []
   /// The broker that owns the topic, as the last look-up said; empty before the first.
   var owner: [UInt8] = []
+  /// The owners that were told of last, and that batches may go to; 0 before the first.
+  var toldOwner: UInt64 = 0
+  var allowedOwner: UInt64 = 0
   /// Whether the owner was looked up since the lane has its producer.
   var isOwnerKnown = false
   /// The number of the last batch that was acknowledged and is not confirmed.

@@ -25,6 +25,8 @@ struct UplinkConnection: ~Copyable {
   /// Bytes of requests given to the session, and how many of them have left.
   private(set) var submittedBytes: UInt64 = 0
   private(set) var departedBytes: UInt64 = 0
+  /// Streams of lanes that replicate.
+  var replicationStreams = 0
   /// When bytes left last.
   private(set) var sentAt: Instant
 

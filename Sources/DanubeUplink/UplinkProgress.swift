@@ -16,6 +16,9 @@ public enum UplinkProgress: BitwiseCopyable, Sendable, Equatable {
   case compacted(BatchID)
   /// The owner of a lane's topic has all batches that were replicated with numbers up to this one.
   case replicated(LaneID, through: UInt64)
+  /// Who owns a lane's topic, before the first batch goes there: nothing is sent before
+  /// `allowReplication` says that what other owners were sent is taken care of.
+  case replicationOwner(LaneID, UInt64)
   /// What was replicated of a lane and is not told to be there is given up: the broker may have it,
   /// or not.
   case replicationLost(LaneID)

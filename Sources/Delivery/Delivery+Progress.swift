@@ -34,6 +34,7 @@ extension Delivery {
         }
       case .compacted(let batch): progress.compacted(batch)
       case .replicated(let lane, let number): replicated(lane, through: number, at: now)
+      case .replicationOwner(let lane, let owner): replicationOwned(lane, by: owner, at: now)
       case .replicationLost(let lane): replicationLost(lane, at: now)
       }
     }

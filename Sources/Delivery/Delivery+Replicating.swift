@@ -64,6 +64,31 @@ extension Delivery {
 
   /// The lane's batches count no more; the uplink has given up those that it had, or will.
   private mutating func forgetBatches(of lane: Int, at now: Instant) {
+    releaseBatches(of: lane)
+    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
+    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0) ?? 0
+    spool?.rebasePlans(of: spoolLane, from: first, now: now)
+    readAgain(lane, at: now)
+  }
+
+  /// The lane's batches come again as they were planned: the broker is away, and others need the
+  /// memory.
+  private mutating func recallBatches(of lane: Int, at now: Instant) {
+    let id = lanes[lane].id
+    uplink?.recallReplication(id)
+    releaseBatches(of: lane)
+    readAgain(lane, at: now)
+  }
+
+  private mutating func readAgain(_ lane: Int, at now: Instant) {
+    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
+    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0)
+    lanes[lane].nextRead = first ?? lanes[lane].nextRead
+    if let read = lanes[lane].read { end(read, of: lane) }
+    nextDrain = now
+  }
+
+  private mutating func releaseBatches(of lane: Int) {
     if let open = lanes[lane].replication.open { store.releaseReplay(open.records) }
     lanes[lane].replication.open = nil
     for place in lanes[lane].replication.sentCount..<lanes[lane].replication.batches.count {
@@ -73,16 +98,12 @@ extension Delivery {
     }
     lanes[lane].replication.batches.removeAll()
     lanes[lane].replication.sentCount = 0
-    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
-    spool?.rebasePlans(of: spoolLane, now: now)
-    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0)
-    lanes[lane].nextRead = first ?? lanes[lane].nextRead
-    if let read = lanes[lane].read { end(read, of: lane) }
-    nextDrain = now
   }
 
   /// Lets a lane that replicates go on.
   mutating func drainByReplication(_ lane: Int, at now: Instant) {
+    let isReady = uplink?.isReady(lanes[lane].id) == true
+    if !isReady, !lanes[lane].replication.isEmpty { return recallBatches(of: lane, at: now) }
     sendPlanned(lane)
     let spoolLane = lanes[lane].spoolLane
     let cursor = lanes[lane].cursor
@@ -101,8 +122,8 @@ extension Delivery {
       }
       return
     }
-    guard lanes[lane].replication.batches.count < ReplicationBook.batchLimit, next < durableEnd,
-      lanes[lane].replication.open != nil || hasRunRoom
+    guard lanes[lane].replication.batches.count < ReplicationBook.batchLimit, isReady,
+      next < durableEnd, lanes[lane].replication.open != nil || hasRunRoom
     else { return }
     if now < lanes[lane].replication.pausedUntil {
       nextDrain = min(nextDrain, lanes[lane].replication.pausedUntil)
@@ -162,7 +183,9 @@ extension Delivery {
         at: now)
     }
     let before = lanes[lane].nextRead
-    while fillOne(read, of: lane, at: now) {}
+    while lanes[lane].replication.isActive, lanes[lane].read == read,
+      fillOne(read, of: lane, at: now)
+    {}
     // No memory: to read the block again at once would not help.
     if lanes[lane].nextRead == before {
       lanes[lane].replication.pausedUntil = now.advanced(milliseconds: 20)
@@ -180,6 +203,13 @@ extension Delivery {
     var hasMore = false
     let planned = plannedEnd(of: lane)
     let id = lanes[lane].id
+    // A batch that begins with the last records there are needs no more room than they take.
+    let records = spool?.recordCount(of: read) ?? 0
+    let isLast = (spool?.nextSequence(of: lanes[lane].spoolLane) ?? .max) - next <= UInt64(records)
+    let room =
+      isLast
+      ? min((spool?.bytes(of: read) ?? 0) + 12 * records + 64, ReplicationBook.roomBytes)
+      : ReplicationBook.roomBytes
     var count = 0
     spool?.forEachRecord(of: read) { sequence, bytes, isDelivered in
       guard sequence >= next, !isFull else { return }
@@ -193,7 +223,7 @@ extension Delivery {
       }
       guard let element = RecordElement(bytes) else { return }
       if open == nil {
-        let size = max(ReplicationBook.roomBytes, bytes.byteCount + 64)
+        let size = max(room, bytes.byteCount + 64)
         open = store.openRun(lane: id, byteCount: size).map {
           ReplicationBook.Open(records: $0, end: planned)
         }
@@ -264,9 +294,14 @@ extension Delivery {
 
   /// Gives the uplink the batches whose ends are durable.
   private mutating func sendPlanned(_ lane: Int) {
-    guard let saved = spool?.savedChangeCount,
+    guard let saved = spool?.savedChangeCount, spool?.areNumbersDurable == true,
       let plan = spool?.replication(of: lanes[lane].spoolLane)
     else { return }
+    if let owner = lanes[lane].replication.owner {
+      lanes[lane].replication.owner = nil
+      let id = lanes[lane].id
+      uplink?.allowReplication(id, to: owner)
+    }
     while lanes[lane].replication.sentCount < lanes[lane].replication.batches.count {
       let place = lanes[lane].replication.sentCount
       let batch = lanes[lane].replication.batches[place]
@@ -308,9 +343,30 @@ extension Delivery {
     nextDrain = now
   }
 
+  /// Batches are about to go to the owner of a topic. If it is another one than the last, what that
+  /// one took since it was not the owner nobody will read, and the new one would drop it as a
+  /// repeat: everything that is not known to be delivered gets new numbers.
+  mutating func replicationOwned(_ id: LaneID, by owner: UInt64, at now: Instant) {
+    guard let lane = lanePlaces[Int(id.rawValue)],
+      let plan = spool?.replication(of: lanes[lane].spoolLane)
+    else { return }
+    let spoolLane = lanes[lane].spoolLane
+    if plan.owner != owner {
+      if plan.owner != 0, !plan.ends.isEmpty {
+        uplink?.stopReplicating(id)
+        forgetBatches(of: lane, at: now)
+      }
+      spool?.setOwner(owner, of: spoolLane, now: now)
+    }
+    lanes[lane].replication.owner = owner
+    nextDrain = now
+  }
+
   /// The uplink has given up what it had of a lane.
   mutating func replicationLost(_ id: LaneID, at now: Instant) {
     guard let lane = lanePlaces[Int(id.rawValue)], !lanes[lane].replication.isEmpty else { return }
+    // Those that it was given since would be written before the ones that it gave up.
+    uplink?.stopReplicating(id)
     forgetBatches(of: lane, at: now)
   }
 }

@@ -39,6 +39,8 @@ struct ReplicationBook {
   var open: Open?
   /// Nothing is read before this.
   var pausedUntil = Instant(nanoseconds: 0)
+  /// The owner of the topic whom batches may go to as soon as that is durable.
+  var owner: UInt64?
   /// Whether the lane's records go this way now.
   var isActive = false
 

@@ -217,7 +217,8 @@ final class UplinkLoop: SimulatedLoop {
       case .compacted(let batch):
         compactedCount += 1
         store.endCompaction(of: batch)
-      case .replicated, .replicationLost: violations.append("nothing is replicated here")
+      case .replicated, .replicationOwner, .replicationLost:
+        violations.append("nothing is replicated here")
       }
     }
   }

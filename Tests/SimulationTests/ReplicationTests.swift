@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Replication to a cluster", .timeLimit(.minutes(1)))
 struct ReplicationTests {
-  private static func habits() -> DeviceHabits {
+  static func habits() -> DeviceHabits {
     var habits = DeviceHabits()
     habits.version = .v5
     habits.window = 32
@@ -34,7 +34,7 @@ struct ReplicationTests {
     return configuration
   }
 
-  private static func scene(
+  static func scene(
     seed: UInt64, devices: Int = 3, messages: Int = 100,
     configuration: GatewayConfiguration = Self.configuration()
   ) throws -> (GatewayScene, ScriptedBroker) {
@@ -52,16 +52,16 @@ struct ReplicationTests {
     return (scene, broker)
   }
 
-  private static func awayBroker(_ scene: GatewayScene) {
+  static func awayBroker(_ scene: GatewayScene) {
     scene.world.refuseConnects(to: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
   }
 
-  private static func backBroker(_ scene: GatewayScene) {
+  static func backBroker(_ scene: GatewayScene) {
     scene.world.allowConnects(to: GatewayScene.brokerHost, port: GatewayScene.brokerPort)
   }
 
   @discardableResult
-  private static func run(
+  static func run(
     _ scene: GatewayScene, seconds: Int, until condition: () -> Bool
   ) -> Bool {
     for _ in 0..<seconds {
@@ -72,7 +72,7 @@ struct ReplicationTests {
   }
 
   /// Takes 300 records while the broker is away, and lets it come back.
-  private static func backlog(_ scene: GatewayScene) {
+  static func backlog(_ scene: GatewayScene) {
     awayBroker(scene)
     scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) }
     #expect(scene.oracle.answeredCount == 300)

@@ -12,6 +12,8 @@ extension ScriptedBroker {
     let name = String(decoding: request.edgeName, as: UTF8.self)
     let names = request.topics.map { String(decoding: $0.topicName, as: UTF8.self) }
     registrations.append(names)
+    if let status = onEdgeCall?() ?? nil { return fail(stream, id, status, "scripted") }
+    knowsEdge = true
     let results = names.map { topic -> TopicRegistrationResult in
       var error = onRegister?(topic) ?? ""
       if !topic.hasPrefix("/\(name)/") { error = "topic is not under /\(name)/" }
@@ -29,7 +31,7 @@ extension ScriptedBroker {
 
   func beat(_ stream: Int32, _ id: SlotID) {
     heartbeatCount += 1
-    guard !registrations.isEmpty else { return fail(stream, id, .notFound, "unknown edge") }
+    guard knowsEdge else { return fail(stream, id, .notFound, "unknown edge") }
     let answer = EdgeHeartbeatResponse(
       isChanged: false, configVersion: UInt64(registrations.count), changes: [])
     var bytes = GrowableBytes()
@@ -43,6 +45,8 @@ extension ScriptedBroker {
       return connections[id].session.fail(stream, status: .unimplemented, message: "scripted")
     }
     connections[id].session.openStream(stream)
+    openStreams.insert(BatchStream(connection: id, stream: stream))
+    peakStreams = max(peakStreams, openStreams.count)
   }
 
   /// A batch arrived: it is written if its number is above the last one's, whoever sent that.

@@ -30,6 +30,8 @@ public final class ScriptedBroker: SimulatedLoop {
   /// Whether there is an edge service. Left alone it registers every topic under the edge's name,
   /// and acknowledges every batch at once.
   public var hasEdgeService = false
+  /// Chooses the status that RegisterEdge fails with; nil for none.
+  public var onEdgeCall: (() -> StatusCode?)?
   /// Chooses the error of a topic that is registered; empty for none.
   public var onRegister: ((_ topic: String) -> String)?
   /// Chooses what becomes of a batch that is not written yet.
@@ -79,7 +81,7 @@ public final class ScriptedBroker: SimulatedLoop {
   var operations = OperationQueue()
   var connections = SlotTable<BrokerConnection>(capacity: 1024)
   private let listener: Descriptor
-  private let sessionOptions: ServerSession.Options
+  private var sessionOptions: ServerSession.Options
   /// What it shows to clients; in clear without.
   public var tls: TLSContext?
   /// Answers that wait for their time; the token is the place in `pending`.
@@ -88,6 +90,11 @@ public final class ScriptedBroker: SimulatedLoop {
   private var pendingCount: UInt64 = 0
 
   var topics: Set<String> = []
+  var knowsEdge = false
+  /// Streams of batches that are open.
+  var openStreams: Set<BatchStream> = []
+  /// The most of them at a time.
+  public internal(set) var peakStreams = 0
   /// Streams of batches that failed.
   var brokenStreams: Set<BatchStream> = []
   var producers: [UInt64: String] = [:]
@@ -126,6 +133,15 @@ public final class ScriptedBroker: SimulatedLoop {
   public func forgetProducers() {
     producers.removeAll()
     producerIDs.removeAll()
+  }
+
+  /// Forgets the edges that are registered: the next heartbeat is told so.
+  public func forgetEdges() { knowsEdge = false }
+
+  /// The most calls that a connection may have open; for those that come.
+  public var maximumConcurrentCalls: Int {
+    get { sessionOptions.maximumConcurrentCalls }
+    set { sessionOptions.maximumConcurrentCalls = newValue }
   }
 
   /// Makes a topic known.
@@ -210,11 +226,15 @@ public final class ScriptedBroker: SimulatedLoop {
         case .call(let stream): call(stream, id)
         case .cancelled(let stream):
           cancelCount += 1
+          openStreams.remove(BatchStream(connection: id, stream: stream))
           leave(stream, id)
-        case .closed(let stream): leave(stream, id)
+        case .closed(let stream):
+          openStreams.remove(BatchStream(connection: id, stream: stream))
+          leave(stream, id)
         case .opened(let stream): streamOpened(stream, id)
         case .message(let stream): batchArrived(stream, id)
         case .finished(let stream):
+          openStreams.remove(BatchStream(connection: id, stream: stream))
           connections[id].session.endStream(stream, status: .ok, message: "")
         }
       }

@@ -80,13 +80,15 @@ struct CursorStateTests {
       topic: Array("/a/b".utf8), hash: LaneHash(rawValue: 5), nextSequence: 20, firstSequence: 3,
       isReliable: true, cursors: [])
     #expect(encoded(state, generation: 9)[8] == 1)
+    plan.owner = 77
     lane.replication = plan
     state.lanes = [lane]
     let bytes = encoded(state, generation: 9)
     let content: [UInt8] =
       little(UInt64(5)) + little(UInt64(20)) + little(UInt64(3)) + little(UInt32(3))
       + little(UInt32(0)) + little(UInt32(4)) + Array("/a/b".utf8)
-      + little(UInt64(1_000)) + little(UInt32(2)) + little(UInt64(7)) + little(UInt64(12))
+      + little(UInt64(1_000)) + little(UInt64(77)) + little(UInt32(2)) + little(UInt64(7))
+      + little(UInt64(12))
     #expect(bytes[8] == 2)
     #expect(Array(bytes[64...]) == content)
     #expect(try CursorState.decode(bytes.span.bytes).state == state)
@@ -109,9 +111,12 @@ struct CursorStateTests {
     plan.remove(through: 10)
     let isAppended = plan.append(65)
     #expect(plan.ends.first == 11 && isAppended)
-    plan.rebase(nextSequence: 65)
-    #expect(plan.ends.isEmpty && plan.base == 1_065)
-    plan.rebase(nextSequence: .max)
+    // What ended at 65 is sent again from 20 on: its first end is above 65 then.
+    plan.rebase(from: 20, to: 65)
+    #expect(plan.ends.isEmpty && plan.base == 1_045)
+    plan.rebase(from: 70, to: 65)
+    #expect(plan.base == 1_045)
+    plan.rebase(from: 0, to: .max)
     let isPlanned = plan.append(1)
     #expect(plan.base == .max && !isPlanned)
   }

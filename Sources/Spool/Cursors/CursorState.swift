@@ -19,14 +19,14 @@ import Bytes
 ///
 /// The content is the lanes. Each: its number in blocks, next and first sequence, 8 each; flags, 4
 /// (bit 0: reliable; bit 1, of version 2: replicated; bit 2, of version 2: received); cursors, 4;
-/// length of the topic, 4; the topic; of a replicated lane the base of its batches' numbers, 8, how
-/// many batches are planned, 4, at most 64, and the sequence after the last record of each, 8, in
-/// order; of a received lane the number of the last batch that an edge sent, 8; the cursors. Each
-/// cursor: the sequence below which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4;
-/// consumers, 4, at most 16; length of the name, 4; the name; the names of the consumers, each with
-/// its length, 1 to 255, in a byte before it; the ranges. Each range of delivered sequences is two
-/// LEB128 numbers: how many sequences before it are missing, less one, and how many are in it, less
-/// one.
+/// length of the topic, 4; the topic; of a replicated lane the base of its batches' numbers, 8, a
+/// hash of the URL of the broker that they go to, 8, 0 before the first, how many batches are
+/// planned, 4, at most 64, and the sequence after the last record of each, 8, in order; of a
+/// received lane the number of the last batch that an edge sent, 8; the cursors. Each cursor: the
+/// sequence below which all are delivered, 8; flags, 4 (bit 0: exclusive); ranges, 4; consumers, 4,
+/// at most 16; length of the name, 4; the name; the names of the consumers, each with its length, 1
+/// to 255, in a byte before it; the ranges. Each range of delivered sequences is two LEB128
+/// numbers: how many sequences before it are missing, less one, and how many are in it, less one.
 ///
 /// Behind the content may be what is known of the clock, see ``CursorClocks``. What follows in the
 /// file has no meaning. Bytes 0–11 and 60–63 mean the same in every

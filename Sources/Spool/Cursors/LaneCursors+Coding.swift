@@ -12,6 +12,7 @@ extension LaneCursors {
     output.append(contentsOf: topic)
     if let replication {
       output.appendLittleEndian(replication.base)
+      output.appendLittleEndian(replication.owner)
       output.appendLittleEndian(UInt32(clamping: replication.ends.count))
       for end in replication.ends { output.appendLittleEndian(end) }
     }
@@ -51,6 +52,7 @@ extension LaneCursors {
 extension ReplicationPlan {
   init(_ reader: inout ByteReader) throws(SpoolFormatError) {
     guard let base = reader.readUInt64LittleEndian(),
+      let owner = reader.readUInt64LittleEndian(),
       let count = reader.readUInt32LittleEndian(), count <= UInt32(Self.maximumEnds)
     else { throw .damaged }
     var ends: [UInt64] = []
@@ -58,7 +60,7 @@ extension ReplicationPlan {
       guard let end = reader.readUInt64LittleEndian() else { throw .damaged }
       ends.append(end)
     }
-    guard let plan = ReplicationPlan(base: base, ends: ends) else { throw .damaged }
+    guard let plan = ReplicationPlan(base: base, owner: owner, ends: ends) else { throw .damaged }
     self = plan
   }
 }

@@ -10,6 +10,9 @@ public struct ReplicationPlan: Sendable, Equatable {
 
   /// What is added to ends, so that numbers are above all that the topic ever got, from whomever.
   public private(set) var base: UInt64
+  /// Tells the broker that owns the topic and that batches are sent to from others; 0 before the
+  /// first was sent.
+  public var owner: UInt64 = 0
   /// Where the batches end that the broker may have and that are not known to be delivered: the
   /// sequences after their last records, in order.
   public private(set) var ends: [UInt64] = []
@@ -18,8 +21,9 @@ public struct ReplicationPlan: Sendable, Equatable {
   public init(base: UInt64) { self.base = base }
 
   /// A plan as it was kept; nil when it is none.
-  init?(base: UInt64, ends: [UInt64]) {
+  init?(base: UInt64, owner: UInt64, ends: [UInt64]) {
     self.init(base: base)
+    self.owner = owner
     for end in ends where !append(end) { return nil }
   }
 
@@ -35,11 +39,12 @@ public struct ReplicationPlan: Sendable, Equatable {
   /// Batches that end at or before a sequence are done with.
   public mutating func remove(through end: UInt64) { ends.removeAll { $0 <= end } }
 
-  /// What was sent may be sent again, in other batches: their numbers are above all that a lane had
-  /// whose next sequence is `nextSequence`. At the end of all numbers there are none left, and no
-  /// batch can be planned.
-  public mutating func rebase(nextSequence: UInt64) {
-    let (sum, overflows) = base.addingReportingOverflow(nextSequence)
+  /// What was sent from `first` up to `end` may be sent again, in other batches: their numbers are
+  /// above all that were used. The base grows by as little as that takes: it has to stay below what
+  /// the clock says, for a lane that begins anew. At the end of all numbers there are none left,
+  /// and no batch can be planned.
+  public mutating func rebase(from first: UInt64, to end: UInt64) {
+    let (sum, overflows) = base.addingReportingOverflow(end > first ? end - first : 0)
     base = overflows ? .max : sum
     ends = []
   }

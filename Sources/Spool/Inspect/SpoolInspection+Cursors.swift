@@ -117,7 +117,7 @@ extension LaneCursors {
     }
     firstSequence = min(firstSequence, sequence)
     // The broker would drop batches with numbers that it has seen.
-    if reader.isEmpty { replication?.rebase(nextSequence: nextSequence) }
+    if reader.isEmpty { replication?.rebase(from: sequence, to: nextSequence) }
     let isParked = cursors[place].delivered.isParked
     cursors[place].delivered = DeliveredSet(next: sequence)
     // It does not wait for what is stored for others from now on.

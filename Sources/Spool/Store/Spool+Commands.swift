@@ -82,7 +82,7 @@ extension Spool {
     lanes[place].cursors = book.cursors
     lanes[place].replication = book.replication
     dropCount += 1
-    cursorsChanged(at: now)
+    if lanes[place].replication == nil { cursorsChanged(at: now) } else { numbersChanged(at: now) }
   }
 
   /// The sequences that segments may hold of a lane.

@@ -172,7 +172,13 @@ extension Spool {
     }
     for place in lanes.indices { lanes[place].diskEnd = lanes[place].savingEnd }
     counters.cursorSaves &+= 1
+    // Saves go to the one copy and to the other in turn.
+    twiceSavedChangeCount = savedChangeCount
     savedChangeCount = savingChangeCount
+    if twiceSavedChangeCount < numberedAt {
+      cursorsChanged(at: now)
+      hurry(at: now)
+    }
     for segment in releasing { release(segment) }
     releasing = []
     measureLanes()

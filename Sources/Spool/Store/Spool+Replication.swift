@@ -10,8 +10,8 @@ extension Spool {
   /// Plans a batch that ends before `end`, which is behind the last one's. `base` counts for a lane
   /// that was never replicated. False when no more batches can be planned now.
   ///
-  /// The batch may be sent once ``savedChangeCount`` has reached the present ``changeCount``:
-  /// ``hurry(at:)`` lets that come soon.
+  /// The batch may be sent once ``savedChangeCount`` has reached the present ``changeCount``, which
+  /// ``hurry(at:)`` lets come soon, and while ``areNumbersDurable``.
   public mutating func plan(
     _ end: UInt64, base: UInt64, of lane: SpoolLaneID, now: Instant
   ) -> Bool {
@@ -30,11 +30,48 @@ extension Spool {
     cursorsChanged(at: now)
   }
 
-  /// Forgets what is planned: records that were sent may be sent again in other batches.
-  public mutating func rebasePlans(of lane: SpoolLaneID, now: Instant) {
+  /// Forgets what is planned: records from `first` on that were sent may be sent again in other
+  /// batches.
+  public mutating func rebasePlans(
+    of lane: SpoolLaneID, from first: UInt64, now: Instant
+  ) {
     let place = Int(lane.rawValue)
-    let next = lanes[place].nextSequence
-    lanes[place].replication?.rebase(nextSequence: next)
+    guard let last = lanes[place].replication?.ends.last else { return }
+    lanes[place].replication?.rebase(from: first, to: last)
+    numbersChanged(at: now)
+  }
+
+  /// Batches of a lane go to another broker from now on.
+  public mutating func setOwner(_ owner: UInt64, of lane: SpoolLaneID, now: Instant) {
+    lanes[Int(lane.rawValue)].replication?.owner = owner
+    numbersChanged(at: now)
+  }
+
+  /// Whether what batches are numbered by is in both copies of the cursor file. With numbers of the
+  /// older copy, should the newer one be damaged, batches would be taken for repeats.
+  public var areNumbersDurable: Bool { numberedAt <= twiceSavedChangeCount }
+
+  mutating func numbersChanged(at now: Instant) {
     cursorsChanged(at: now)
+    numberedAt = changeCount
+    hurry(at: now)
+  }
+
+  /// Records may be there again that an earlier start could not read, and that come before batches
+  /// which the broker has: it would take them for repeats.
+  mutating func renumberBatches(of place: Int) {
+    guard let plan = lanes[place].replication,
+      let cursor = lanes[place].cursors.first(where: { $0.name.isEmpty })
+    else { return }
+    let known = cursor.delivered
+    let first = known.firstMissing(from: lanes[place].firstSequence)
+    let end = known.ranges.last.map { min($0.upperBound, lanes[place].savedEnd) } ?? first
+    guard first < end else { return }
+    let stored = reader.index.extents(of: lanes[place].hash)
+    let isThere = known.missing(in: first..<end).contains { gap in
+      stored.contains { $0.firstSequence < gap.upperBound && $0.lastSequence >= gap.lowerBound }
+    }
+    guard isThere else { return }
+    lanes[place].replication?.rebase(from: first, to: max(end, plan.ends.last ?? end))
   }
 }

@@ -139,8 +139,16 @@ extension Spool {
     }
     for segment in log.blankSegments { remover.remove(segment) }
     loaded = nil
-    for place in lanes.indices { passNumberHoles(of: place) }
-    cursorsChanged(at: now)
+    for place in lanes.indices {
+      renumberBatches(of: place)
+      passNumberHoles(of: place)
+    }
+    if lanes.contains(where: { $0.replication != nil }) {
+      // The other copy may tell other numbers.
+      numbersChanged(at: now)
+    } else {
+      cursorsChanged(at: now)
+    }
     areCursorsMade = cursorFile.hasBothCopies
     // With whatever lanes are made known in this turn.
     if !areCursorsMade { nextCursorSave = now }

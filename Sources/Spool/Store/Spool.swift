@@ -86,6 +86,10 @@ public struct Spool: ~Copyable {
   /// Those of them that are on the disk.
   public internal(set) var savedChangeCount: UInt64 = 0
   var savingChangeCount: UInt64 = 0
+  /// Those of them that both copies of the cursor file have.
+  var twiceSavedChangeCount: UInt64 = 0
+  /// The last change of what batches are numbered by.
+  var numberedAt: UInt64 = 0
   /// What the save under way says of segments that nobody needs any more.
   var releasing: [UInt32] = []
   /// Segments dropped by a limit, whose files go when the disk knows of it: a lane must not begin
