@@ -120,6 +120,7 @@ extension Ingest {
       metrics.dropped(.noSpace).add(1)
       return .dropped
     }
+    recordIDs.append(to: &fields.attributes)
     let isAwaited = lane.acknowledgement != .received
     let pieces = RecordPieces(
       prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,

@@ -133,6 +133,7 @@ extension Ingest {
       metrics.dropped(.noSpace).add(1)
       return .appended(lane.lane, isAwaited: false)
     }
+    recordIDs.append(to: &fields.attributes)
     let isAwaited = lane.acknowledgement != .received
     let pieces = RecordPieces(
       prefix: fields.prefix.bytes, attributes: fields.attributes.bytes,

@@ -91,6 +91,7 @@ public struct Ingest: ~Copyable {
   /// appended, before anybody has it.
   package var answersBeforeSafe = false
   let flags = FlagAttributes()
+  var recordIDs: RecordIDs
 
   /// An ingest side without listeners yet.
   public init(
@@ -109,6 +110,7 @@ public struct Ingest: ~Copyable {
       store: store, lingerMilliseconds: configuration.limits.batchLingerMilliseconds)
     random = SplitMix64(seed: seed)
     router = Router(configuration: configuration, lanes: lanes, seed: random.next())
+    recordIDs = RecordIDs(start: random.next(), isOn: configuration.gateway.hasRecordIDs)
     unrouted = UnroutedSampler(topics: unroutedTopics)
     webhooks = WebhookParts(gatewayName: configuration.gateway.name, lanes: lanes)
   }

@@ -64,6 +64,7 @@ extension EndToEnd {
       ).run(url(gateway, "/hooks/b%20c?q=1"))
       #expect(answer.status == 202)
       var attributes = try consumer.receive(1)[0].attributes
+      #expect(attributes.removeValue(forKey: "gateway.record_id")?.utf8.count == 29)
       let timestamp = attributes.removeValue(forKey: "webhook.timestamp") ?? ""
       let formatter = ISO8601DateFormatter()
       formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]

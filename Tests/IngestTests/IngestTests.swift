@@ -37,7 +37,8 @@ struct IngestTests {
       field(2, field(2, "/default/t")) + field(5, "edge--default-t")
       + attribute("source", "mqtt") + attribute("mqtt.topic", "t/x") + attribute("mqtt.qos", "1")
       + attribute("mqtt.retain", "false") + attribute("mqtt.dup", "false")
-      + attribute("mqtt.client_id", "dev") + field(10, "dev")
+      + attribute("mqtt.client_id", "dev")
+      + attribute("gateway.record_id", Record(bench.store.body(batch, 0)).id) + field(10, "dev")
       + [0x20] + varint(1_700_000_000_000) + field(3, [9, 8, 7])
     #expect(
       sortedFields(bench.store.body(batch, 0)).sorted { $0.lexicographicallyPrecedes($1) }

@@ -66,6 +66,8 @@ struct Record: Equatable {
   var key = ""
   /// Of one name the last counts, as in any map of protobuf.
   var attributes: [String: String] = [:]
+  /// Its id, which is no part of `attributes` here.
+  var id = ""
   /// Entries of `attributes` as they were written.
   var attributeCount = 0
 
@@ -83,8 +85,13 @@ struct Record: Equatable {
           let text = String(decoding: Record.value(part), as: UTF8.self)
           if part[0] >> 3 == 1 { name = text } else { value = text }
         }
-        attributes[name] = value
-        attributeCount += 1
+        // Every record has another one.
+        if name == "gateway.record_id" {
+          id = value
+        } else {
+          attributes[name] = value
+          attributeCount += 1
+        }
       default: break
       }
     }

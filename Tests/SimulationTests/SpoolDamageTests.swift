@@ -24,6 +24,8 @@ struct SpoolDamageTests {
   private static func configuration(maxBytes: Int = 16 << 20) -> GatewayConfiguration {
     var configuration = GatewayScene.configuration()
     configuration.spool.mode = .spill
+    // Where records lie in files is known without them.
+    configuration.gateway.hasRecordIDs = false
     configuration.spool.segmentBytes = 16_384
     configuration.spool.maxBytes = maxBytes
     configuration.spool.spillAfterMilliseconds = 100
@@ -140,6 +142,7 @@ struct SpoolDamageTests {
   @Test("A subscription misses it, and that is counted and logged", arguments: Part.allCases)
   func embedded(part: Part) throws {
     var configuration = EmbeddedObservationTests.configuration()
+    configuration.gateway.hasRecordIDs = false
     configuration.broker.retainBytes = 16 << 20
     configuration.spool.segmentBytes = 16_384
     let scene = try GatewayScene(seed: 7, configuration: configuration)

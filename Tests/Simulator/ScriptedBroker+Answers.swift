@@ -19,6 +19,8 @@ extension ScriptedBroker {
     public var brokerAddress: String
     /// When it was published, Unix milliseconds.
     public var publishTimeMilliseconds: UInt64
+    /// Its attribute `gateway.record_id`; empty when it has none.
+    public var recordID = ""
     /// When it arrived.
     public var arrivedAt: Instant
     /// Whether it came in a batch.
@@ -261,12 +263,13 @@ struct BrokerConnection: ~Copyable {
     do {
       let view = try StreamMessageView(decoding: session.currentMessage)
       guard view.hasMessageID else { return nil }
-      let message = ScriptedBroker.Message(
+      var message = ScriptedBroker.Message(
         topic: String(decoding: Array(copying: view.topicName), as: UTF8.self),
         key: Array(copying: view.routingKey), payload: Array(copying: view.payload),
         producerID: view.producerID,
         brokerAddress: String(decoding: Array(copying: view.brokerAddress), as: UTF8.self),
         publishTimeMilliseconds: view.publishTimeMilliseconds, arrivedAt: now)
+      message.readRecordID(view)
       return (message, view.requestID)
     } catch {
       return nil

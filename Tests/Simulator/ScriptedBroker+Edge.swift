@@ -119,6 +119,14 @@ extension ScriptedBroker.Message {
       topic: "", key: [], payload: [], producerID: 0, brokerAddress: "",
       publishTimeMilliseconds: 0, arrivedAt: Instant(nanoseconds: 0))
   }
+
+  mutating func readRecordID(_ view: borrowing StreamMessageView) {
+    var attributes = view.attributes
+    while let attribute = attributes.next() {
+      guard Array(copying: attribute.key) == Array("gateway.record_id".utf8) else { continue }
+      recordID = String(decoding: Array(copying: attribute.value), as: UTF8.self)
+    }
+  }
 }
 
 extension BrokerConnection {
@@ -145,6 +153,7 @@ extension BrokerConnection {
             producerID: message.producerID, brokerAddress: "",
             publishTimeMilliseconds: message.publishTimeMilliseconds, arrivedAt: now,
             isReplicated: true))
+        messages[messages.count - 1].readRecordID(message)
       }
       return (topic, view.lastOffset, messages)
     } catch {

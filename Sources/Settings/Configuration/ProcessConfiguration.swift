@@ -6,6 +6,8 @@ public struct ProcessConfiguration: Sendable, Equatable {
   public var dataDirectory = ""
   /// What a device hears whose topic no route matches.
   public var unrouted = Unrouted.accept
+  /// Whether records have an attribute by which consumers tell those that arrive twice.
+  public var hasRecordIDs = true
   /// The longest that stopping may take, in seconds.
   public var shutdownSeconds = 0
   /// Log lines below this level are not written.
@@ -81,6 +83,13 @@ extension ProcessConfiguration: ConfigurationSection {
       reason 0x90, MQTT 3.1.1 devices are disconnected.
       """
     ) { $0.unrouted = $1 },
+    .init(
+      "record_ids", .boolean, default: "true",
+      """
+      Whether every record has an attribute gateway.record_id, 29 characters that no other record
+      has, by which consumers tell one that arrives twice.
+      """
+    ) { $0.hasRecordIDs = $1 },
     .init(
       "shutdown_s", .seconds(1...300), default: "5",
       """

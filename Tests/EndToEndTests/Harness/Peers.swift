@@ -153,3 +153,11 @@ func expectOrder(
       sourceLocation: sourceLocation)
   }
 }
+
+extension [String: String] {
+  /// Attributes without the record's id, which is another one each time; none where it is missing.
+  var withoutRecordID: [String: String] {
+    guard self["gateway.record_id"]?.utf8.count == 29 else { return [:] }
+    return filter { $0.key != "gateway.record_id" }
+  }
+}
