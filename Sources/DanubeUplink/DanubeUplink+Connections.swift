@@ -42,7 +42,8 @@ extension DanubeUplink {
         broker: broker, address: address,
         session: ClientSession(options: options, methods: methods), tls: tls,
         tokenNumber: tokenNumber, deadline: deadline,
-        pingIntervalMilliseconds: limits.pingIntervalMilliseconds))
+        pingIntervalMilliseconds: limits.pingIntervalMilliseconds,
+        callDeadlineMilliseconds: limits.callDeadlineMilliseconds, at: now))
     operations.append(.connect(address), token: token(.connect, id))
     return id
   }
@@ -84,6 +85,11 @@ extension DanubeUplink {
     connections[id].phase = .open(descriptor)
     metrics.connectionsOpened.add()
     let broker = connections[id].broker
+    var last: CallWindow?
+    if let old = brokers[broker].current, old != id { last = connections[old].window }
+    let connectNanoseconds = connections[id].connectNanoseconds(at: now)
+    connections[id].window.begin(
+      after: last, connectNanoseconds: connectNanoseconds, at: now)
     if brokers[broker].successor == id {
       if let old = brokers[broker].current { connections[old].isRetired = true }
       brokers[broker].current = id

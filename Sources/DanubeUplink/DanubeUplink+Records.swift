@@ -105,8 +105,8 @@ extension DanubeUplink {
   /// seldom, a lane looks like one that hangs, and yet its next record is answered at once.
   private mutating func share(of lane: Int, on id: SlotID) -> Share {
     if lanes.count == 1 { return .call }
-    let free = connections[id].session.freeCallCount
-    let window = connections[id].session.callLimit
+    let free = connections[id].freeSends
+    let window = connections[id].sendLimit
     let isHanging = lanes[lane].isHanging(at: now, afterMilliseconds: Self.hangingMilliseconds)
     guard lanes[lane].callsInFlight < 3 * free else { return .full }
     if !lanes[lane].isTrusted {
@@ -136,19 +136,24 @@ extension DanubeUplink {
     }
   }
 
+  private mutating func usedUp(_ id: SlotID) -> Turn {
+    connections[id].window.usedUp()
+    return .full
+  }
+
   private mutating func sendSome(_ lane: Int) -> Turn {
     guard case .ready(let broker) = lanes[lane].phase, let id = brokers[broker].current,
       connections[id].isOpen
     else { return .done }
     for _ in 0..<Self.callsInARow {
       guard let record = lanes[lane].sendable.first else { return .done }
-      guard connections[id].session.canStartCall else { return .full }
+      guard connections[id].freeSends > 0 else { return usedUp(id) }
       switch share(of: lane, on: id) {
       case .call: break
       case .later:
         sendsLater(lane)
         return .done
-      case .full: return .full
+      case .full: return usedUp(id)
       }
       guard startSend(record, lane, id) else { return .full }
       lanes[lane].sendable.removeFirst(in: store)
@@ -283,6 +288,7 @@ extension DanubeUplink {
       let nanoseconds = now.nanoseconds(since: call.startedAt)
       metrics.sendDuration.record(nanoseconds)
       roundTrip.add(nanoseconds)
+      followAnswer(call)
       if lanes[call.lane].failures > 0 { lanes[call.lane].failures = 0 }
       lanes[call.lane].backoff.reset()
       settle(call.record, call.lane, .accepted(call.record))
@@ -373,23 +379,5 @@ extension DanubeUplink {
   private func isWithinBounds(_ call: Call) -> Bool {
     let longest = deadlineMilliseconds(patience: CallTable.maximumPatience)
     return now < call.startedAt.advanced(milliseconds: longest)
-  }
-
-  // MARK: Back-off of one key
-
-  private mutating func backOff(_ record: RecordRef, _ lane: Int) {
-    let attempts = lanes[lane].keys.countAttempt(hash: store.keyHash(of: record))
-    let longest = limits.backoffMaximumMilliseconds
-    let range = min(limits.backoffMinimumMilliseconds << min(attempts, 16), longest)
-    let delay = Int.random(in: (range + 1) / 2...range, using: &random)
-    retries.schedule(record, lane: lane, at: now.advanced(milliseconds: delay))
-  }
-
-  /// Lets records be sent again whose back-off is over.
-  mutating func resumeRetries() {
-    while let (record, lane) = retries.popDue(at: now) {
-      lanes[lane].sendable.prepend(record, in: store)
-      enqueue(lane)
-    }
   }
 }

@@ -16,6 +16,8 @@ extension DanubeUplink {
     status.isConnected = readyLaneCount > 0 || lanes.isEmpty && hasBroker
     status.callsInFlight = sendsInFlight
     status.keysInFlight = keysInFlight
+    status.callWindow = sendWindow
+    status.limit = limit
     status.recordsUnderWay = recordsUnderWay
     status.recordsWaiting = recordsUnderWay - sendsInFlight
     status.lastError = lastError.description
@@ -26,6 +28,25 @@ extension DanubeUplink {
     for lane in lanes.indices { status.phaseCounts[Self.phase(of: lanes[lane]), default: 0] += 1 }
     status.lanes = shownLanes.map { shown($0) }
     return status
+  }
+
+  /// Calls with records that may be under way, on all connections.
+  private var sendWindow: Int {
+    var window = 0
+    for index in brokers.indices {
+      if let id = brokers[index].current, connections[id].isOpen {
+        window += connections[id].sendLimit
+      }
+    }
+    return window
+  }
+
+  /// What records wait for whose topics have a broker.
+  private var limit: UplinkStatus.Limit? {
+    guard recordsUnderWay > sendsInFlight, readyLaneCount > 0 else { return nil }
+    let waits = lanes.indices.contains { lanes[$0].isReady && !lanes[$0].sendable.isEmpty }
+    if waits { return .window }
+    return sendsInFlight > 0 && keysInFlight == sendsInFlight ? .keys : nil
   }
 
   /// The lanes that a status shows: all, or else those in trouble before those on their way and

@@ -171,15 +171,18 @@ public struct DanubeUplink: ~Copyable {
       driveLanes(operations: &operations)
       startSends()
     }
+    var window = 0
     for index in 0..<connections.upperBound {
       guard let id = connections.tenant(at: index), connections[id].phase.socket != nil else {
         continue
       }
+      if connections[id].isOpen, !connections[id].isRetired { window += connections[id].sendLimit }
       connections[id].flush(
         token: token(.send, id), scratch: &plaintext, operations: &operations)
       takeReleasedTags(id)
     }
     metrics.callsInFlight.set(sendsInFlight)
+    metrics.callWindow.set(window)
     metrics.keysInFlight.set(keysInFlight)
     metrics.recordsUnderWay.set(recordsUnderWay)
   }

@@ -25,6 +25,9 @@ struct UplinkConnection: ~Copyable {
   /// Bytes of requests given to the session, and how many of them have left.
   private(set) var submittedBytes: UInt64 = 0
   private(set) var departedBytes: UInt64 = 0
+  private let startedAt: Instant
+  /// How many calls with records may be under way.
+  var window: CallWindow
   /// Streams of lanes that replicate.
   var replicationStreams = 0
   /// When bytes left last.
@@ -32,7 +35,8 @@ struct UplinkConnection: ~Copyable {
 
   init(
     broker: Int, address: SocketAddress, session: consuming ClientSession,
-    tls: consuming TLSSession?, tokenNumber: Int, deadline: Instant, pingIntervalMilliseconds: Int
+    tls: consuming TLSSession?, tokenNumber: Int, deadline: Instant, pingIntervalMilliseconds: Int,
+    callDeadlineMilliseconds: Int, at now: Instant
   ) {
     self.broker = broker
     self.address = address
@@ -43,7 +47,18 @@ struct UplinkConnection: ~Copyable {
     phase = .connecting(deadline: deadline)
     keepalive = Keepalive(intervalMilliseconds: pingIntervalMilliseconds, at: deadline)
     sentAt = deadline
+    window = CallWindow(deadlineMilliseconds: callDeadlineMilliseconds, at: now)
+    startedAt = now
   }
+
+  /// How long it took to connect; known until that is over.
+  func connectNanoseconds(at now: Instant) -> UInt64 { now.nanoseconds(since: startedAt) }
+
+  /// Calls with records that may be under way.
+  var sendLimit: Int { min(session.callLimit, window.size) }
+
+  /// How many more may start.
+  var freeSends: Int { min(session.freeCallCount, max(0, window.size - session.callsInFlight)) }
 
   /// The descriptor while the connection is open.
   var descriptor: Descriptor? { phase.descriptor }

@@ -12,6 +12,8 @@ public struct UplinkMetrics: Sendable {
   public let sendDuration: Histogram
   /// SendMessage calls under way.
   public let callsInFlight: Gauge
+  /// SendMessage calls that may be under way now.
+  public let callWindow: Gauge
   /// Keys with a record under way or behind one.
   public let keysInFlight: Gauge
   /// Records submitted and not settled.
@@ -68,6 +70,8 @@ public struct UplinkMetrics: Sendable {
     sendDuration = registry.durations(
       "danube_gateway_uplink_send_seconds", help: "From the start of a call to the broker's OK.")
     callsInFlight = gauge("calls_in_flight", "SendMessage calls under way.")
+    callWindow = gauge(
+      "call_window", "SendMessage calls that may be under way now, on all connections.")
     keysInFlight = gauge("keys_in_flight", "Keys with a record under way or behind one.")
     recordsUnderWay = gauge("records_under_way", "Records submitted and not settled.")
     lanesReady = gauge(

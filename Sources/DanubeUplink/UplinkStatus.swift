@@ -14,6 +14,14 @@ public struct UplinkStatus: Sendable, Equatable {
     case blocked
   }
 
+  /// What keeps records from being sent.
+  public enum Limit: String, Sendable {
+    /// Each of them follows one of its key that is under way.
+    case keys
+    /// There are as many calls as may be.
+    case window
+  }
+
   /// One lane.
   public struct Lane: Sendable, Equatable {
     /// The topic.
@@ -34,6 +42,10 @@ public struct UplinkStatus: Sendable, Equatable {
   public var brokers: [String] = []
   /// SendMessage calls under way.
   public var callsInFlight = 0
+  /// Such calls that may be under way now.
+  public var callWindow = 0
+  /// What records wait for though their topics have a broker; nil when they don't.
+  public var limit: Limit?
   /// Keys with a record under way or behind one.
   public var keysInFlight = 0
   /// Records that were submitted and are not settled.

@@ -15,6 +15,8 @@ extension Delivery {
     result.brokers = status.brokers
     result.callsInFlight = status.callsInFlight
     result.keysInFlight = status.keysInFlight
+    result.callWindow = status.callWindow
+    result.limit = status.limit?.rawValue ?? ""
     result.recordsUnderWay = status.recordsUnderWay
     result.lastError = status.lastError
     result.lanes = status.lanes.map { lane in

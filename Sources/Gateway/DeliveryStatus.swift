@@ -17,6 +17,9 @@ struct DeliveryStatus: Sendable {
   var brokers: [String] = []
   var callsInFlight = 0
   var keysInFlight = 0
+  var callWindow = 0
+  /// What keeps records from being sent; empty when nothing does.
+  var limit = ""
   var recordsUnderWay = 0
   var lastError = ""
   /// Some of the lanes; those in trouble first where there are many.

@@ -112,7 +112,9 @@ struct StatusReport {
     text.member("lane_count", gateway.lanes.count)
     if !delivery.isEmbedded {
       text.member("calls_in_flight", delivery.callsInFlight)
+      text.member("call_window", delivery.callWindow)
       text.member("keys_in_flight", delivery.keysInFlight)
+      text.member("limited_by", delivery.limit)
       text.member("records_under_way", delivery.recordsUnderWay)
       text.member("last_error", delivery.lastError)
       if delivery.lanes.contains(where: { $0.replication != nil }) {

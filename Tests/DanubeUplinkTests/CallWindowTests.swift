@@ -1,0 +1,129 @@
+import IOPort
+import Records
+import Simulator
+import Testing
+
+@testable import DanubeUplink
+
+@Suite("How many calls are under way")
+struct CallWindowTests {
+  private static let second: UInt64 = 1_000_000_000
+
+  /// Plays rounds in which as many calls as the window has start together and are answered after so
+  /// many milliseconds for each; tells the size after each round.
+  private static func play(
+    _ window: inout CallWindow, from start: Instant, rounds: Int, isUsedUp: Bool = true,
+    limit: Int = 1_024, milliseconds: (_ size: Int) -> Int
+  ) -> [Int] {
+    var now = start
+    return (0..<rounds).map { _ in
+      let began = now
+      let size = window.size
+      now = now.advanced(milliseconds: milliseconds(size))
+      if isUsedUp { window.usedUp() }
+      for _ in 0..<size { window.answered(startedAt: began, at: now, limit: limit) }
+      return window.size
+    }
+  }
+
+  private static func window() -> CallWindow {
+    var window = CallWindow(deadlineMilliseconds: 10_000, at: Instant(nanoseconds: second))
+    window.begin(
+      after: nil, connectNanoseconds: 100_000_000, at: Instant(nanoseconds: second))
+    return window
+  }
+
+  @Test(
+    "It doubles up to the limit while it is used up, whatever the round trip",
+    arguments: [1, 50, 200, 600])
+  func grows(milliseconds: Int) {
+    var window = Self.window()
+    let sizes = Self.play(
+      &window, from: Instant(nanoseconds: Self.second), rounds: 4, limit: 4_096
+    ) { _ in milliseconds }
+    #expect(sizes == [2_048, 4_096, 4_096, 4_096])
+  }
+
+  @Test("Unused it stays as it is")
+  func unused() {
+    var window = Self.window()
+    let sizes = Self.play(
+      &window, from: Instant(nanoseconds: Self.second), rounds: 4, isUsedUp: false
+    ) { _ in 50 }
+    #expect(sizes == [1_024, 1_024, 1_024, 1_024])
+  }
+
+  @Test("On a line of 50 calls a second it shrinks until calls take an eighth of their time")
+  func shrinks() {
+    var window = Self.window()
+    let sizes = Self.play(&window, from: Instant(nanoseconds: Self.second), rounds: 14) {
+      100 + $0 * 20
+    }
+    #expect(sizes.first == 512 && sizes.allSatisfy { $0 >= CallWindow.least })
+    // 1,250 ms, less the 100 of the line, at 20 a call, and what it tries more.
+    #expect(sizes.suffix(6).allSatisfy { (40...70).contains($0) }, "\(sizes)")
+  }
+
+  @Test("Calls from before it was set last say nothing about it")
+  func old() {
+    var window = Self.window()
+    let start = Instant(nanoseconds: Self.second)
+    _ = Self.play(&window, from: start, rounds: 1) { _ in 9_000 }
+    #expect(window.size == 512)
+    let late = start.advanced(milliseconds: 12_000)
+    for _ in 0..<2_000 { window.answered(startedAt: start, at: late, limit: 1_024) }
+    #expect(window.size == 512)
+  }
+
+  @Test("The next connection goes on with the size of the last")
+  func takeOver() {
+    var last = Self.window()
+    let start = Instant(nanoseconds: Self.second)
+    _ = Self.play(&last, from: start, rounds: 3) { _ in 1 }
+    var next = Self.window()
+    next.begin(after: last, connectNanoseconds: 1, at: start)
+    #expect(next.size == 1_024)
+  }
+
+  @Test("A peer that takes few calls keeps it small")
+  func limit() {
+    var window = Self.window()
+    let sizes = Self.play(
+      &window, from: Instant(nanoseconds: Self.second), rounds: 3, limit: 100
+    ) { _ in 1 }
+    #expect(sizes.last == 100)
+  }
+}
+
+@Suite("A thousand devices on a long line", .timeLimit(.minutes(1)))
+struct LongLineTests {
+  /// One topic, a thousand keys, and a network of so many milliseconds to the broker and back.
+  private func scene(milliseconds: Int) throws -> Scene {
+    let scene = try Scene(
+      limits: UplinkLimits(), batches: BatchLimits(batches: 2_000, memoryBytes: 64 << 20))
+    var faults = NetworkFaults()
+    faults.latencyMicroseconds = milliseconds * 500...milliseconds * 500
+    scene.world.setFaults(faults, between: 0x0a00_0001, and: Scene.brokerHost)
+    scene.driver.run(milliseconds: 10 * milliseconds)
+    return scene
+  }
+
+  @Test("They fill the window: a record a key and round trip", arguments: [1, 50, 200])
+  func thousandDevices(milliseconds: Int) throws {
+    let scene = try scene(milliseconds: milliseconds)
+    for round in 0..<20 {
+      let messages = (0..<1_000).map { ("k\($0)", numbered(round * 1_000 + $0)) }
+      #expect(scene.loop.publish(lane: 0, messages))
+    }
+    let start = scene.world.now
+    scene.driver.run(milliseconds: 5 * milliseconds)
+    let status = scene.loop.status
+    #expect(status.limit == .keys && status.callWindow == 1_024)
+    #expect(scene.settle())
+    #expect(scene.broker.peakPerKey == 1)
+    // Twenty rounds, and what it takes to find out that the window may be larger.
+    let trips = scene.world.now.milliseconds(since: start) / milliseconds
+    #expect((20...26).contains(trips), "\(trips) round trips")
+    #expect(scene.loop.violations == [])
+  }
+}
