@@ -211,7 +211,7 @@ extension DanubeUplink {
     case .notFound: createOnSeed(lane, id)
     default:
       leaveSeed(connections[id].broker)
-      failed(lane, UplinkError(.lookup, status: status, text: text))
+      failed(lane, .lookup, status, text)
     }
   }
 
@@ -236,16 +236,8 @@ extension DanubeUplink {
       } else {
         failed(lane, UplinkError(.create, "the answer is not a ProducerResponse"))
       }
-    case .failedPrecondition, .invalidArgument, .alreadyExists:
-      // Another dispatch strategy or schema, a bad name, or a partition of a topic that has none:
-      // only a person can change that.
-      lanes[lane].lastError = UplinkError(.create, status: status, text: text)
-      lastError = lanes[lane].lastError
-      lanes[lane].isBlocked = true
-      wait(lane, milliseconds: limits.blockedMilliseconds)
-    default:
-      // In a cluster the first answer for a new topic is UNAVAILABLE: it is assigned soon.
-      failed(lane, UplinkError(.create, status: status, text: text))
+    // In a cluster the first answer for a new topic is UNAVAILABLE: it is assigned soon.
+    default: failed(lane, .create, status, text)
     }
   }
 
@@ -272,6 +264,21 @@ extension DanubeUplink {
     lanes[lane].lastError = error
     lastError = error
     pause(lane)
+  }
+
+  /// A call of a lane failed: what the broker says decides how long the lane rests.
+  private mutating func failed(
+    _ lane: Int, _ source: UplinkError.Source, _ status: StatusCode, _ text: [UInt8]
+  ) {
+    let error = UplinkError(source, status: status, text: text)
+    switch LaneVerdict(status: status, text: text, topic: lanes[lane].lane.topic) {
+    case .again: failed(lane, error)
+    case .blocked:
+      lanes[lane].lastError = error
+      lastError = error
+      lanes[lane].isBlocked = true
+      wait(lane, milliseconds: limits.blockedMilliseconds)
+    }
   }
 
   /// Lets a lane look its topic up again after a back-off.

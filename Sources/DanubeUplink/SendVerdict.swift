@@ -31,12 +31,13 @@ enum SendVerdict: Equatable {
     }
   }
 
+  /// What a broker says of a topic that leaves it.
+  static let movedWords = ["draining", "closed", "not attached", "moved"]
+
   /// Every publish failure inside the broker arrives as PERMISSION_DENIED; only its text tells.
   private static func denied(text: [UInt8], topic: [UInt8]) -> SendVerdict {
     let words = TextSearch(text: text, leavingOut: topic)
-    for moved in ["draining", "closed", "not attached", "moved"] where words.contains(moved) {
-      return .retryLane(.topicMoved)
-    }
+    for moved in movedWords where words.contains(moved) { return .retryLane(.topicMoved) }
     for invalid in ["schema", "validation"] where words.contains(invalid) {
       return .refused(.invalidPayload)
     }

@@ -25,6 +25,8 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
   private var nextStatus = Instant(nanoseconds: 0)
   /// Nil until the first connection, or until that has been missing for a while.
   private var wasConnected: Bool?
+  /// Topics that the broker refuses and what it says, as the log has it.
+  private var blockedTopics: [String: String] = [:]
   private var askedHosts: [NamedHost] = []
   private var isStopping = false
   /// Why the folder of the spool can't be used; nil when it can, or there is to be none.
@@ -264,19 +266,32 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     gateway.deliveryMetrics.isConnected.set(Int64(status.isConnected ? 1 : 0))
     guard !status.isEmbedded else { return }
     let time = port.unixMilliseconds
-    for lane in status.lanes where lane.isBlocked {
+    logBlocked(status, at: time)
+    let grace = gateway.startedAt.advanced(milliseconds: Self.connectGraceMilliseconds)
+    guard status.isConnected != wasConnected, status.isConnected || now >= grace else { return }
+    wasConnected = status.isConnected
+    logConnection(status, at: time)
+  }
+
+  /// One line for each topic that a person has to help, and another when what is wrong changes.
+  private mutating func logBlocked(_ status: DeliveryStatus, at time: UInt64) {
+    for lane in status.lanes {
+      guard lane.isBlocked else {
+        // Between two tries it is neither.
+        if lane.error.isEmpty { blockedTopics[lane.topic] = nil }
+        continue
+      }
+      if blockedTopics[lane.topic] == lane.error { continue }
+      blockedTopics[lane.topic] = lane.error
       logger.log(
         .error, "uplink.topic_blocked", at: time,
-        message: "the broker refuses the topic by its configuration; its devices are not answered"
+        message: "the broker refuses the topic, and only a person can change that; records wait",
+        repeats: .all
       ) { fields in
         fields.add("topic", lane.topic)
         fields.add("error", lane.error)
       }
     }
-    let grace = gateway.startedAt.advanced(milliseconds: Self.connectGraceMilliseconds)
-    guard status.isConnected != wasConnected, status.isConnected || now >= grace else { return }
-    wasConnected = status.isConnected
-    logConnection(status, at: time)
   }
 
   private mutating func logConnection(_ status: DeliveryStatus, at time: UInt64) {

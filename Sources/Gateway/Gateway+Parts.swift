@@ -143,13 +143,18 @@ extension ResolvedHost {
 }
 
 extension UplinkLimits {
+  /// A topic that only a person can help is tried so much less often than one that a broker may
+  /// take again by itself.
+  private static var blockedFactor: Int { 6 }
+
   init(_ configuration: GatewayConfiguration) {
     self.init(
       maximumCallsInFlight: configuration.danube.maxInFlight,
       callDeadlineMilliseconds: configuration.danube.callDeadlineMilliseconds,
       connectTimeoutMilliseconds: configuration.danube.connectTimeoutMilliseconds,
       backoffMinimumMilliseconds: configuration.danube.backoffMinMilliseconds,
-      backoffMaximumMilliseconds: configuration.danube.backoffMaxMilliseconds)
+      backoffMaximumMilliseconds: configuration.danube.backoffMaxMilliseconds,
+      blockedMilliseconds: Self.blockedFactor * configuration.danube.backoffMaxMilliseconds)
   }
 }
 

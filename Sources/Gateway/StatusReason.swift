@@ -107,11 +107,12 @@ struct StatusReason: Sendable {
           keepsDevicesAway: !configuration.routes.isEmpty && isBrokerNeeded))
     }
     if delivery.blockedCount > 0 {
-      let topic = delivery.lanes.first(where: \.isBlocked)?.topic ?? ""
+      let lane = delivery.lanes.first(where: \.isBlocked)
       reasons.append(
         StatusReason(
           .degraded, .topicsBlocked,
-          "the broker refuses \(delivery.blockedCount) topics, such as \(topic)"))
+          "the broker refuses \(delivery.blockedCount) topics, whose records wait, such as"
+            + " \(lane?.topic ?? ""): \(lane?.error ?? "")"))
     }
     return reasons
   }

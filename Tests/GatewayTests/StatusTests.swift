@@ -159,7 +159,7 @@ struct StatusTests {
     let answer = try status(gateway)
     #expect(codes(answer) == ["topics_blocked"])
     let message = (answer["reasons"] as? [[String: String]])?.first?["message"]
-    #expect(message == "the broker refuses 12 topics, such as /default/x")
+    #expect(message == "the broker refuses 12 topics, whose records wait, such as /default/x: e")
     #expect(try readiness(gateway) == (200, []))
   }
 
