@@ -301,11 +301,11 @@ extension DanubeUplink {
       metrics.retried[Int(reason.rawValue)].add()
       backOff(call.record, call.lane)
     case .retryLane(let reason):
-      sendAgain(call, reason)
       // A connection that is going away refuses calls: the next one takes them.
       let isGoingAway =
         status == .unavailable && connections.contains(call.connection)
         && connections[call.connection].session.isDraining
+      sendAgain(call, reason, isFault: !isGoingAway)
       if !isGoingAway, lanes[call.lane].isReady, lanes[call.lane].epoch == call.epoch {
         lanes[call.lane].lastError = lastError
         loseProducer(call.lane)
@@ -333,13 +333,6 @@ extension DanubeUplink {
       sendAgain(call, .connectionLost)
       enqueue(call.lane)
     }
-  }
-
-  /// A call's record is sent again before the others, unless its lane was withdrawn.
-  private mutating func sendAgain(_ call: Call, _ reason: RetryReason) {
-    if lanes[call.lane].isWithdrawn { return giveBack(call.record, call.lane) }
-    metrics.retried[Int(reason.rawValue)].add()
-    lanes[call.lane].sendable.prepend(call.record, in: store)
   }
 
   private mutating func leaveCall(_ call: Call) {
