@@ -27,6 +27,16 @@ extension ScriptedBroker {
     public var isReplicated = false
   }
 
+  /// What becomes of a new connection.
+  public enum ConnectionAnswer {
+    /// It is served.
+    case serve
+    /// It is told at once to take its calls elsewhere.
+    case goAway
+    /// It is closed at once.
+    case close
+  }
+
   /// What a look-up answers.
   public enum LookupAnswer {
     /// An answer with these URLs; `isProxy` when they differ.
@@ -227,6 +237,8 @@ struct BrokerConnection: ~Copyable {
   var transport: Transport
   private var scratch = Transport.Scratch()
   var isClosing = false
+  /// Nothing is heard or said on it any more.
+  var isDeaf = false
   var openSends: [Int32: OpenSend] = [:]
   var openByKey: [OpenSend: Int] = [:]
   /// Streams of batches that get no answer any more.

@@ -10,8 +10,11 @@ import TLS
 /// Left alone it behaves as a single broker in standalone mode: unknown topics are NOT_FOUND at the
 /// look-up, CreateProducer creates them, unknown producers are NOT_FOUND, everything else is
 /// accepted at once.
+///
+/// It lives in a simulated world, where a ``SimulationDriver`` drives it, or on real sockets, where
+/// the test's own thread does by ``turn(atMostMilliseconds:)``.
 public final class ScriptedBroker: SimulatedLoop {
-  /// Its port's name in the world.
+  /// Its port's name in the world; without meaning on real sockets.
   public let portID: NodeID
   /// Where it listens.
   public let address: SocketAddress
@@ -24,6 +27,8 @@ public final class ScriptedBroker: SimulatedLoop {
   public var onLookup: ((_ topic: String) -> LookupAnswer)?
   /// Chooses the answer to a CreateProducer; `attempt` counts those of the topic from 0.
   public var onCreate: ((_ topic: String, _ attempt: Int) -> CreateAnswer)?
+  /// Chooses what becomes of a new connection.
+  public var onConnection: (() -> ConnectionAnswer)?
   /// Chooses what becomes of a message. Messages of unknown producers are NOT_FOUND without asking.
   public var onMessage: ((Message) -> SendAnswer)?
 
@@ -77,11 +82,14 @@ public final class ScriptedBroker: SimulatedLoop {
   /// Bytes received.
   public internal(set) var receivedBytes = 0
 
-  var port: SimulatedPort
+  let port: any BrokerPort
   var operations = OperationQueue()
   var connections = SlotTable<BrokerConnection>(capacity: 1024)
-  private let listener: Descriptor
-  private var sessionOptions: ServerSession.Options
+  private let listenAddress: SocketAddress
+  /// Nil while it is down.
+  private var listener: Descriptor?
+  /// Its limits on calls and messages, for the connections to come.
+  public var sessionOptions: ServerSession.Options
   /// What it shows to clients; in clear without.
   public var tls: TLSContext?
   /// Answers that wait for their time; the token is the place in `pending`.
@@ -107,6 +115,7 @@ public final class ScriptedBroker: SimulatedLoop {
     case receive
     case send
     case close
+    case stopListening
   }
 
   /// A broker on a host of the world. `options` sets its limits on calls and messages.
@@ -115,16 +124,48 @@ public final class ScriptedBroker: SimulatedLoop {
     options: ServerSession.Options = ServerSession.Options(), tls: TLSContext? = nil,
     limits: SimulatedPortLimits = SimulatedPortLimits()
   ) throws {
-    port = world.makePort(host: host, limits: limits)
-    portID = port.id
-    var options = options
-    options.clientStreamingPaths = [DanubeMethod.replicateData.path.description]
-    sessionOptions = options
+    let simulated = world.makePort(host: host, limits: limits)
+    portID = simulated.id
+    let bell = simulated.doorbell
+    port = OwnedPort(simulated) { world.ring(bell) }
+    sessionOptions = Self.streaming(options)
     address = SocketAddress(ipv4: host, port: number)
+    listenAddress = SocketAddress(ipv4: 0, port: number)
     self.tls = tls
     advertisedURL = "\(tls == nil ? "http" : "https")://\(address)"
-    listener = try port.listen(on: SocketAddress(ipv4: 0, port: number)).descriptor
-    operations.append(.accept(listener), token: Token(owner: 1, verb: Verb.accept.rawValue))
+    try listen()
+  }
+
+  /// A broker on a real port, which listens on `address`; port 0 takes a free one.
+  public init<Port: IOPort & ~Copyable>(
+    port real: consuming Port, on address: SocketAddress,
+    options: ServerSession.Options = ServerSession.Options(), tls: TLSContext? = nil
+  ) throws {
+    portID = NodeID(rawValue: -1)
+    var real = real
+    let (descriptor, bound) = try real.listen(on: address)
+    port = OwnedPort(real) {}
+    sessionOptions = Self.streaming(options)
+    self.address = bound
+    listenAddress = bound
+    self.tls = tls
+    advertisedURL = "\(tls == nil ? "http" : "https")://\(bound)"
+    accept(on: descriptor)
+  }
+
+  private static func streaming(_ options: ServerSession.Options) -> ServerSession.Options {
+    var options = options
+    options.clientStreamingPaths = [DanubeMethod.replicateData.path.description]
+    return options
+  }
+
+  private func listen() throws(IOError) {
+    accept(on: try port.listen(on: listenAddress).descriptor)
+  }
+
+  private func accept(on descriptor: Descriptor) {
+    listener = descriptor
+    operations.append(.accept(descriptor), token: Token(owner: 1, verb: Verb.accept.rawValue))
   }
 
   // MARK: What a test does to it
@@ -159,7 +200,31 @@ public final class ScriptedBroker: SimulatedLoop {
     wake()
   }
 
-  private func wake() { port.world.ring(port.doorbell) }
+  /// Goes away as a process that is stopped: nobody listens, connections end, producers are
+  /// forgotten.
+  public func goDown() {
+    if let listener {
+      operations.append(
+        .close(listener), token: Token(owner: 1, verb: Verb.stopListening.rawValue))
+    }
+    listener = nil
+    forgetProducers()
+    closeConnections()
+  }
+
+  /// Comes back after ``goDown()``, which was over before.
+  public func comeUp() throws(IOError) {
+    try listen()
+    wake()
+  }
+
+  /// From now on nothing is heard or said on the connections that there are, as after a device
+  /// between forgot them; new ones work.
+  public func deafenConnections() {
+    eachConnection { id in self.connections[id].isDeaf = true }
+  }
+
+  private func wake() { port.wake() }
 
   private func eachConnection(_ body: (SlotID) -> Void) {
     for index in 0..<connections.upperBound {
@@ -170,14 +235,21 @@ public final class ScriptedBroker: SimulatedLoop {
   // MARK: The loop
 
   /// One turn of its loop; the driver calls it.
-  public func turn() {
-    port.wait(until: timers.nextDeadline)
+  public func turn() { turn(atMostUntil: .distantFuture) }
+
+  /// One turn of its loop on a real port, in which it waits so long at most.
+  public func turn(atMostMilliseconds milliseconds: Int) {
+    turn(atMostUntil: port.now.advanced(milliseconds: milliseconds))
+  }
+
+  private func turn(atMostUntil limit: Instant) {
+    port.wait(until: min(timers.nextDeadline, limit))
     while let completion = port.next() { handle(completion) }
     while let token = timers.popDue(at: port.now) {
       if let answer = pending.removeValue(forKey: token.rawValue) { give(answer) }
     }
     eachConnection { id in
-      guard !self.connections[id].isClosing else { return }
+      guard !self.connections[id].isClosing, !self.connections[id].isDeaf else { return }
       let token = self.token(.send, id)
       self.connections[id].flush(token: token, operations: &self.operations)
     }
@@ -186,6 +258,7 @@ public final class ScriptedBroker: SimulatedLoop {
 
   private func handle(_ completion: consuming Completion) {
     let id = completion.token.slot
+    let isConnection = completion.token.verb == Verb.close.rawValue
     switch consume completion.event {
     case .accepted(let descriptor, _):
       connectionCount += 1
@@ -194,8 +267,12 @@ public final class ScriptedBroker: SimulatedLoop {
           descriptor: descriptor, session: ServerSession(options: sessionOptions),
           tls: tls.map { try? TLSSession($0) } ?? nil))
       operations.append(.receive(descriptor), token: token(.receive, id))
-    case .acceptEnded:
-      operations.append(.accept(listener), token: Token(owner: 1, verb: Verb.accept.rawValue))
+      switch onConnection?() ?? .serve {
+      case .serve: break
+      case .goAway: connections[id].session.shutDown()
+      case .close: close(id)
+      }
+    case .acceptEnded: if let listener { accept(on: listener) }
     case .received(let received):
       take(received, id)
     case .receiveEnded(let error):
@@ -209,7 +286,7 @@ public final class ScriptedBroker: SimulatedLoop {
       if !connections[id].isClosing { connections[id].transport.sent(count) }
     case .sendFailed: close(id)
     case .closed:
-      _ = connections.remove(id)
+      if isConnection { _ = connections.remove(id) }
     case .file: break
     case .connected: break
     case .connectFailed: break
@@ -219,7 +296,7 @@ public final class ScriptedBroker: SimulatedLoop {
 
   private func take(_ received: consuming ReceivedBytes, _ id: SlotID) {
     receivedBytes += received.count
-    if !connections[id].isClosing {
+    if !connections[id].isClosing, !connections[id].isDeaf {
       let isSound = connections[id].receive(received.bytes)
       while !connections[id].isClosing, let event = connections[id].session.nextEvent() {
         switch event {
