@@ -123,6 +123,10 @@ let package = Package(
       dependencies: ["Bytes", "MQTT", "HTTP1", "GRPC", "DanubeProtocol", "Settings", "IOPort"],
       path: "Tests/FuzzTests/Entries", swiftSettings: testing),
 
+    .target(
+      name: "BrokerFailures", dependencies: ["Simulator", "GRPC", "DanubeProtocol", "IOPort"],
+      path: "Tests/BrokerFailures", swiftSettings: testing),
+
     tests("BytesTests", ["Bytes"]),
     tests("RingsTests", ["Rings", "CLinux"]),
     tests("MetricsTests", ["Metrics"]),
@@ -168,15 +172,18 @@ let package = Package(
     tests(
       "SimulationTests",
       [
-        "Simulator", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC", "DanubeProtocol",
-        "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort", "Bytes", "Settings",
-        "Metrics", "Logs", "Spool",
+        "Simulator", "BrokerFailures", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC",
+        "DanubeProtocol", "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort",
+        "Bytes", "Settings", "Metrics", "Logs", "Spool",
       ]),
     tests(
       "GatewayTests",
       ["Gateway", "Admin", "Ingest", "Logs", "Metrics", "Settings", "IOPort", "Records", "Bytes"]),
     tests("DeviceTests", ["danube-device"]),
-    tests("EndToEndTests", ["CGRPC", "TestCertificates"], exclude: ["Peers"]),
+    tests(
+      "EndToEndTests",
+      ["CGRPC", "TestCertificates", "BrokerFailures", "Simulator", "Uring", "IOPort"],
+      exclude: ["Peers"]),
     tests(
       "FuzzTests", ["FuzzEntries"],
       exclude: ["Entries", "Fuzzer", "Corpus", "coverage-floor.txt"]),

@@ -48,6 +48,22 @@ final class RawSocket {
     try receive(.max, deadline)
   }
 
+  /// What can be read without waiting; nothing more comes after the other side closed.
+  func receiveWhatIsThere() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let received = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+      if received > 0 {
+        bytes += buffer[..<received]
+      } else if received < 0, errno == EAGAIN {
+        return bytes
+      } else {
+        throw EndToEndError("the other side closed the connection")
+      }
+    }
+  }
+
   private func receiveSome(atMost count: Int, _ deadline: Deadline) throws -> [UInt8]? {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard poll(&entry, 1, deadline.millisecondsLeft) == 1 else {
