@@ -57,6 +57,17 @@ extension BrokerFailure {
       $0.reach = .broker
       $0.strike = { $0.broker.deafenConnections() }
     },
+    BrokerFailure("a broker that takes connections and says nothing", .wait, says: "no answer in") {
+      $0.reach = .broker
+      $0.strike = {
+        $0.broker.onConnection = { .silence }
+        $0.broker.closeConnections()
+      }
+      $0.heal = {
+        $0.heal()
+        $0.broker.closeConnections()
+      }
+    },
     BrokerFailure("one call at a time", .resend) {
       $0.reach = .broker
       $0.endsItself = true
@@ -102,6 +113,36 @@ extension BrokerFailure {
       $0.startsHealthy = false
       $0.prepare = { $0.redirect() }
       $0.check = { $0.other.accepted.isEmpty ? ["the owner has nothing"] : [] }
+    },
+    BrokerFailure("an owner that is away", .lookUpAgain, says: "refused") {
+      $0.startsHealthy = false
+      $0.prepare = {
+        $0.redirect()
+        $0.other.goDown()
+      }
+      $0.heal = { try $0.other.comeUp() }
+      $0.check = { $0.other.accepted.isEmpty ? ["the owner has nothing"] : [] }
+    },
+    BrokerFailure("an owner that is not the owner", .lookUpAgain, says: "served by another") {
+      $0.startsHealthy = false
+      $0.prepare = {
+        $0.redirect()
+        $0.other.onCreate = { _, _ in
+          .fail(.unavailable, "served by another broker, redo the Lookup", createsTopic: false)
+        }
+      }
+    },
+    BrokerFailure("an owner without an address", .lookUpAgain, says: "no address for") {
+      $0.startsHealthy = false
+      $0.prepare = {
+        let url = "http://owner.invalid:6650"
+        $0.answerLookups(.at(connectURL: url, brokerURL: url, type: .redirect))
+      }
+    },
+    BrokerFailure("a look-up that says Failed", .recreate) {
+      $0.endsItself = true
+      $0.startsHealthy = false
+      $0.prepare = { $0.answerLookups(.at(connectURL: "", brokerURL: "", type: .failed)) }
     },
     BrokerFailure("an owner behind a proxy", .lookUpAgain) {
       $0.endsItself = true

@@ -225,6 +225,53 @@ struct LaneLifeTests {
     #expect(scene.settle())
   }
 
+  @Test(
+    "A key that is never taken beside others that are costs a look-up now and then",
+    .timeLimit(.minutes(1)))
+  func keyNeverTaken() throws {
+    let scene = try Scene()
+    let stuck = Array("stuck".utf8)
+    scene.broker.onMessage = { message in
+      .init(message.key == stuck ? .fail(.notFound, "no such producer") : .ok)
+    }
+    scene.loop.publish([("stuck", numbered(10_000)), ("stuck", numbered(10_001))])
+    for round in 0..<300 {
+      scene.loop.publish((0..<10).map { ("k\($0)", numbered(round * 10 + $0)) })
+      scene.driver.run(milliseconds: 10)
+    }
+    #expect(scene.driver.run(milliseconds: 1_000) { scene.loop.accepted.count == 3_000 })
+    // Three seconds of back-offs of 0.5 s at most, and what they double up from.
+    #expect(scene.broker.lookupCount <= 25, "\(scene.broker.lookupCount) look-ups")
+    #expect(scene.broker.createCount <= 25, "\(scene.broker.createCount) producers")
+    scene.broker.onMessage = nil
+    #expect(scene.settle())
+    #expect(scene.acceptedPayloads(key: "stuck") == [numbered(10_000), numbered(10_001)])
+  }
+
+  @Test(
+    "What a person has to change lets the topic rest",
+    .timeLimit(.minutes(1)),
+    arguments: [
+      (StatusCode.permissionDenied, "missing role Produce", true),
+      (.permissionDenied, "Topic /default/role is closed", false),
+      (.unavailable, "Unable to find the namespace default", true),
+      (.unavailable, "/default/namespace: redo the lookup", false),
+      (.internalError, "metadata", false),
+    ])
+  func resting(status: StatusCode, text: String, rests: Bool) throws {
+    let topic = "/default/namespace"
+    let scene = try Scene(topics: [topic])
+    scene.broker.onCreate = { _, _ in .fail(status, text, createsTopic: false) }
+    scene.loop.publish([("k", numbered(1))])
+    scene.driver.run(milliseconds: 12_000)
+    // At 0, 5 and 10 seconds.
+    #expect((scene.broker.createAttempts(of: topic) == 3) == rests)
+    #expect((scene.loop.status.lanes[0].phase == .blocked) == rests)
+    #expect(scene.loop.status.lanes[0].error.hasSuffix(text))
+    scene.broker.onCreate = nil
+    #expect(scene.settle())
+  }
+
   @Test("A broker that forgot its producers gets them again", .timeLimit(.minutes(1)))
   func forgotten() throws {
     let scene = try Scene()

@@ -35,6 +35,8 @@ extension ScriptedBroker {
     case goAway
     /// It is closed at once.
     case close
+    /// Nothing is heard or said on it.
+    case silence
   }
 
   /// What a look-up answers.

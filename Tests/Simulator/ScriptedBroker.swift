@@ -271,6 +271,7 @@ public final class ScriptedBroker: SimulatedLoop {
       case .serve: break
       case .goAway: connections[id].session.shutDown()
       case .close: close(id)
+      case .silence: connections[id].isDeaf = true
       }
     case .acceptEnded: if let listener { accept(on: listener) }
     case .received(let received):
