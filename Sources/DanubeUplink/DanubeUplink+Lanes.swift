@@ -251,7 +251,8 @@ extension DanubeUplink {
     lanes[lane].epoch &+= 1
     lanes[lane].unansweredSince = nil
     lanes[lane].isBlocked = false
-    lanes[lane].lastError = UplinkError()
+    let isInTrouble = lanes[lane].hasTrouble && lanes[lane].keys.hasFailing
+    if !isInTrouble { lanes[lane].lastError = UplinkError() }
     setPhase(.ready(broker: broker), of: lane)
     noteReady(lane)
     enqueue(lane)

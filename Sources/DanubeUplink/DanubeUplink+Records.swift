@@ -292,6 +292,7 @@ extension DanubeUplink {
       if lanes[call.lane].failures > 0 { lanes[call.lane].failures = 0 }
       lanes[call.lane].backoff.reset()
       settle(call.record, call.lane, .accepted(call.record))
+      endTrouble(call.lane)
     case .refused(let reason):
       metrics.refused[Int(reason.rawValue)].add()
       lanes[call.lane].lastError = lastError
@@ -299,6 +300,7 @@ extension DanubeUplink {
     case .retryRecord(let reason):
       if lanes[call.lane].isWithdrawn { return giveBack(call.record, call.lane) }
       metrics.retried[Int(reason.rawValue)].add()
+      noteTrouble(call.lane)
       backOff(call.record, call.lane)
     case .retryLane(let reason):
       // A connection that is going away refuses calls: the next one takes them.

@@ -12,6 +12,7 @@ extension DanubeUplink {
     metrics.retried[Int(reason.rawValue)].add()
     let hash = store.keyHash(of: call.record)
     if isFault, lanes[call.lane].keys.attempts(hash: hash) > 0 {
+      noteTrouble(call.lane)
       return backOff(call.record, call.lane)
     }
     if isFault { _ = lanes[call.lane].keys.countAttempt(hash: hash) }
@@ -24,6 +25,19 @@ extension DanubeUplink {
     let range = min(limits.backoffMinimumMilliseconds << min(attempts, 16), longest)
     let delay = Int.random(in: (range + 1) / 2...range, using: &random)
     retries.schedule(record, lane: lane, at: now.advanced(milliseconds: delay))
+  }
+
+  /// The last error is a lane's own as long as a record of it backs off.
+  mutating func noteTrouble(_ lane: Int) {
+    lanes[lane].lastError = lastError
+    lanes[lane].hasTrouble = true
+  }
+
+  /// A record of a lane was accepted.
+  mutating func endTrouble(_ lane: Int) {
+    guard lanes[lane].hasTrouble, !lanes[lane].keys.hasFailing else { return }
+    lanes[lane].hasTrouble = false
+    lanes[lane].lastError = UplinkError()
   }
 
   /// Lets records be sent again whose back-off is over.

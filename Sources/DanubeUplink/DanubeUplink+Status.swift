@@ -49,14 +49,15 @@ extension DanubeUplink {
     return sendsInFlight > 0 && keysInFlight == sendsInFlight ? .keys : nil
   }
 
-  /// The lanes that a status shows: all, or else those in trouble before those on their way and
-  /// those that publish, each kind in the lanes' order.
+  /// The lanes that a status shows: all, or else those without a producer before those with records
+  /// in trouble, those on their way and those that publish, each kind in the lanes' order.
   private var shownLanes: [Int] {
     let limit = UplinkStatus.laneLimit
     guard lanes.count > limit else { return Array(lanes.indices) }
-    var kinds: [[Int]] = [[], [], []]
+    var kinds: [[Int]] = [[], [], [], []]
     for lane in lanes.indices {
-      let kind = lanes[lane].isReady ? 2 : lanes[lane].lastError.isEmpty ? 1 : 0
+      let isReady = lanes[lane].isReady
+      let kind = lanes[lane].lastError.isEmpty ? (isReady ? 3 : 2) : (isReady ? 1 : 0)
       if kinds[kind].count < limit { kinds[kind].append(lane) }
       if kinds[0].count == limit { break }
     }

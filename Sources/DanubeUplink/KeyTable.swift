@@ -67,6 +67,9 @@ struct KeyTable {
     return find(hash).map { Int(entries[$0].attempts) } ?? 0
   }
 
+  /// Whether the first record of any key has failed attempts.
+  var hasFailing: Bool { failingCount > 0 }
+
   /// The key's first record is settled and has a follower, which becomes the first.
   mutating func advance(hash: UInt64) {
     if failingCount == 0 { return }

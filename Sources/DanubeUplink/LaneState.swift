@@ -19,6 +19,8 @@ struct LaneState {
   /// Whether the wait is for a fault of configuration.
   var isBlocked = false
   var lastError = UplinkError()
+  /// Whether that is about records, which back off while the lane has a producer.
+  var hasTrouble = false
   /// Records submitted and not settled, taken back or returned.
   var recordsUnderWay = 0
   /// Whether its records were taken back: calls under way end without another try.

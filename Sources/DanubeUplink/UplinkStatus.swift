@@ -28,7 +28,7 @@ public struct UplinkStatus: Sendable, Equatable {
     public var topic: String
     /// Where it stands.
     public var phase: LanePhase
-    /// Why it is not ready, empty when it is or when nothing failed.
+    /// Why it is not ready, or why records of it back off; empty when nothing failed.
     public var error: String
     /// Whether it can be replicated; nil of a lane that only publishes.
     public var replication: ReplicationState?
@@ -65,7 +65,8 @@ public struct UplinkStatus: Sendable, Equatable {
   /// How many lanes stand where, those that stand nowhere left out.
   public var phaseCounts: [LanePhase: Int] = [:]
   /// The lanes in their order. Of more than ``laneLimit``, those come first that do not publish and
-  /// have an error, then the others that do not publish, then the rest, as far as there is room.
+  /// have an error, then those that publish and have one, then the others that do not publish, then
+  /// the rest, as far as there is room.
   public var lanes: [Lane] = []
 
   /// The most lanes that a status shows.

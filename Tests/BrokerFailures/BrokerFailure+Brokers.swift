@@ -205,12 +205,15 @@ extension BrokerFailure {
     },
     BrokerFailure(
       "a consumer that blocks the topic's producers", .wait,
-      says: "SendMessage DEADLINE_EXCEEDED: no answer in time"
+      says: "\"error\":\"SendMessage DEADLINE_EXCEEDED: no answer in time\""
     ) {
       $0.looksUp = false
       $0.strike = { $0.answerMessages(.init(.never(isAccepted: false))) }
     },
-    BrokerFailure("one key that is never taken, beside others that are", .lookUpAgain) {
+    BrokerFailure(
+      "one key that is never taken, beside others that are", .lookUpAgain,
+      says: "\"phase\":\"ready\",\"error\":\"SendMessage NOT_FOUND: no such producer\""
+    ) {
       $0.looksUp = true
       $0.strike = {
         $0.broker.onMessage = { message in

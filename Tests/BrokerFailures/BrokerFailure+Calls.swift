@@ -51,7 +51,7 @@ extension BrokerFailure {
   ].map { answer in
     BrokerFailure(
       "SendMessage \(answer.name) \"\(answer.text)\"", answer.route,
-      says: "SendMessage \(answer.name): \(answer.text)"
+      says: "\"error\":\"SendMessage \(answer.name): \(answer.text)\""
     ) {
       let (status, text) = (answer.status, answer.text)
       switch answer.route {
@@ -92,7 +92,7 @@ extension BrokerFailure {
     ].map { answer in
       BrokerFailure(
         "CreateProducer \(answer.name) \"\(answer.text)\"", answer.route,
-        says: "CreateProducer \(answer.name): \(answer.text)"
+        says: "\"error\":\"CreateProducer \(answer.name): \(answer.text)\""
       ) {
         let (status, text) = (answer.status, answer.text)
         $0.startsHealthy = false
@@ -121,7 +121,7 @@ extension BrokerFailure {
     ].map { answer in
       BrokerFailure(
         "TopicLookup \(answer.name) \"\(answer.text)\"", answer.route,
-        says: "TopicLookup \(answer.name): \(answer.text)"
+        says: "\"error\":\"TopicLookup \(answer.name): \(answer.text)\""
       ) {
         let (status, text) = (answer.status, answer.text)
         $0.startsHealthy = false

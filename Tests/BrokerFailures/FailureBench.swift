@@ -16,7 +16,7 @@ public protocol FailureBench: AnyObject {
   func publish(_ count: Int, bytes: Int) throws
   /// Lets time pass until a condition holds, and says whether it did.
   func run(milliseconds: Int, until condition: () -> Bool) -> Bool
-  /// What `/status` says: errors, and `"phase":"…"` of each topic.
+  /// What `/status` says: `"phase":"…"` and `"error":"…"` of each topic, and the last error of all.
   func status() throws -> String
   /// What else is wrong at the end.
   func end() throws -> [String]
