@@ -22,7 +22,7 @@ extension Delivery {
     result.lanes = status.lanes.map { lane in
       DeliveryStatus.Lane(
         topic: lane.topic, phase: lane.phase.rawValue, error: lane.error,
-        isBlocked: lane.phase == .blocked,
+        isBlocked: lane.phase == .blocked, isReady: lane.phase == .ready,
         replication: lane.replication.map { (Self.text(of: $0), lane.replicationError) })
     }
     result.isRegistered = status.isRegistered

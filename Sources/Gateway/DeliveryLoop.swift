@@ -278,7 +278,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     for lane in status.lanes {
       guard lane.isBlocked else {
         // Between two tries it is neither.
-        if lane.error.isEmpty { blockedTopics[lane.topic] = nil }
+        if lane.isReady { blockedTopics[lane.topic] = nil }
         continue
       }
       if blockedTopics[lane.topic] == lane.error { continue }

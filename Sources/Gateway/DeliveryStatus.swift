@@ -8,6 +8,7 @@ struct DeliveryStatus: Sendable {
     var phase: String
     var error: String
     var isBlocked: Bool
+    var isReady = false
     /// Whether it goes in batches, or why not; nil of one that only publishes.
     var replication: (state: String, error: String)?
   }
