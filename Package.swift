@@ -182,7 +182,7 @@ let package = Package(
     tests("DeviceTests", ["danube-device"]),
     tests(
       "EndToEndTests",
-      ["CGRPC", "TestCertificates", "BrokerFailures", "Simulator", "Uring", "IOPort"],
+      ["CGRPC", "TestCertificates", "BrokerFailures", "Simulator", "Uring", "IOPort", "TLS"],
       exclude: ["Peers"]),
     tests(
       "FuzzTests", ["FuzzEntries"],

@@ -57,7 +57,7 @@ extension BrokerFailure {
       $0.reach = .broker
       $0.strike = { $0.broker.deafenConnections() }
     },
-    BrokerFailure("a broker that takes connections and says nothing", .wait, says: "no answer in") {
+    BrokerFailure("a broker that takes connections and says nothing", .wait, says: "no answer") {
       $0.reach = .broker
       $0.strike = {
         $0.broker.onConnection = { .silence }
@@ -212,7 +212,7 @@ extension BrokerFailure {
     },
     BrokerFailure(
       "one key that is never taken, beside others that are", .lookUpAgain,
-      says: "\"phase\":\"ready\",\"error\":\"SendMessage NOT_FOUND: no such producer\""
+      says: "\"error\":\"SendMessage NOT_FOUND: no such producer\""
     ) {
       $0.looksUp = true
       $0.strike = {

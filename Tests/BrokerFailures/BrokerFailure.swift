@@ -68,6 +68,11 @@ public struct BrokerFailure: Sendable, CustomStringConvertible {
   /// Its name and the gateway's answer.
   public var description: String { "\(name) → \(route.rawValue)" }
 
+  /// Whether it is about connections and answers, whatever goes over them.
+  public var isOfConnections: Bool {
+    (Self.connections + Self.answers).contains { $0.name == name }
+  }
+
   /// All of them.
   public static let all = connections + owners + lookups + creates + sends + answers
 }

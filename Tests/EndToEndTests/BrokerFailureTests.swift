@@ -19,7 +19,18 @@ extension EndToEnd {
 
     @Test("The gateway finds the right way out")
     func play() async throws {
-      let failures = BrokerFailure.all
+      await expectRightWays(BrokerFailure.all, trust: nil)
+    }
+
+    @Test("The gateway finds the right way out through TLS")
+    func playSecurely() async throws {
+      let failures = BrokerFailure.all.filter(\.isOfConnections)
+      await expectRightWays(failures, trust: try SocketFailureBench.Trust())
+    }
+
+    private func expectRightWays(
+      _ failures: [BrokerFailure], trust: SocketFailureBench.Trust?
+    ) async {
       let state = Mutex(State())
       await withCheckedContinuation { continuation in
         let group = DispatchGroup()
@@ -30,7 +41,7 @@ extension EndToEnd {
               defer { state.next += 1 }
               return state.next < failures.count ? failures[state.next] : nil
             }) {
-              let complaints = Self.play(failure)
+              let complaints = Self.play(failure, trust)
               state.withLock {
                 $0.played += 1
                 $0.complaints += complaints.map { "\(failure): \($0)" }
@@ -48,9 +59,11 @@ extension EndToEnd {
       #expect(state.withLock { $0.played } == failures.count)
     }
 
-    private static func play(_ failure: BrokerFailure) -> [String] {
+    private static func play(
+      _ failure: BrokerFailure, _ trust: SocketFailureBench.Trust?
+    ) -> [String] {
       do {
-        return try SocketFailureBench().play(failure)
+        return try SocketFailureBench(trust: trust).play(failure)
       } catch {
         return ["\(error)"]
       }

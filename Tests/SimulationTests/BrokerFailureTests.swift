@@ -73,7 +73,9 @@ final class SimulatedFailureBench: FailureBench {
 
   func status() -> String {
     let status = scene.gateway.deliveryStatus.withLock { $0 }
-    let lanes = status.lanes.map { "\($0.topic) \"phase\":\"\($0.phase)\",\"error\":\"\($0.error)\"" }
+    let lanes = status.lanes.map {
+      "\($0.topic) \"phase\":\"\($0.phase)\",\"error\":\"\($0.error)\""
+    }
     return (lanes + [status.lastError]).joined(separator: "\n")
   }
 

@@ -2,6 +2,8 @@ import BrokerFailures
 import Foundation
 import IOPort
 import Simulator
+import TLS
+import TestCertificates
 import Uring
 
 /// A gateway process and two brokers of the calling thread, on loopback.
@@ -12,17 +14,39 @@ final class SocketFailureBench: FailureBench {
   private var gateway: GatewayProcess?
   private var devices: [PublishingDevice] = []
   private let began = ContinuousClock.now
+  private let trust: Trust?
 
-  init() throws {
-    stage = try FailureStage(broker: Self.broker(), other: Self.broker())
+  /// What brokers show, and who issued it.
+  struct Trust: Sendable {
+    let authority: TestAuthority
+    let identity: TestAuthority.Issued
+
+    init() throws {
+      authority = try TestAuthority()
+      identity = try authority.issue()
+    }
+
+    func context() throws -> TLSContext {
+      try TLSContext(
+        server: TLSServerOptions(
+          identity: TLSIdentity(certificates: identity.certificate, key: identity.key),
+          applicationProtocol: .http2))
+    }
   }
 
-  private static func broker() throws -> ScriptedBroker {
+  /// In clear, or by TLS.
+  init(trust: Trust? = nil) throws {
+    self.trust = trust
+    stage = try FailureStage(broker: Self.broker(trust), other: Self.broker(trust))
+  }
+
+  private static func broker(_ trust: Trust?) throws -> ScriptedBroker {
     var limits = UringLimits()
     limits.submissionEntries = 64
     limits.completionEntries = 512
     limits.receiveBufferCount = 32
-    return try ScriptedBroker(port: Uring(limits: limits), on: .loopback(port: 0))
+    return try ScriptedBroker(
+      port: Uring(limits: limits), on: .loopback(port: 0), tls: trust?.context())
   }
 
   var milliseconds: Int {
@@ -37,6 +61,7 @@ final class SocketFailureBench: FailureBench {
       backoff_min_ms = 20
       backoff_max_ms = \(backoffMaximumMilliseconds)
       call_deadline_ms = 800
+      \(trust.map { "ca_file = \"\($0.authority.certificateFile)\"" } ?? "")
       """
     configuration.routes = """
       [[route]]
@@ -48,6 +73,15 @@ final class SocketFailureBench: FailureBench {
       to = "\(FailureStage.otherTopic)"
       key = "{client_id}"
       """
+    // Other threads start gateways as well: a port that was free may be taken by now.
+    for _ in 0..<5 {
+      do {
+        gateway = try GatewayProcess(configuration)
+        return
+      } catch let error as EndToEndError where error.description.contains("already in use") {
+        continue
+      }
+    }
     gateway = try GatewayProcess(configuration)
   }
 
