@@ -44,6 +44,9 @@ public struct ProtobufReader: ~Escapable {
     reader = ByteReader(bytes)
   }
 
+  /// Bytes behind what was read.
+  public var remaining: Int { reader.remaining }
+
   /// The next field; nil at the end of the message. Throws `truncated`, `malformedVarint` or
   /// `malformedTag`.
   public mutating func nextField() throws(DanubeProtocolError) -> ProtobufField? {

@@ -296,6 +296,7 @@ extension DanubeUplink {
     case .refused(let reason):
       metrics.refused[Int(reason.rawValue)].add()
       lanes[call.lane].lastError = lastError
+      noteRefusal(of: call.record)
       settle(call.record, call.lane, .refused(call.record, reason))
     case .retryRecord(let reason):
       if lanes[call.lane].isWithdrawn { return giveBack(call.record, call.lane) }

@@ -1,5 +1,5 @@
 import IOPort
-import Records
+public import Records
 
 // Records that the uplink has done with.
 extension DanubeUplink {
@@ -21,6 +21,21 @@ extension DanubeUplink {
     if store.settleOne(of: record.batch) == 0, pins[Int(record.batch.rawValue)].count == 0 {
       progress.append(.released(record.batch))
     }
+  }
+
+  /// Records of which it is kept what the broker said.
+  private static var refusalLimit: Int { 4_096 }
+
+  /// The broker refused a record with the last error.
+  mutating func noteRefusal(of record: RecordRef) {
+    if refusals.count < Self.refusalLimit { refusals[record] = lastError }
+  }
+
+  /// What the broker said of a record that `nextProgress` told to be refused: the name of the gRPC
+  /// status and its text. Empty when it was asked for before.
+  public mutating func takeRefusal(of record: RecordRef) -> [UInt8] {
+    guard let error = refusals.removeValue(forKey: record) else { return [] }
+    return error.statusName + (error.text.isEmpty ? [] : Array(": ".utf8) + error.text)
   }
 
   /// A send names the memory of a batch no more. `.max` is the tag of pieces that do not count.

@@ -89,6 +89,8 @@ public struct DanubeUplink: ~Copyable {
   /// Look-ups and CreateProducer calls under way.
   var controlCallsInFlight = 0
   var lastError = UplinkError()
+  /// What the broker said of records that it refused, until somebody asks.
+  var refusals: [RecordRef: UplinkError] = [:]
   var isStarted = false
   var isShuttingDown = false
 

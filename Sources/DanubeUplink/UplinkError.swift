@@ -41,6 +41,9 @@ struct UplinkError {
     return source.rawValue + code + words
   }
 
+  /// The name of the status; empty without one.
+  var statusName: [UInt8] { Array((status.map { Self.name(of: $0) } ?? "").utf8) }
+
   private static func name(of status: StatusCode) -> String {
     switch status {
     case .ok: "OK"

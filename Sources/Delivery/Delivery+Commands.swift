@@ -41,6 +41,9 @@ extension Delivery {
       guard let change = told else { throw .unknownLane }
       return change
     }
+    if QuarantineTopic.isName(topic) {
+      return try replayQuarantine(topic, from: sequence, at: now)
+    }
     let told = try spool?.replay(topic, reader: reader, from: sequence, now: now)
     guard let change = told else { throw .unknownLane }
     guard reader.isEmpty,
@@ -50,16 +53,19 @@ extension Delivery {
     if lanes[lane].replication.isActive { endReplicating(lane, at: now) }
     // A request under way was made for another place.
     if let read = lanes[lane].read { end(read, of: lane) }
-    if !lanes[lane].isSpooling {
-      // What is in memory goes the long way now, behind what is sent again. Records that only the
-      // broker can answer for wait there, and what of them the uplink has stays with it.
-      let isKept = lanes[lane].policy.storage == .never
-      if !isKept, hasSubmitted(lane) { takeBack(lane) } else { beginSpooling(lane) }
-      if !lanes[lane].batches.isEmpty { spillSoon(lane) }
-    }
+    beginSendingAgain(lane)
     lanes[lane].nextRead = sequence
     nextDrain = now
     return change
+  }
+
+  /// What a lane has in memory goes the long way now, behind what is sent again. Records that only
+  /// the broker can answer for wait there, and what of them the uplink has stays with it.
+  mutating func beginSendingAgain(_ lane: Int) {
+    guard !lanes[lane].isSpooling else { return }
+    let isKept = lanes[lane].policy.storage == .never
+    if !isKept, hasSubmitted(lane) { takeBack(lane) } else { beginSpooling(lane) }
+    if !lanes[lane].batches.isEmpty { spillSoon(lane) }
   }
 
   /// Gives up the records of a topic that are in the spool, those below `end` or all; with

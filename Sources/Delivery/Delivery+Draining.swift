@@ -24,6 +24,7 @@ extension Delivery {
   mutating func drain(at now: Instant, operations: inout OperationQueue) {
     guard isSpoolReady, !isStopping else { return }
     nextDrain = .distantFuture
+    replayQuarantines(at: now)
     for lane in spooling {
       drain(lane, at: now, operations: &operations)
     }
@@ -83,7 +84,7 @@ extension Delivery {
   /// Everything in the spool is delivered: the lane goes the short way again.
   mutating func endSpooling(_ lane: Int, end: UInt64, at now: Instant) {
     // What was returned by a call from before is read again.
-    let first = spool?.firstMissing(lanes[lane].cursor, of: lanes[lane].spoolLane, from: 0) ?? end
+    let first = firstOpen(lane, from: 0) ?? end
     guard first >= end else {
       lanes[lane].nextRead = first
       return
@@ -122,11 +123,14 @@ extension Delivery {
   /// Takes what the spool tells.
   mutating func takeSpoolEvents(at now: Instant) {
     while let event = spool?.nextEvent() ?? nil {
+      if takesForQuarantine(event, at: now) { continue }
       switch event {
       case .ready:
         openAgain()
         learnSpooledLanes(at: now)
-      case .durable(let ticket): durable(upTo: ticket)
+      case .durable(let ticket):
+        letLeave(upTo: ticket, at: now)
+        durable(upTo: ticket)
       case .failed(let error):
         metrics.spoolFailures.add()
         observer.noteFailure(error)
@@ -211,9 +215,10 @@ extension Delivery {
     var isFull = false
     let store = store
     let order = lanes[lane].policy.order
+    let leaving = lanes[lane].leaving
     spool?.forEachRecord(of: read) { sequence, element, isDelivered in
       guard sequence >= next, !isFull else { return }
-      if isDelivered(cursor) {
+      if isDelivered(cursor) || leaving.contains(sequence) {
         next = sequence + 1
         return
       }

@@ -37,6 +37,7 @@ extension Delivery {
     noteUnsafe(since: oldestUnsafe, at: now)
     guard isSpoolReady else { return }
     for lane in lanes.indices { followSpooling(of: lane, at: now) }
+    tellQuarantined()
   }
 
   private mutating func noteUnsafe(since received: UInt64?, at now: Instant) {

@@ -41,22 +41,4 @@ extension Delivery {
     latencies.finish()
     metrics.delivered.add(latencies.count + replayed)
   }
-
-  /// The broker will never take a record. Its device is told, unless it was told already that the
-  /// record is safe: then it is only counted.
-  private mutating func refused(
-    _ record: RecordRef, _ reason: RefusalReason, at now: Instant
-  ) {
-    if store.isReplay(record.batch) {
-      metrics.refusedAfterAnswer.add()
-      settledInSpool(record, isAccepted: false, at: now)
-      return
-    }
-    if !callsBefore.isEmpty { callEnded(record, isRefused: true, at: now) }
-    if spool != nil, books[Int(record.batch.rawValue)].isDurable {
-      metrics.refusedAfterAnswer.add()
-    } else {
-      progress.refused(record, reason)
-    }
-  }
 }

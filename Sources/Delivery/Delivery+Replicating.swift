@@ -65,8 +65,8 @@ extension Delivery {
   /// The lane's batches count no more; the uplink has given up those that it had, or will.
   private mutating func forgetBatches(of lane: Int, at now: Instant) {
     releaseBatches(of: lane)
-    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
-    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0) ?? 0
+    let spoolLane = lanes[lane].spoolLane
+    let first = firstOpen(lane, from: 0) ?? 0
     spool?.rebasePlans(of: spoolLane, from: first, now: now)
     readAgain(lane, at: now)
   }
@@ -81,8 +81,7 @@ extension Delivery {
   }
 
   private mutating func readAgain(_ lane: Int, at now: Instant) {
-    let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
-    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0)
+    let first = firstOpen(lane, from: 0)
     lanes[lane].nextRead = first ?? lanes[lane].nextRead
     if let read = lanes[lane].read { end(read, of: lane) }
     nextDrain = now

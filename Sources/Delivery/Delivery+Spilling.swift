@@ -176,7 +176,7 @@ extension Delivery {
 
   /// Whether records of a lane may be given to the spool. What a disk that fails is given could not
   /// be refused properly any more.
-  private func hasSpoolRoom(_ lane: Int) -> Bool {
+  func hasSpoolRoom(_ lane: Int) -> Bool {
     switch spool {
     case .some(let spool): return !spool.isStuck && spool.hasRoom(for: lanes[lane].spoolLane)
     case .none: return false

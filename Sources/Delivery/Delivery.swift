@@ -44,6 +44,12 @@ public struct Delivery: ~Copyable {
   var unplaced: [BatchTicket] = []
   /// Batches whose records are being made durable, in the order of the log.
   var awaited = RingQueue<AwaitedBatch>()
+  /// Records that leave their lanes when their copies are durable, in the order of the log.
+  var leavers = RingQueue<SpoolLeaver>()
+  /// Quarantines whose records are being sent again.
+  var quarantineReplays: [QuarantineReplay] = []
+  /// What the next topic that is only in the spool gets.
+  private var nextOrphan: UInt32 = 0
   /// Lanes whose batches go to the spool without waiting.
   var toSpill: [Int] = []
   /// Lanes that have records in the spool.
@@ -136,21 +142,31 @@ public struct Delivery: ~Copyable {
       learn(table[id], id: id)
     }
     let spooled = spool?.laneCount ?? 0
-    var orphan = UInt32(table.capacity)
+    nextOrphan = UInt32(table.capacity)
     for number in 0..<UInt32(spooled) {
       let spoolLane = SpoolLaneID(rawValue: number)
-      guard let topic = spool?.topic(of: spoolLane),
-        placeOfSpooled(spoolLane) == nil
+      guard let topic = spool?.topic(of: spoolLane), placeOfSpooled(spoolLane) == nil,
+        spool?.isQuarantine(spoolLane) == false
       else { continue }
-      let id = LaneID(rawValue: orphan)
-      let isReliable = spool?.isReliable(spoolLane) ?? true
-      let lane = LaneDescription(
-        topic: topic, producerName: orphanName?(topic) ?? topic, isReliable: isReliable)
-      uplink?.addLane(lane, id: id)
-      learn(lane, id: id)
-      orphan += 1
+      learnOrphan(topic, isReliable: spool?.isReliable(spoolLane) ?? true)
     }
     placeWaiting()
+  }
+
+  private mutating func learnOrphan(_ topic: [UInt8], isReliable: Bool) {
+    let id = LaneID(rawValue: nextOrphan)
+    let lane = LaneDescription(
+      topic: topic, producerName: orphanName?(topic) ?? topic, isReliable: isReliable)
+    uplink?.addLane(lane, id: id)
+    learn(lane, id: id)
+    nextOrphan += 1
+  }
+
+  /// The place among `lanes` of a topic, which may be one that no configuration names any more.
+  mutating func placeOfTopic(_ topic: [UInt8]) -> Int {
+    let known = lanes.firstIndex { spool?.topic(of: $0.spoolLane) == topic }
+    if known == nil { learnOrphan(topic, isReliable: true) }
+    return known ?? lanes.count - 1
   }
 
   private func placeOfSpooled(_ lane: SpoolLaneID) -> Int? {

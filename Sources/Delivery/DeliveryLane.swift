@@ -32,6 +32,11 @@ struct DeliveryLane {
   var replayBytes = 0
   /// Replayed batches that the uplink has.
   var replays = 0
+  /// Records on their way into quarantine: the broker refused them.
+  var leaving: Set<UInt64> = []
+  /// Records that were set aside, and those that could not be, since somebody was told.
+  var quarantined = QuarantineTally()
+  var quarantineLost = QuarantineTally()
   /// What is replicated of it.
   var replication = ReplicationBook()
   /// What may be replayed now.

@@ -1,4 +1,5 @@
 public import Metrics
+import Records
 
 /// What the spool shows of itself. Copied from its own counters some times a second, so that it
 /// costs a record nothing.
@@ -78,6 +79,12 @@ public struct SpoolMetrics: Sendable {
   let damagedBlocks: Counter
   let damagedRecords: Counter
   let damagedBytes: Counter
+  /// By reason.
+  let quarantined: [Counter]
+  let quarantineLost: Counter
+  let droppedFromQuarantine: Counter
+  let quarantineRecords: Gauge
+  let quarantineBytes: Gauge
 
   /// Registers the metrics; `topics` are those that routes name outright, each once.
   public init(registry: MetricsRegistry, topics: [String]) {
@@ -146,6 +153,20 @@ public struct SpoolMetrics: Sendable {
     damagedBytes = counter(
       "spool_damaged_bytes_total", "Bytes that a start found damaged though they were durable.",
       unit: .bytes)
+    quarantined = [RefusalReason.tooLarge, .invalidPayload, .invalidRequest].map { reason in
+      counter(
+        "spool_quarantined_records_total",
+        "Records that a broker refused for good, set aside on the disk.",
+        labels: [("reason", reason.label)])
+    }
+    quarantineLost = counter(
+      "spool_quarantine_lost_records_total",
+      "Records that a broker refused after their senders had been answered, and that could not be"
+        + " set aside.")
+    droppedFromQuarantine = Self.dropped("quarantine_max_bytes", registry)
+    quarantineRecords = gauge("spool_quarantine_records", "Records set aside on the disk.")
+    quarantineBytes = gauge(
+      "spool_quarantine_bytes", "Bytes on the disk that they take, about.", unit: .bytes)
   }
 
   private static func dropped(_ reason: String, _ registry: MetricsRegistry) -> Counter {

@@ -36,6 +36,11 @@ public enum SpoolNotice: Sendable {
   case dropped(records: UInt64)
   /// So many records were dropped because they were too old.
   case expired(records: UInt64)
+  /// The broker refused records of a topic for good, so many, the last one for this reason; they
+  /// were set aside.
+  case setAside(topic: [UInt8], records: Int, reason: [UInt8])
+  /// The same, but there was no room for them.
+  case refusedLost(topic: [UInt8], records: Int, reason: [UInt8])
   /// A place in the log can't be read.
   case damaged(LogDamage)
 }

@@ -110,8 +110,15 @@ struct SpoolObserver {
     var totals = metrics.depths.map { _ in SpoolStatus.Lane(topic: []) }
     var total = SpoolStatus.Lane(topic: [])
     arrived = 0
+    status.quarantine = SpoolStatus.Lane(topic: [])
+    status.quarantines = []
     for number in 0..<spool.laneCount {
       let lane = SpoolLaneID(rawValue: UInt32(number))
+      if spool.isQuarantine(lane) {
+        if number == ages.count { ages.append(SpoolAges(first: 0, next: 0, at: 0)) }
+        status.noteQuarantine(lane, of: spool)
+        continue
+      }
       let records = spool.waitingRecords(of: lane)
       let next = spool.nextSequence(of: lane)
       let first = records == 0 ? next : spool.firstWaiting(of: lane)
@@ -150,7 +157,7 @@ struct SpoolObserver {
 
   /// How fast it fills and drains, and what was lost.
   private mutating func follow(_ spool: borrowing Spool, seconds: Double) {
-    let dropped = spool.droppedRecords
+    let dropped = spool.droppedRecords - spool.droppedFromQuarantine
     let aged = spool.counters.agedRecords
     if let before = depthBefore {
       let left =
@@ -235,7 +242,11 @@ struct SpoolObserver {
     metrics.reservedBytes.advance(to: counters.reservedBytes)
     metrics.commits.advance(to: counters.commits)
     metrics.cursorSaves.advance(to: counters.cursorSaves)
-    metrics.droppedForBytes.advance(to: spool.droppedRecords - counters.agedRecords)
+    metrics.droppedForBytes.advance(
+      to: spool.droppedRecords - counters.agedRecords - spool.droppedFromQuarantine)
+    metrics.droppedFromQuarantine.advance(to: spool.droppedFromQuarantine)
+    metrics.quarantineRecords.set(Int64(clamping: status.quarantine.records))
+    metrics.quarantineBytes.set(Int64(clamping: status.quarantine.bytes))
     metrics.droppedForAge.advance(to: counters.agedRecords)
     metrics.copiedRecords.advance(to: spool.compactions.records)
     metrics.damagedBlocks.advance(to: spool.damage.blocks)

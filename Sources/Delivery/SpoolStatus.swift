@@ -77,6 +77,10 @@ public struct SpoolStatus: Sendable {
   public var waitingLanes = 0
   /// The topics with the most records, ``laneLimit`` of them.
   public var lanes: [Lane] = []
+  /// What the broker refused and was set aside, over all topics; its bytes are those on the disk.
+  public var quarantine = Lane(topic: [])
+  /// Topics of which something was set aside, the most first, ``laneLimit`` of them.
+  public var quarantines: [Lane] = []
   /// How many topics can have new records.
   public var room = LaneRoom()
   /// What the start found.

@@ -11,7 +11,8 @@ extension SpoolNotice {
     switch self {
     case .opened(let report, _, _): report.isDamaged ? .warning : .info
     case .failing, .damaged, .unread, .startDelayed: .error
-    case .foreign, .leftovers, .full, .refusing, .dropped, .expired: .warning
+    case .foreign, .leftovers, .full, .refusing, .dropped, .expired, .setAside: .warning
+    case .refusedLost: .error
     case .laneDrained(_, _, let lost, _): lost > 0 ? .warning : .info
     case .works, .hasRoom, .takesAll, .laneSpools: .info
     }
@@ -35,6 +36,8 @@ extension SpoolNotice {
     case .takesAll: "spool.takes_all"
     case .dropped: "spool.records_dropped"
     case .expired: "spool.records_expired"
+    case .setAside: "spool.records_quarantined"
+    case .refusedLost: "spool.records_lost"
     case .damaged: "spool.records_damaged"
     }
   }
@@ -90,6 +93,13 @@ extension SpoolNotice {
       isEmbedded
         ? "records older than retain_age_s were dropped that some subscription had not got"
         : "records were dropped that no broker had: they were older than max_age_s"
+    case .setAside:
+      """
+      the broker refused records for good: they are kept in quarantine; look at them with spool \
+      quarantine show, and replay or drop them
+      """
+    case .refusedLost:
+      "the broker refused records for good, and there was no room to keep them: they are lost"
     case .damaged:
       """
       a place on the disk is damaged: its records are left out; copy the folder, and look at the \
@@ -235,6 +245,11 @@ extension SpoolNotice {
     case .takesAll(let milliseconds): fields.add("ms", milliseconds)
     case .dropped(let records), .expired(let records):
       fields.add("records", Int(clamping: records))
+    case .setAside(let topic, let records, let reason),
+      .refusedLost(let topic, let records, let reason):
+      fields.add("topic", topic.rawBytes)
+      fields.add("records", records)
+      fields.add("reason", reason.rawBytes)
     case .damaged(let place):
       fields.add("file", SegmentHeader.fileName(place.segment).description)
       fields.add("offset", Int(place.offset))

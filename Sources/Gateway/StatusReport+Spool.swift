@@ -37,9 +37,29 @@ extension StatusReport {
         text.endObject()
       }
       text.endArray()
+      write(spool.quarantine, spool.quarantines, to: &text)
       write(spool.recovered, milliseconds: spool.recoveryMilliseconds, to: &text)
     }
     text.member("last_error", spool.lastError?.text ?? "")
+    text.endObject()
+  }
+
+  private func write(
+    _ total: SpoolStatus.Lane, _ lanes: [SpoolStatus.Lane], to text: inout JSONText
+  ) {
+    text.beginObject("quarantine")
+    text.member("records", total.records)
+    text.member("disk_bytes", total.bytes)
+    text.member("oldest_ms", total.ageMilliseconds)
+    text.beginArray("lanes")
+    for lane in lanes {
+      text.beginObject()
+      text.member("topic", String(decoding: lane.topic, as: UTF8.self))
+      text.member("records", lane.records)
+      text.member("oldest_ms", lane.ageMilliseconds)
+      text.endObject()
+    }
+    text.endArray()
     text.endObject()
   }
 

@@ -24,6 +24,15 @@ extension BatchStore {
     unsafe entry.pointee.deliveryMark = Self.settledMark
   }
 
+  /// Whether somebody waits for a record who can be told what becomes of it: not of QoS 0, nor when
+  /// it was answered before it was safe. For delivery, which has not told of the record.
+  public func hasSender(_ record: RecordRef) -> Bool {
+    guard let entry = unsafe slots[Int(record.batch.rawValue)].view?.entry(of: record.index) else {
+      return true
+    }
+    return unsafe entry.pointee.sourceIndex != .max
+  }
+
   /// Counts every record of a batch as settled, wherever it is safe now. Only after the uplink has
   /// released the batch, and before ingest is told that it is complete: a compaction that is on its
   /// way is not taken afterwards.

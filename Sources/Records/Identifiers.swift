@@ -104,4 +104,14 @@ public enum RefusalReason: UInt8, BitwiseCopyable, Sendable {
   case invalidRequest
   /// The broker takes no records, and there is no space on the disk, or the disk fails.
   case noSpace
+
+  /// The value of a metric's label.
+  public var label: String {
+    switch self {
+    case .tooLarge: "too_large"
+    case .invalidPayload: "invalid_payload"
+    case .invalidRequest: "invalid_request"
+    case .noSpace: "no_space"
+    }
+  }
 }

@@ -19,7 +19,8 @@ extension Spool {
     var hash = hash
     while laneByHash[hash] != nil { hash = LaneHash(rawValue: hash.rawValue &+ 1) }
     lanes.append(SpoolLane(topic: topic, hash: hash, isReliable: isReliable))
-    priorityCounts[Int(SpoolPriority.normal.rawValue)] += 1
+    priorityCounts[Int(lanes[lanes.count - 1].priority.rawValue)] += 1
+    if lanes[lanes.count - 1].isQuarantine { quarantines.append(lanes.count - 1) }
     if isReady {
       lanes[lanes.count - 1].nextSequence = firstSequenceOfLanes
       lanes[lanes.count - 1].durableEnd = firstSequenceOfLanes

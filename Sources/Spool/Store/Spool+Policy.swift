@@ -73,10 +73,17 @@ extension Spool {
   /// Drops the oldest records of a lane that is above its own limit, and an eighth of the limit
   /// more, so that it does not happen for every few records.
   private mutating func enforceOwnLimit(of place: Int, at now: Instant) {
+    let needed = measureNeededBytes(of: place)
+    lanes[place].neededBytes = needed
+    guard needed > lanes[place].maximumBytes else { return }
+    dropOldest(of: place, to: lanes[place].maximumBytes / 8 * 7, at: now)
+  }
+
+  /// Drops the oldest records of a lane until what is left takes no more than `goal` bytes on the
+  /// disk, about.
+  mutating func dropOldest(of place: Int, to goal: UInt64, at now: Instant) {
     var needed = measureNeededBytes(of: place)
     defer { lanes[place].neededBytes = needed }
-    let goal = lanes[place].maximumBytes / 8 * 7
-    guard needed > lanes[place].maximumBytes else { return }
     for extent in reader.index.extents(of: lanes[place].hash) where needed > goal {
       let bytes = neededBytes(of: place, extent)
       guard bytes > 0 else { continue }

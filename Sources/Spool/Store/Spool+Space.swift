@@ -50,6 +50,7 @@ extension Spool {
       cursorsChanged(at: now)
       nextCursorSave = min(nextCursorSave, now)
     }
+    limitQuarantine(at: now)
     guard limits.overflow == .dropOldest else { return }
     if nextShareCheck <= now {
       nextShareCheck = now.advanced(milliseconds: 100)

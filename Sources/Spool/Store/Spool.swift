@@ -133,6 +133,12 @@ public struct Spool: ~Copyable {
   /// When ages and shares are looked at next.
   var nextAgeCheck = Instant.distantFuture
   var nextShareCheck = Instant(nanoseconds: 0)
+  /// The lanes that hold what a broker refused.
+  var quarantines: [Int] = []
+  /// When it is looked at next how much that is.
+  var nextQuarantineCheck = Instant(nanoseconds: 0)
+  /// Records of these lanes that were dropped because there were too many.
+  public internal(set) var droppedFromQuarantine: UInt64 = 0
   /// Lanes of each priority.
   var priorityCounts = [0, 0, 0]
   /// Lanes that have a limit of their own.

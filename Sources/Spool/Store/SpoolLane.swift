@@ -1,4 +1,5 @@
 import Bytes
+import Records
 
 /// A topic whose records are in the spool.
 struct SpoolLane {
@@ -31,6 +32,8 @@ struct SpoolLane {
   var maximumAgeMilliseconds: UInt64 = 0
   /// Who loses first when there is no room.
   var priority = SpoolPriority.normal
+  /// Whether it holds what a broker refused (``QuarantineTopic``).
+  let isQuarantine: Bool
   /// Bytes on the disk that its needed records take, about: as of the last save, and what came
   /// since.
   var neededBytes: UInt64 = 0
@@ -39,6 +42,8 @@ struct SpoolLane {
     self.topic = topic
     self.hash = hash
     self.isReliable = isReliable
+    isQuarantine = QuarantineTopic.isName(topic)
+    if isQuarantine { priority = .low }
   }
 }
 

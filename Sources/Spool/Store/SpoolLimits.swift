@@ -29,14 +29,17 @@ public struct SpoolLimits: Sendable, Equatable {
   public var cursorMilliseconds: Int
   /// What happens when it is full.
   public var overflow: Overflow
+  /// Bytes on the disk that what a broker refused may take, about; then its oldest is dropped.
+  public var quarantineBytes: UInt64
 
   /// Limits as they stand by default.
   public init(
     log: LogLimits = LogLimits(), maximumBytes: UInt64 = 1 << 30,
     maximumAgeMilliseconds: UInt64 = 0, blockBytes: Int = 256 << 10,
     commitMilliseconds: Int = 10, cursorMilliseconds: Int = 1_000,
-    overflow: Overflow = .reject
+    overflow: Overflow = .reject, quarantineBytes: UInt64 = 16 << 20
   ) {
+    self.quarantineBytes = quarantineBytes
     self.log = log
     self.maximumBytes = maximumBytes
     self.maximumAgeMilliseconds = maximumAgeMilliseconds
