@@ -72,7 +72,8 @@ public enum SpoolRecordLine {
   }
 
   /// Appends a line for machines: `topic`, `sequence`, `received_ms`, `key`, `attributes`, and
-  /// `payload` where it is text (UTF-8), else `payload_base64`. Of a record that can't be read
+  /// `payload` where it is text (UTF-8), else `payload_base64`. Of a record in quarantine `reason`
+  /// and `quarantined_ms` stand before `received_ms`. Of a record that can't be read
   /// there is `record_base64` instead.
   public static func appendJSON(
     topic: [UInt8], sequence: UInt64, element bytes: RawSpan, to output: inout GrowableBytes
@@ -92,7 +93,13 @@ public enum SpoolRecordLine {
   private static func appendMembers(_ bytes: RawSpan, to json: inout JSONText) -> Bool {
     guard let element = RecordElement(bytes) else { return false }
     do throws(DanubeProtocolError) {
-      let record = try StreamMessageView(decoding: element.body)
+      let aside = QuarantinedRecord(element)
+      let body = element.body.extracting(first: aside?.originalBytes ?? element.body.byteCount)
+      let record = try StreamMessageView(decoding: body)
+      if let aside {
+        json.member("reason", String(decoding: aside.reason, as: UTF8.self))
+        if let time = aside.unixMilliseconds { json.member("quarantined_ms", time) }
+      }
       json.member("received_ms", record.publishTimeMilliseconds)
       if record.hasRoutingKey { json.member("key", RecordLine.text(record.routingKey)) }
       json.beginObject("attributes")

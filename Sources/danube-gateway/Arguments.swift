@@ -56,6 +56,8 @@ enum Arguments {
         export --ndjson       the same, all of each, as JSON lines
         replay                send what is still there again (--lane TOPIC, --from N)
         drop                  give records up (--lane TOPIC, --before N, --yes)
+        quarantine ls, show TOPIC, replay TOPIC, drop TOPIC
+                              what the broker refused for good, and why
         --dir DIR             the folder: data_dir, or the spool's own, or a copy of it
         --config FILE         where data_dir stands (default: edge.toml)
         --admin HOST:PORT     ls, replay, drop: ask the gateway that runs there

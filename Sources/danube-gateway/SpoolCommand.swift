@@ -2,6 +2,7 @@ import Bytes
 import Gateway
 import Glibc
 import IOPort
+import Records
 import Settings
 import Spool
 import Uring
@@ -30,7 +31,9 @@ enum SpoolCommand {
     guard options.action.isChange else {
       var inspection = try open(spool, isReadOnly: true)
       switch options.action {
-      case .ls: list(&inspection, options)
+      case .ls:
+        if options.isQuarantine { return QuarantineCommand.list(&inspection, options) }
+        list(&inspection, options)
       case .verify:
         let isLive =
           FileLock.isHeld(folder: spool) || data.map { FileLock.isHeld(directory: $0) } ?? false
@@ -176,6 +179,9 @@ enum SpoolCommand {
   ) throws(SpoolProblem) -> Int32 {
     let lane = options.lane ?? ""
     let topic = Array(lane.utf8)
+    if options.action == .replay, QuarantineTopic.isName(topic) {
+      throw SpoolProblem(QuarantineCommand.needsGateway, code: ExitCode.unavailable)
+    }
     do throws(SpoolChangeError) {
       let change: SpoolChange
       if options.action == .replay {

@@ -1,3 +1,5 @@
+import Records
+
 /// What `danube-gateway spool` is asked for.
 struct SpoolOptions: Equatable {
   /// The second word of the command.
@@ -17,9 +19,6 @@ struct SpoolOptions: Equatable {
 
     /// Whether it writes.
     var isChange: Bool { self == .replay || self == .drop }
-    /// Whether it can ask a gateway that runs.
-    var canAsk: Bool { self == .ls || isChange }
-
     /// The letters of the options it takes.
     var options: Set<Character> {
       switch self {
@@ -34,6 +33,10 @@ struct SpoolOptions: Equatable {
   }
 
   var action: Action
+  /// Whether it is about what the broker refused; then `lane` is that of a quarantine.
+  var isQuarantine = false
+  /// Whether it can ask a gateway that runs.
+  var canAsk: Bool { action == .ls && !isQuarantine || action.isChange }
   /// The folder, where one is named.
   var directory: String?
   var config: String?
@@ -53,6 +56,11 @@ struct SpoolOptions: Equatable {
   /// Options of the action that `words` names.
   init(words: [String], values: [Character: String]) throws(ArgumentError) {
     let names = Action.allCases.map(\.rawValue).joined(separator: ", ")
+    var words = words
+    if words.count > 1, words[1] == "quarantine" {
+      isQuarantine = true
+      lane = try Self.takeQuarantine(&words)
+    }
     guard words.count > 1, let action = Action(rawValue: words[1]) else {
       throw ArgumentError(
         message: words.count > 1
@@ -66,12 +74,15 @@ struct SpoolOptions: Equatable {
     config = values["c"]
     admin = values["a"]
     tokenFile = values["k"]
-    lane = values["l"]
+    if let named = values["l"] {
+      guard lane == nil else { throw ArgumentError(message: "the topic is given twice") }
+      lane = isQuarantine ? Self.quarantine(named) : named
+    }
     subscription = values["s"] ?? ""
     printsJSON = values["j"] != nil
-    isUndeliveredOnly = values["U"] != nil
+    isUndeliveredOnly = values["U"] != nil || isQuarantine
     isSure = values["y"] != nil
-    from = try Self.number(values["f"], of: "--from")
+    from = try Self.number(values["f"], of: "--from") ?? (isQuarantine ? 0 : nil)
     before = try Self.number(values["b"], of: "--before")
     limit = try Self.number(values["m"], of: "--limit").map { Int(clamping: $0) }
     if directory != nil, config != nil {
@@ -86,6 +97,25 @@ struct SpoolOptions: Equatable {
     if action == .replay, from == nil {
       throw ArgumentError(message: "spool replay needs --from N; --from 0 is everything")
     }
+  }
+
+  /// Takes `quarantine` and the topic out of the words: what is left is a command for its lane.
+  private static func takeQuarantine(_ words: inout [String]) throws(ArgumentError) -> String? {
+    let actions = ["ls": "ls", "show": "export", "replay": "replay", "drop": "drop"]
+    guard words.count > 2, let action = actions[words[2]] else {
+      throw ArgumentError(message: "spool quarantine needs one of ls, show, replay, drop")
+    }
+    let topic = words.count > 3 && action != "ls" ? words.remove(at: 3) : nil
+    words.removeSubrange(1...2)
+    words.insert(action, at: 1)
+    return topic.map { quarantine($0) }
+  }
+
+  /// The lane of a topic, which may be named itself.
+  private static func quarantine(_ topic: String) -> String {
+    let name = Array(topic.utf8)
+    return QuarantineTopic.isName(name)
+      ? topic : String(decoding: QuarantineTopic.name(of: name), as: UTF8.self)
   }
 
   private static func number(

@@ -22,7 +22,7 @@ enum SpoolPlace {
     let given = try token(options, configuration.admin.token?.revealed)
     if let admin = options.admin { return .gateway(try address(admin), token: given) }
     let data = configuration.gateway.dataDirectory
-    if options.action.canAsk, FileLock.isHeld(directory: data) {
+    if options.canAsk, FileLock.isHeld(directory: data) {
       return .gateway(configuration.admin.address, token: given)
     }
     return .folder(spool: data + "/spool", data: data)

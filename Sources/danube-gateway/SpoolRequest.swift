@@ -9,7 +9,7 @@ enum SpoolRequest {
     _ options: SpoolOptions, at address: HostPort, token: [UInt8]?
   ) throws(SpoolProblem) -> Int32 {
     let admin = AdminAddress(address: address, token: token)
-    guard options.action.canAsk else {
+    guard options.canAsk else {
       throw SpoolProblem(
         "spool \(options.action.rawValue) reads the files: give --dir or --config",
         code: ExitCode.usage)
