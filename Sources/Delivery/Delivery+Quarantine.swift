@@ -67,8 +67,8 @@ extension Delivery {
         sequence: sequence, place: lane))
   }
 
-  /// Writes a record to the quarantine of its lane: it is durable with the ticket. Nil when there is
-  /// no room.
+  /// Writes a record to the quarantine of its lane: it is durable with the ticket. Nil when there
+  /// is no room.
   private mutating func append(
     _ record: RecordRef, _ reason: RefusalReason, _ text: [UInt8], of lane: Int,
     at now: Instant

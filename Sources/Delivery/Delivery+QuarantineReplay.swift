@@ -4,8 +4,8 @@ import IOPort
 import Records
 import Spool
 
-// From quarantine back to the lane: read, appended there as they were, and gone from quarantine when
-// that is durable.
+// From quarantine back to the lane: read, appended there as they were, and gone from quarantine
+// when that is durable.
 extension Delivery {
   /// How long a replay waits for room, or for a disk that fails, milliseconds.
   private static var replayPauseMilliseconds: Int { 250 }

@@ -147,26 +147,47 @@ public struct SpoolMetrics: Sendable {
     droppedForAge = Self.dropped("max_age", registry)
     copiedRecords = counter(
       "spool_copied_records_total", "Records written again to free the segment they were in.")
-    damagedBlocks = counter(
-      "spool_damaged_blocks_total", "Blocks found damaged when they were read; they stay, unread.")
-    damagedRecords = counter("spool_damaged_records_total", "Records in these blocks.")
-    damagedBytes = counter(
-      "spool_damaged_bytes_total", "Bytes that a start found damaged though they were durable.",
-      unit: .bytes)
-    quarantined = [RefusalReason.tooLarge, .invalidPayload, .invalidRequest].map { reason in
-      counter(
-        "spool_quarantined_records_total",
-        "Records that a broker refused for good, set aside on the disk.",
-        labels: [("reason", reason.label)])
-    }
+    quarantined = Self.quarantined(registry)
     quarantineLost = counter(
       "spool_quarantine_lost_records_total",
-      "Records that a broker refused after their senders had been answered, and that could not be"
-        + " set aside.")
+      "Records refused by a broker after their senders were answered that could not be set aside.")
     droppedFromQuarantine = Self.dropped("quarantine_max_bytes", registry)
-    quarantineRecords = gauge("spool_quarantine_records", "Records set aside on the disk.")
-    quarantineBytes = gauge(
-      "spool_quarantine_bytes", "Bytes on the disk that they take, about.", unit: .bytes)
+    (quarantineRecords, quarantineBytes) = Self.quarantineDepth(registry)
+    (damagedBlocks, damagedRecords, damagedBytes) = Self.damage(registry)
+  }
+
+  private static func quarantineDepth(
+    _ registry: MetricsRegistry
+  ) -> (records: Gauge, bytes: Gauge) {
+    let records = registry.gauge(
+      "danube_gateway_spool_quarantine_records", help: "Records set aside on the disk.")
+    let bytes = registry.gauge(
+      "danube_gateway_spool_quarantine_bytes", help: "Bytes on the disk that they take, about.",
+      unit: .bytes)
+    return (records, bytes)
+  }
+
+  private static func damage(
+    _ registry: MetricsRegistry
+  ) -> (blocks: Counter, records: Counter, bytes: Counter) {
+    let blocks = registry.counter(
+      "danube_gateway_spool_damaged_blocks_total",
+      help: "Blocks found damaged when they were read; they stay, unread.")
+    let records = registry.counter(
+      "danube_gateway_spool_damaged_records_total", help: "Records in these blocks.")
+    let bytes = registry.counter(
+      "danube_gateway_spool_damaged_bytes_total",
+      help: "Bytes that a start found damaged though they were durable.", unit: .bytes)
+    return (blocks, records, bytes)
+  }
+
+  private static func quarantined(_ registry: MetricsRegistry) -> [Counter] {
+    [RefusalReason.tooLarge, .invalidPayload, .invalidRequest].map { reason in
+      registry.counter(
+        "danube_gateway_spool_quarantined_records_total",
+        help: "Records that a broker refused for good, set aside on the disk.",
+        labels: [("reason", reason.label)])
+    }
   }
 
   private static func dropped(_ reason: String, _ registry: MetricsRegistry) -> Counter {

@@ -16,6 +16,16 @@ public struct QuarantineListing {
   /// What the broker said of the last of them.
   public private(set) var lastReason: [UInt8] = []
 
+  /// The lane of the spool that holds what is in quarantine of a topic, which may be named itself.
+  public static func lane(of topic: String) -> String {
+    let name = Array(topic.utf8)
+    guard !QuarantineTopic.isName(name) else { return topic }
+    return String(decoding: QuarantineTopic.name(of: name), as: UTF8.self)
+  }
+
+  /// The topic of a lane of the spool; nil when that is no quarantine.
+  public static func topic(ofLane name: [UInt8]) -> [UInt8]? { QuarantineTopic.topic(of: name) }
+
   /// Nothing yet.
   public init(topic: [UInt8]) { self.topic = topic }
 

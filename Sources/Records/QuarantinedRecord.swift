@@ -8,11 +8,11 @@ import DanubeProtocol
 /// |---|---|
 /// | 2 `msg_id` {2 `topic_name`} | the name of the lane (``QuarantineTopic``) |
 /// | 7 `attributes` `x-danube-gateway-reason` | what the broker said |
-/// | 7 `attributes` `x-danube-gateway-quarantined-ms` | when, Unix milliseconds; not without a clock |
+/// | 7 `attributes` `x-danube-gateway-quarantined-ms` | when, Unix milliseconds, if that is known |
 ///
-/// Of a field that occurs twice protobuf takes the later one, so that the whole is a `StreamMessage`
-/// whose topic is the lane's name: a start that finds no more than the record knows the lane. What
-/// is before these fields is the record as it was.
+/// Of a field that occurs twice protobuf takes the later one, so that the whole is a
+/// `StreamMessage` whose topic is the lane's name: a start that finds no more than the record knows
+/// the lane. What is before these fields is the record as it was.
 public struct QuarantinedRecord: Equatable, Sendable {
   /// Bytes of a reason that are kept.
   public static let reasonLimit = 200
@@ -50,8 +50,8 @@ public struct QuarantinedRecord: Equatable, Sendable {
     }
   }
 
-  /// Where the fields begin: at the first `msg_id` that names a quarantine. No record that came from
-  /// a client has one.
+  /// Where the fields begin: at the first `msg_id` that names a quarantine. No record that came
+  /// from a client has one.
   private static func end(ofRecord body: RawSpan) throws(DanubeProtocolError) -> Int? {
     var reader = ProtobufReader(body)
     var start = 0

@@ -1,10 +1,9 @@
 import Gateway
-import Records
 import Spool
 import Uring
 
-/// `danube-gateway spool quarantine`: what the broker refused. All but the list are commands for the
-/// lane that holds it.
+/// `danube-gateway spool quarantine`: what the broker refused. All but the list are commands for
+/// the lane that holds it.
 enum QuarantineCommand {
   /// Why a replay does not work on files.
   static let needsGateway =
@@ -18,7 +17,7 @@ enum QuarantineCommand {
     var listings: [QuarantineListing] = []
     var isWhole = true
     for lane in inspection.listing().lanes {
-      guard let topic = QuarantineTopic.topic(of: lane.topic) else { continue }
+      guard let topic = QuarantineListing.topic(ofLane: lane.topic) else { continue }
       var listing = QuarantineListing(topic: topic)
       let selection = SpoolSelection(topic: lane.topic, isUndeliveredOnly: true)
       let damage = inspection.forEachRecord(selection) { _, _, element in

@@ -2,7 +2,6 @@ import Bytes
 import Gateway
 import Glibc
 import IOPort
-import Records
 import Settings
 import Spool
 import Uring
@@ -179,7 +178,7 @@ enum SpoolCommand {
   ) throws(SpoolProblem) -> Int32 {
     let lane = options.lane ?? ""
     let topic = Array(lane.utf8)
-    if options.action == .replay, QuarantineTopic.isName(topic) {
+    if options.action == .replay, QuarantineListing.topic(ofLane: topic) != nil {
       throw SpoolProblem(QuarantineCommand.needsGateway, code: ExitCode.unavailable)
     }
     do throws(SpoolChangeError) {

@@ -1,4 +1,4 @@
-import Records
+import Gateway
 
 /// What `danube-gateway spool` is asked for.
 struct SpoolOptions: Equatable {
@@ -76,7 +76,7 @@ struct SpoolOptions: Equatable {
     tokenFile = values["k"]
     if let named = values["l"] {
       guard lane == nil else { throw ArgumentError(message: "the topic is given twice") }
-      lane = isQuarantine ? Self.quarantine(named) : named
+      lane = isQuarantine ? QuarantineListing.lane(of: named) : named
     }
     subscription = values["s"] ?? ""
     printsJSON = values["j"] != nil
@@ -108,14 +108,7 @@ struct SpoolOptions: Equatable {
     let topic = words.count > 3 && action != "ls" ? words.remove(at: 3) : nil
     words.removeSubrange(1...2)
     words.insert(action, at: 1)
-    return topic.map { quarantine($0) }
-  }
-
-  /// The lane of a topic, which may be named itself.
-  private static func quarantine(_ topic: String) -> String {
-    let name = Array(topic.utf8)
-    return QuarantineTopic.isName(name)
-      ? topic : String(decoding: QuarantineTopic.name(of: name), as: UTF8.self)
+    return topic.map { QuarantineListing.lane(of: $0) }
   }
 
   private static func number(

@@ -35,6 +35,21 @@ extension EndToEnd {
       return lanes.first?["records"] as? Int ?? 0
     }
 
+    private func wrongUse(in gateway: GatewayProcess) throws {
+      let cases: [(arguments: [String], code: Int32, words: String)] = [
+        ([], 64, "needs one of ls, show"), (["export"], 64, "needs one of ls, show"),
+        (["drop", "--dir", "data", "--yes"], 64, "--lane"),
+        (["show", "/default/x", "--dir", "data"], 1, "no lane quarantine:/default/x"),
+        (["ls", Self.topic, "--dir", "data"], 64, "does not take"),
+        (["ls", "--admin", "127.0.0.1:1"], 64, "--dir or --config"),
+      ]
+      for (arguments, code, words) in cases {
+        let result = try spool(arguments, in: gateway)
+        #expect(result.end == .exited(code), "\(arguments): \(result.errorOutput)")
+        #expect(result.errorOutput.contains(words), "\(arguments): \(result.errorOutput)")
+      }
+    }
+
     @Test("With a gateway that runs, and with its files when it has ended")
     func commands() throws {
       let gate = Switch()
@@ -100,18 +115,7 @@ extension EndToEnd {
       #expect(drop.output.contains("gave up 1 records of quarantine:\(Self.topic)"))
       #expect(
         try spool(["ls", "--dir", "data"], in: gateway).output == "nothing is in quarantine\n")
-      let cases: [(arguments: [String], code: Int32, words: String)] = [
-        ([], 64, "needs one of ls, show"), (["export"], 64, "needs one of ls, show"),
-        (["drop", "--dir", "data", "--yes"], 64, "--lane"),
-        (["show", "/default/x", "--dir", "data"], 1, "no lane quarantine:/default/x"),
-        (["ls", Self.topic, "--dir", "data"], 64, "does not take"),
-        (["ls", "--admin", "127.0.0.1:1"], 64, "--dir or --config"),
-      ]
-      for (arguments, code, words) in cases {
-        let result = try spool(arguments, in: gateway)
-        #expect(result.end == .exited(code), "\(arguments): \(result.errorOutput)")
-        #expect(result.errorOutput.contains(words), "\(arguments): \(result.errorOutput)")
-      }
+      try wrongUse(in: gateway)
     }
   }
 }
