@@ -112,7 +112,7 @@ extension EndToEnd {
       #expect(offline.end == .exited(69) && offline.errorOutput.contains("a gateway that runs"))
       let drop = try spool(["drop", Self.topic, "--yes", "--dir", "data"], in: gateway)
       #expect(drop.end == .exited(0), "\(drop.errorOutput)")
-      #expect(drop.output.contains("gave up 1 records of quarantine:\(Self.topic)"))
+      #expect(drop.output.contains("of which 1 were not delivered"))
       #expect(
         try spool(["ls", "--dir", "data"], in: gateway).output == "nothing is in quarantine\n")
       try wrongUse(in: gateway)
