@@ -86,7 +86,8 @@ extension Gateway {
       maximumBytes: UInt64(settings.maxBytes),
       maximumAgeMilliseconds: UInt64(settings.maxAgeSeconds) * 1_000,
       commitMilliseconds: settings.commitMilliseconds,
-      overflow: settings.overflow == .dropOldest ? .dropOldest : .reject)
+      overflow: settings.overflow == .dropOldest ? .dropOldest : .reject,
+      quarantineBytes: UInt64(settings.quarantineMaxBytes))
   }
 
   /// The embedded broker keeps what its limit allows, and drops the oldest. Space comes back a file

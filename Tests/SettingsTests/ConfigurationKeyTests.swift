@@ -31,6 +31,7 @@ struct ConfigurationKeyTests {
     name = "g"
     data_dir = "d"
     unrouted = "reject"
+    record_ids = false
     shutdown_s = 9
     log_level = "debug"
     log_format = "text"
@@ -101,6 +102,7 @@ struct ConfigurationKeyTests {
     #expect(loaded.gateway.name == "g")
     #expect(loaded.gateway.dataDirectory == "d")
     #expect(loaded.gateway.unrouted == .reject)
+    #expect(!loaded.gateway.hasRecordIDs)
     #expect(loaded.gateway.shutdownSeconds == 9)
     #expect(loaded.gateway.logLevel == .debug)
     #expect(loaded.gateway.logFormat == .text)
@@ -183,6 +185,8 @@ struct ConfigurationKeyTests {
     #expect(loaded.gateway.name == "host-1a2b")
     #expect(loaded.gateway.dataDirectory == "data")
     #expect(loaded.gateway.unrouted == .accept)
+    #expect(loaded.gateway.hasRecordIDs)
+    #expect(loaded.spool.quarantineMaxBytes == 16 << 20)
     #expect(loaded.gateway.shutdownSeconds == 5)
     #expect(loaded.gateway.logLevel == .info)
     #expect(loaded.gateway.logFormat == .auto)

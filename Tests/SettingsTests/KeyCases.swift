@@ -110,6 +110,7 @@ let keyCases: [KeyCase] = [
     "gateway", "data_dir", good: ["\"data\"", "\"/var/lib/x y\""],
     bad: notStrings + ["\"\"", "\"a\\u0000\""]),
   words("gateway", "unrouted", ["accept", "reject"]),
+  KeyCase("gateway", "record_ids", good: ["true", "false"], bad: ["1", "\"true\""]),
   integers("gateway", "shutdown_s", 1...300),
   words("gateway", "log_level", ["error", "warning", "info", "debug"]),
   words("gateway", "log_format", ["auto", "text", "json"]),
@@ -161,6 +162,9 @@ let keyCases: [KeyCase] = [
     "spool", "max_bytes", good: ["1048576", "\"1MiB\"", "\"16GiB\""],
     bad: ["1048575", "\"1023KiB\"", "\"16385GiB\""]),
   integers("spool", "max_age_s", 0...315_360_000),
+  sizes(
+    "spool", "quarantine_max_bytes", good: ["65536", "\"64KiB\"", "\"1GiB\""],
+    bad: ["65535", "\"63KiB\"", "\"1025GiB\""]),
   words("spool", "overflow", ["reject", "drop_oldest", "drop_newest"]),
   sizes(
     "spool", "segment_bytes", good: ["65536", "\"64KiB\"", "\"1GiB\""],

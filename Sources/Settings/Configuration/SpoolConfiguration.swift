@@ -6,6 +6,8 @@ public struct SpoolConfiguration: Sendable, Equatable {
   public var maxBytes = 0
   /// The age at which records are dropped, seconds; 0 for none.
   public var maxAgeSeconds = 0
+  /// Bytes that records may take which were set aside.
+  public var quarantineMaxBytes = 0
   /// What happens when it is full.
   public var overflow = Overflow.reject
   /// Bytes of a segment's file.
@@ -76,6 +78,13 @@ extension SpoolConfiguration: ConfigurationSection {
       received while the clock was not set has an age only until the next restart, and stays.
       """
     ) { $0.maxAgeSeconds = $1 },
+    .init(
+      "quarantine_max_bytes", .byteSize(65_536...(1 << 40)), default: "\"16MiB\"",
+      """
+      How much of that records may take that the broker refused for good after their senders were
+      answered; beyond it the oldest are dropped.
+      """
+    ) { $0.quarantineMaxBytes = $1 },
     .init(
       "overflow", .choice, default: "\"reject\"",
       """
