@@ -41,11 +41,17 @@ public struct SpoolStatus: Sendable {
 
     /// Takes what there is of another topic in as well.
     mutating func add(_ other: Lane) {
-      records += other.records
-      bytes += other.bytes
+      // Of what only looks like a record there may seem to be more than numbers can tell.
+      records = Self.sum(records, other.records)
+      bytes = Self.sum(bytes, other.bytes)
       ageMilliseconds = max(ageMilliseconds, other.ageMilliseconds)
-      keptRecords += other.keptRecords
-      keptBytes += other.keptBytes
+      keptRecords = Self.sum(keptRecords, other.keptRecords)
+      keptBytes = Self.sum(keptBytes, other.keptBytes)
+    }
+
+    private static func sum(_ one: UInt64, _ other: UInt64) -> UInt64 {
+      let (sum, overflows) = one.addingReportingOverflow(other)
+      return overflows ? .max : sum
     }
   }
 

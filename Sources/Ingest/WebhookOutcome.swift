@@ -112,7 +112,7 @@ enum WebhookOutcome: UInt8, CaseIterable, BitwiseCopyable {
     case .unknownTransferCoding: "chunked is the only transfer coding"
     case .recordRefused: "the broker refuses the record"
     case .noMemory: "memory is used up for the moment"
-    case .noSpace: "the spool is full and the broker takes no records"
+    case .noSpace: "the spool takes no records now, and the broker neither"
     case .tooManyTopics: "the gateway has as many topics as it may have"
     case .shuttingDown: "the gateway stops"
     case .notSafeInTime: "the record is not safe yet and may still be delivered"

@@ -133,10 +133,11 @@ extension SpoolInspection where Port: ~Copyable {
   ) -> SpoolDamage {
     var damage = SpoolDamage(
       file: SegmentHeader.fileName(footer.number), kind: .block, offset: UInt64(from),
-      bytes: UInt64(to - from))
+      bytes: UInt64(to > from ? to - from : 0))
     var offset = from
     while offset < to {
-      var next = offset + UInt32(BlockHeader.alignment)
+      var next = offset &+ UInt32(BlockHeader.alignment)
+      if next < offset { break }
       let count = min(SegmentScan.mostHeaderBytes, Int(to - offset))
       do throws(IOError) {
         try read(file, at: UInt64(offset), count: count)
@@ -149,11 +150,12 @@ extension SpoolInspection where Port: ~Copyable {
         if header.position == SpoolPosition(segment: footer.number, offset: offset),
           header.identity == footer.identity
         {
-          next = offset + UInt32(header.totalBytes)
+          next = max(next, offset &+ UInt32(clamping: header.totalBytes))
           damage.lost += header.runs.map { run in
-            SpoolDamage.Lost(
-              topic: topic(of: run.lane),
-              sequences: run.firstSequence..<run.firstSequence + UInt64(run.recordCount))
+            let (end, overflows) = run.firstSequence.addingReportingOverflow(
+              UInt64(run.recordCount))
+            return SpoolDamage.Lost(
+              topic: topic(of: run.lane), sequences: run.firstSequence..<(overflows ? .max : end))
           }
         }
       } catch {
