@@ -101,15 +101,15 @@ let package = Package(
       path: "Benchmarks/Baseline",
       cSettings: [.unsafeFlags(["-O2"])]),
     .target(
-      name: "BenchLoad", dependencies: ["CLinux", "CNGHTTP2"], path: "Benchmarks/Load",
+      name: "BenchLoad", dependencies: ["CLinux", "CNGHTTP2", "COpenSSL"], path: "Benchmarks/Load",
       cSettings: [.unsafeFlags(["-O2"])]),
     .target(name: "BenchKit", path: "Benchmarks/BenchKit", swiftSettings: strict),
     .executableTarget(
       name: "bench",
       dependencies: [
-        "danube-gateway", "Baseline", "BenchKit", "BenchLoad", "Bytes", "CLinux", "HTTP1", "IOPort",
-        "Ingest", "MQTT", "Records",
-        "Rings", "Settings", "Spool", "Uring",
+        "danube-gateway", "Baseline", "BenchKit", "BenchLoad", "Bytes", "CLinux",
+        "CertificateRecipe", "HTTP1", "IOPort", "Ingest", "MQTT", "Records", "Rings", "Settings",
+        "Spool", "Uring",
       ],
       path: "Benchmarks/Bench", swiftSettings: strict),
 
@@ -143,7 +143,10 @@ let package = Package(
     tests("HTTP1Tests", ["HTTP1", "Bytes"]),
     tests("GRPCTests", ["GRPC", "IOPort", "Bytes"]),
     .target(
-      name: "TestCertificates", path: "Tests/TestCertificates", swiftSettings: testing),
+      name: "TestCertificates", dependencies: ["CertificateRecipe"],
+      path: "Tests/TestCertificates", exclude: ["Recipe"], swiftSettings: testing),
+    .target(
+      name: "CertificateRecipe", path: "Tests/TestCertificates/Recipe", swiftSettings: strict),
     tests("TLSTests", ["TLS", "IOPort", "Bytes", "TestCertificates"]),
     tests("LogsTests", ["Logs", "Bytes"]),
     tests("UringTests", ["Uring", "IOPort", "Bytes", "Simulator"]),

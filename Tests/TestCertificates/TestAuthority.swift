@@ -1,3 +1,4 @@
+import CertificateRecipe
 import Foundation
 
 /// An authority that a test makes for itself with the `openssl` command, and what it issues. Its
@@ -35,10 +36,7 @@ public final class TestAuthority: Sendable {
     let key = folder.appendingPathComponent("ca.key").path
     let file = folder.appendingPathComponent("ca.pem").path
     try Self.makeKey(key)
-    try Self.openssl([
-      "req", "-x509", "-new", "-key", key, "-subj", "/CN=\(name)", "-days", "3650", "-addext",
-      "keyUsage=critical,keyCertSign,cRLSign", "-out", file,
-    ])
+    try Self.openssl(CertificateRecipe.authority(name, key: key, certificate: file))
     certificate = try Self.bytes(file)
   }
 
@@ -54,15 +52,12 @@ public final class TestAuthority: Sendable {
     let request = path("\(name).csr")
     let file = path("\(name).pem")
     try Self.makeKey(key)
-    let alternatives =
-      names.isEmpty ? [] : ["-addext", "subjectAltName=\(names.joined(separator: ","))"]
     try Self.openssl(
-      ["req", "-new", "-key", key, "-subj", "/CN=\(commonName)", "-out", request] + alternatives)
-    try Self.openssl([
-      "x509", "-req", "-in", request, "-CA", certificateFile, "-CAkey", path("ca.key"),
-      "-set_serial", "\(UInt32.random(in: 1 ... .max))", "-days", "\(days)", "-copy_extensions",
-      "copy", "-out", file,
-    ])
+      CertificateRecipe.request(names, commonName: commonName, key: key, request: request))
+    try Self.openssl(
+      CertificateRecipe.certificate(
+        file, for: request, authority: certificateFile, authorityKey: path("ca.key"),
+        serial: .random(in: 1 ... .max), days: days))
     return Issued(
       certificate: try Self.bytes(file), key: try Self.bytes(key), certificateFile: file,
       keyFile: key)
@@ -103,7 +98,7 @@ public final class TestAuthority: Sendable {
   public func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
 
   private static func makeKey(_ path: String) throws {
-    try openssl(["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path])
+    try openssl(CertificateRecipe.key(path))
   }
 
   private static func bytes(_ path: String) throws -> [UInt8] {
