@@ -9,7 +9,7 @@ enum { frame_data, frame_headers, frame_priority, frame_reset, frame_settings, f
        frame_ping, frame_goaway, frame_window, frame_continuation };
 enum { flag_end_stream = 1, flag_ack = 1, flag_end_headers = 4, flag_padded = 8,
        flag_priority = 32 };
-enum { tell_after = 8 * 1024 * 1024 };
+enum { tell_after = 8 * 1024 * 1024, tell_stream_after = 1024 * 1024 };
 
 static void append_header(
     struct sink_connection *connection, size_t count, int type, int flags, uint32_t stream) {
@@ -30,11 +30,12 @@ void sink_append(struct sink_connection *connection, const void *bytes, size_t c
   connection->out_count += count;
 }
 
-static void append_window(struct sink_connection *connection, uint32_t bytes) {
+static void append_window(
+    struct sink_connection *connection, uint32_t stream, uint32_t bytes) {
   unsigned char payload[4] = {
       (unsigned char)(bytes >> 24), (unsigned char)(bytes >> 16), (unsigned char)(bytes >> 8),
       (unsigned char)bytes};
-  append_header(connection, 4, frame_window, 0, 0);
+  append_header(connection, 4, frame_window, 0, stream);
   sink_append(connection, payload, 4);
 }
 
@@ -43,7 +44,42 @@ void sink_greet(struct sink_connection *connection) {
   static const unsigned char settings[] = {0, 3, 0, 0, 16, 0, 0, 4, 0, 128, 0, 0};
   append_header(connection, sizeof settings, frame_settings, 0, 0);
   sink_append(connection, settings, sizeof settings);
-  append_window(connection, 1u << 30);
+  append_window(connection, 0, 1u << 30);
+}
+
+static void append_message(
+    struct sink_connection *connection, uint32_t stream, const unsigned char *message,
+    size_t count) {
+  unsigned char prefix[5] = {
+      0, (unsigned char)(count >> 24), (unsigned char)(count >> 16), (unsigned char)(count >> 8),
+      (unsigned char)count};
+  append_header(connection, 5 + count, frame_data, 0, stream);
+  sink_append(connection, prefix, 5);
+  sink_append(connection, message, count);
+  connection->window -= (int64_t)(5 + count);
+}
+
+// Streams are few: their fields are written whole, and nothing of them is indexed.
+void sink_stream_message(
+    struct sink_connection *connection, struct sink_stream *stream, const unsigned char *message,
+    size_t count) {
+  static const unsigned char head[] = "\x88\x0f\x10\x10" "application/grpc";
+  if (!stream->has_head) {
+    append_header(connection, sizeof head - 1, frame_headers, flag_end_headers, stream->id);
+    sink_append(connection, head, sizeof head - 1);
+    stream->has_head = 1;
+  }
+  append_message(connection, stream->id, message, count);
+}
+
+static void end_stream(struct sink_connection *connection, struct sink_stream *stream) {
+  static const unsigned char tail[] = "\x00\x0b" "grpc-status" "\x01" "0";
+  static const unsigned char both[] = "\x88\x00\x0b" "grpc-status" "\x01" "0";
+  int end = flag_end_headers | flag_end_stream;
+  size_t count = stream->has_head ? sizeof tail - 1 : sizeof both - 1;
+  append_header(connection, count, frame_headers, end, stream->id);
+  sink_append(connection, stream->has_head ? tail : both, count);
+  stream->id = 0;
 }
 
 // Headers, message and trailers. What repeats is indexed from the second answer on, as brokers do:
@@ -60,13 +96,7 @@ void sink_answer(
     append_header(connection, sizeof first_head - 1, frame_headers, flag_end_headers, stream);
     sink_append(connection, first_head, sizeof first_head - 1);
   }
-  unsigned char prefix[5] = {
-      0, (unsigned char)(count >> 24), (unsigned char)(count >> 16), (unsigned char)(count >> 8),
-      (unsigned char)count};
-  append_header(connection, 5 + count, frame_data, 0, stream);
-  sink_append(connection, prefix, 5);
-  sink_append(connection, message, count);
-  connection->window -= (int64_t)(5 + count);
+  append_message(connection, stream, message, count);
   int end = flag_end_headers | flag_end_stream;
   if (connection->has_answered) {
     append_header(connection, 1, frame_headers, end, stream);
@@ -88,6 +118,9 @@ static enum sink_method method_of(const unsigned char *path, size_t count) {
       {"/danube.Discovery/TopicLookup", sink_topic_lookup},
       {"/danube.Discovery/TopicPartitions", sink_topic_partitions},
       {"/danube.HealthCheck/HealthCheck", sink_health_check},
+      {"/danube.edge.EdgeReplicatorService/RegisterEdge", sink_register_edge},
+      {"/danube.edge.EdgeReplicatorService/EdgeHeartbeat", sink_edge_heartbeat},
+      {"/danube.edge.EdgeReplicatorService/ReplicateData", sink_replicate_data},
   };
   for (size_t index = 0; index < sizeof methods / sizeof *methods; index++) {
     if (strlen(methods[index].path) == count && memcmp(methods[index].path, path, count) == 0) {
@@ -141,24 +174,10 @@ static void whole_request(
   sink_call(sink, connection, id, stream->method, bytes + 5, length);
 }
 
-static int take_data(
-    struct bench_sink *sink, struct sink_connection *connection, uint32_t id, int flags,
-    const unsigned char *bytes, size_t count) {
-  connection->untold += count;
-  if (connection->untold >= tell_after) {
-    append_window(connection, (uint32_t)connection->untold);
-    connection->untold = 0;
-  }
-  size_t padding = flags & flag_padded ? (size_t)bytes[0] + 1 : 0;
-  if (padding > count) return -1;
-  if (padding > 0) bytes++;
-  count -= padding;
-  struct sink_stream *stream = stream_of(connection, id);
-  if (stream->id != id) return 0;  // It was reset.
-  if (stream->count == 0 && flags & flag_end_stream) {
-    whole_request(sink, connection, stream, bytes, count);
-    return 0;
-  }
+// Keeps what is no whole request yet.
+static void keep(
+    struct sink_connection *connection, struct sink_stream *stream, const unsigned char *bytes,
+    size_t count) {
   struct sink_buffer *buffer = &stream->buffer;
   if (buffer->bytes == NULL && connection->spare_count > 0) {
     *buffer = connection->spares[--connection->spare_count];
@@ -170,6 +189,60 @@ static int take_data(
   }
   memcpy(buffer->bytes + stream->count, bytes, count);
   stream->count += count;
+}
+
+// A part of a stream of messages: those that are whole are answered.
+static int take_batches(
+    struct bench_sink *sink, struct sink_connection *connection, struct sink_stream *stream,
+    int is_end, const unsigned char *bytes, size_t count) {
+  stream->untold += count;
+  if (stream->untold >= tell_stream_after && !is_end) {
+    append_window(connection, stream->id, (uint32_t)stream->untold);
+    stream->untold = 0;
+  }
+  keep(connection, stream, bytes, count);
+  size_t taken = 0;
+  while (stream->count - taken >= 5) {
+    const unsigned char *at = stream->buffer.bytes + taken;
+    size_t length =
+        (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | (size_t)at[4];
+    if (at[0] != 0 || length > (size_t)8 << 20) {
+      sink_wrong(sink, "a stream's message of %zu bytes", length);
+      return -1;
+    }
+    if (stream->count - taken - 5 < length) break;
+    sink_batch(sink, connection, stream, at + 5, length);
+    taken += 5 + length;
+  }
+  stream->count -= taken;
+  memmove(stream->buffer.bytes, stream->buffer.bytes + taken, stream->count);
+  if (is_end) end_stream(connection, stream);
+  return 0;
+}
+
+static int take_data(
+    struct bench_sink *sink, struct sink_connection *connection, uint32_t id, int flags,
+    const unsigned char *bytes, size_t count) {
+  connection->untold += count;
+  if (connection->untold >= tell_after) {
+    append_window(connection, 0, (uint32_t)connection->untold);
+    connection->untold = 0;
+  }
+  size_t padding = flags & flag_padded ? (size_t)bytes[0] + 1 : 0;
+  if (padding > count) return -1;
+  if (padding > 0) bytes++;
+  count -= padding;
+  struct sink_stream *stream = stream_of(connection, id);
+  if (stream->id != id) return 0;  // It was reset.
+  if (stream->method == sink_replicate_data) {
+    return take_batches(sink, connection, stream, flags & flag_end_stream, bytes, count);
+  }
+  if (stream->count == 0 && flags & flag_end_stream) {
+    whole_request(sink, connection, stream, bytes, count);
+    return 0;
+  }
+  keep(connection, stream, bytes, count);
+  struct sink_buffer *buffer = &stream->buffer;
   if (flags & flag_end_stream) {
     whole_request(sink, connection, stream, buffer->bytes, stream->count);
     if (connection->spare_count < sink_spare_limit) {
@@ -202,6 +275,8 @@ static int take_headers(
   stream->id = id;
   stream->method = method;
   stream->count = 0;
+  stream->has_head = 0;
+  stream->untold = 0;
   return 0;
 }
 

@@ -11,6 +11,9 @@
 // Room that a message needs beside its payload.
 enum { message_room = 512 };
 
+// What the broker calls the producer; the sink does not look at it.
+static uint64_t message_producer_id = 1;
+
 static inline size_t message_varint(unsigned char *out, uint64_t value) {
   size_t count = 0;
   for (; value > 127; value >>= 7) out[count++] = (unsigned char)(value | 0x80);
@@ -50,8 +53,8 @@ static inline size_t message_record(
   out[count++] = 0x08;
   count += message_varint(out + count, request);
   id[0] = 0x08;
-  id[1] = 1;
-  id_count = 2 + message_bytes(id + 2, 2, topic, sizeof topic - 1);
+  id_count = 1 + message_varint(id + 1, message_producer_id);
+  id_count += message_bytes(id + id_count, 2, topic, sizeof topic - 1);
   count += message_bytes(out + count, 2, id, id_count);
   out[count++] = 0x1a;
   count += message_varint(out + count, payload_bytes);
@@ -70,5 +73,8 @@ static inline size_t message_producer(unsigned char *out) {
   size_t count = 5;
   count += message_bytes(out + count, 2, "bench-publisher", 15);
   count += message_bytes(out + count, 3, "/default/bench", 14);
+  // Reliable: the dispatch strategy of topics that gateways make.
+  out[count++] = 0x30;
+  out[count++] = 1;
   return message_finish(out, count);
 }

@@ -44,6 +44,7 @@ static void open_listener(struct bench_sink *sink) {
 }
 
 static void drop(struct sink_connection *connection) {
+  SSL_free(connection->session);
   close(connection->fd);
   for (int place = 0; place < sink_stream_places; place++) {
     free(connection->streams[place].buffer.bytes);
@@ -70,7 +71,8 @@ static void take(struct bench_sink *sink) {
     connection->in = malloc(in_bytes);
     connection->streams = calloc(sink_stream_places, sizeof *connection->streams);
     if (!connection->in || !connection->streams ||
-        nghttp2_hd_inflate_new(&connection->inflater) != 0) {
+        nghttp2_hd_inflate_new(&connection->inflater) != 0 ||
+        !sink_begin_session(sink, connection)) {
       abort();
     }
     sink_greet(connection);
@@ -83,10 +85,11 @@ static void take(struct bench_sink *sink) {
 // Sends what is to be sent; whether the connection goes on.
 static int write_out(struct sink_connection *connection) {
   size_t sent = 0;
+  // Nothing may be sent before both sides have the keys.
+  if (connection->session && !SSL_is_init_finished(connection->session)) return 1;
   while (sent < connection->out_count) {
-    ssize_t part = send(
-        connection->fd, connection->out + sent, connection->out_count - sent,
-        MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t part =
+        sink_send(connection, connection->out + sent, connection->out_count - sent);
     if (part < 0 && errno == EAGAIN) break;
     if (part < 0) return 0;
     sent += (size_t)part;
@@ -97,20 +100,25 @@ static int write_out(struct sink_connection *connection) {
   return 1;
 }
 
-// Reads once, as much as there is room for; whether the connection goes on.
+// Reads as much as there is room for; whether the connection goes on.
 static int read_in(struct bench_sink *sink, struct sink_connection *connection) {
-  ssize_t part = recv(
-      connection->fd, connection->in + connection->in_count, in_bytes - connection->in_count,
-      MSG_DONTWAIT);
-  if (part < 0 && errno == EAGAIN) return 1;
-  if (part <= 0) return 0;
-  connection->in_count += (size_t)part;
+  ssize_t part;
+  size_t before = connection->in_count;
+  do {
+    part = sink_receive(
+        connection, connection->in + connection->in_count, in_bytes - connection->in_count);
+    if (part > 0) connection->in_count += (size_t)part;
+    // TLS gives a record at a time, and may hold more of them, of which poll(2) knows nothing.
+  } while (part > 0 && connection->session && connection->in_count < in_bytes);
+  if (part == 0 || (part < 0 && errno != EAGAIN)) return 0;
+  if (connection->in_count == before) return write_out(connection);
   pthread_mutex_lock(&sink->lock);
   long taken = sink_frames(sink, connection);
   pthread_mutex_unlock(&sink->lock);
   if (taken < 0) return 0;
   connection->in_count -= (size_t)taken;
   memmove(connection->in, connection->in + taken, connection->in_count);
+  if (part > 0 && connection->session) return read_in(sink, connection);
   return write_out(connection);
 }
 
@@ -193,11 +201,16 @@ void bench_sink_close(bench_sink *sink) {
   close(sink->bell);
   pthread_mutex_destroy(&sink->lock);
   bench_histogram_free(sink->latencies);
+  sink_free_security(sink);
   free(sink->next);
   free(sink);
 }
 
 uint16_t bench_sink_port(const bench_sink *sink) { return sink->port; }
+
+void bench_sink_advertise(bench_sink *sink, uint16_t port) {
+  __atomic_store_n(&sink->advertised_port, port, __ATOMIC_RELEASE);
+}
 
 void bench_sink_set_away(bench_sink *sink, int away) {
   __atomic_store_n(&sink->is_away, away, __ATOMIC_RELEASE);
@@ -223,6 +236,7 @@ bench_histogram *bench_sink_latencies(bench_sink *sink) { return sink->latencies
 void bench_sink_reset(bench_sink *sink) {
   pthread_mutex_lock(&sink->lock);
   bench_histogram_reset(sink->latencies);
+  sink->counts.first_ns = 0;
   pthread_mutex_unlock(&sink->lock);
 }
 

@@ -1,6 +1,7 @@
 // What the parts of the sink share.
 #pragma once
 #include <nghttp2/nghttp2.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 
 #include "BenchLoad.h"
@@ -15,6 +16,10 @@ enum sink_method {
   sink_topic_lookup,
   sink_topic_partitions,
   sink_health_check,
+  sink_register_edge,
+  sink_edge_heartbeat,
+  // A stream of batches, each answered when it has come.
+  sink_replicate_data,
 };
 
 struct sink_buffer {
@@ -28,11 +33,16 @@ struct sink_stream {
   enum sink_method method;
   struct sink_buffer buffer;
   size_t count;
+  // Of a stream of messages: whether its answer has begun, and bytes that the client has not been
+  // told are taken.
+  int has_head;
+  size_t untold;
 };
 
 struct sink_connection {
   int fd;
   int has_preface, has_answered, wants_write;
+  SSL *session;
   unsigned char *in;
   size_t in_count;
   unsigned char *out;
@@ -55,6 +65,9 @@ struct bench_sink {
   uint64_t *next;
   uint64_t producers, seen;
   struct sink_connection connections[sink_connection_limit];
+  // What clients are told to connect to in place of `port`, and TLS; both 0 for none.
+  int advertised_port;
+  SSL_CTX *security;
   // Both from the caller's thread.
   int is_away, is_over;
   pthread_t thread;
@@ -72,6 +85,21 @@ void sink_call(
 // Checks one record, `bytes` being a StreamMessage.
 void sink_record(
     struct bench_sink *sink, const unsigned char *bytes, size_t count, uint64_t *request);
+// Answers RegisterEdge, or EdgeHeartbeat; the length of the answer, 0 when it has no room.
+size_t sink_register(const unsigned char *message, size_t count, unsigned char *out, size_t room);
+size_t sink_heartbeat(unsigned char *out);
+// Checks the records of one batch and acknowledges it.
+void sink_batch(
+    struct bench_sink *sink, struct sink_connection *connection, struct sink_stream *stream,
+    const unsigned char *message, size_t count);
+
+// As recv(2) and send(2) that never wait, through TLS where the connection has it: -1 with errno
+// EAGAIN where they would.
+ssize_t sink_receive(struct sink_connection *connection, void *bytes, size_t count);
+ssize_t sink_send(struct sink_connection *connection, const void *bytes, size_t count);
+// Begins TLS on a new connection; 0 when it can't.
+int sink_begin_session(struct bench_sink *sink, struct sink_connection *connection);
+void sink_free_security(struct bench_sink *sink);
 
 // Takes whole frames; the bytes taken, or -1 when the connection is of no use.
 long sink_frames(struct bench_sink *sink, struct sink_connection *connection);
@@ -79,6 +107,10 @@ void sink_greet(struct sink_connection *connection);
 void sink_append(struct sink_connection *connection, const void *bytes, size_t count);
 void sink_answer(
     struct sink_connection *connection, uint32_t stream, const unsigned char *message,
+    size_t count);
+// A message of an answer that goes on, and its end.
+void sink_stream_message(
+    struct sink_connection *connection, struct sink_stream *stream, const unsigned char *message,
     size_t count);
 void sink_wrong(struct bench_sink *sink, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -93,8 +93,11 @@ typedef struct {
   // Records with another content, key or topic than was sent, and calls that were malformed.
   uint64_t wrong;
   uint64_t connections;
-  // When the last record came, nanoseconds of the monotonic clock.
-  uint64_t last_ns;
+  // When the last record came, nanoseconds of the monotonic clock, and the first one since
+  // `bench_sink_reset`.
+  uint64_t last_ns, first_ns;
+  // Bytes of the records as messages, and batches in which some of them came.
+  uint64_t bytes, batches;
 } bench_sink_counts;
 
 // A broker of Danube's that checks each record and keeps none; on a thread of its own, at a free
@@ -102,6 +105,11 @@ typedef struct {
 bench_sink *_Nullable bench_sink_open(uint32_t clients, int keyed, int plant);
 void bench_sink_close(bench_sink *_Nonnull sink);
 uint16_t bench_sink_port(const bench_sink *_Nonnull sink);
+// Speaks TLS 1.3 with this certificate and key, PEM files; before anybody connects. 0: it can't.
+int bench_sink_secure(
+    bench_sink *_Nonnull sink, const char *_Nonnull certificate, const char *_Nonnull key);
+// Has clients that look topics up connect to another port: a relay's. Before anybody connects.
+void bench_sink_advertise(bench_sink *_Nonnull sink, uint16_t port);
 // Ends all connections and takes none until it is back.
 void bench_sink_set_away(bench_sink *_Nonnull sink, int away);
 bench_sink_counts bench_sink_counted(bench_sink *_Nonnull sink);
@@ -109,9 +117,19 @@ bench_sink_counts bench_sink_counted(bench_sink *_Nonnull sink);
 uint64_t bench_sink_next(bench_sink *_Nonnull sink, uint32_t client);
 // From the time a record was to be sent to its arrival here. Read it when nothing is under way.
 bench_histogram *_Nonnull bench_sink_latencies(bench_sink *_Nonnull sink);
-// Forgets latencies so far.
+// Forgets latencies so far, and when the first record came.
 void bench_sink_reset(bench_sink *_Nonnull sink);
 const char *_Nonnull bench_sink_problem(bench_sink *_Nonnull sink);
+
+// MARK: Relay
+
+typedef struct bench_relay bench_relay;
+
+// Passes TCP connections on to another port of 127.0.0.1, every byte `delay_ns` later than it came,
+// in either direction; on a thread of its own. Connecting itself takes no time.
+bench_relay *_Nullable bench_relay_open(uint16_t port, uint64_t delay_ns);
+void bench_relay_close(bench_relay *_Nonnull relay);
+uint16_t bench_relay_port(const bench_relay *_Nonnull relay);
 
 // MARK: Processes
 
