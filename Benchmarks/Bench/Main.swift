@@ -52,9 +52,16 @@ struct Main {
       StandardStreams.writeStandardError("bench: \(path) can't be written\n")
       return ExitCode.unwritable
     }
-    let wanted = ScenarioTable.all.filter { scenario in
+    var wanted = ScenarioTable.all.filter { scenario in
       options.only.isEmpty
         ? !(options.isQuick && scenario.isSlow) : options.only.contains(scenario.name)
+    }
+    if !options.roundTrips.isEmpty {
+      wanted.removeAll { !$0.cases.contains(where: \.isForRoundTrips) }
+      guard !wanted.isEmpty else {
+        StandardStreams.writeStandardError("bench: no place for --rtt-ms in what is to run\n")
+        return ExitCode.usage
+      }
     }
     var planted = ""
     if let plant = options.plant {

@@ -17,6 +17,8 @@ struct Options {
   var plant: Plant?
   /// Whether to say who calls the C heap.
   var tellsHeapCallers = false
+  /// Round trips to the broker to measure behind, milliseconds.
+  var roundTrips: [Int] = []
   /// Where folders for the disk's scenarios are made.
   var folder = "/tmp"
 
@@ -31,6 +33,8 @@ struct Options {
       --folder DIR      where the disk to measure is (default: TMPDIR, or /tmp)
       --peers           measure other brokers and clients, too, where they are installed
       --heap-callers    say who calls the C heap in the gateway while it is measured
+      --rtt-ms N[,N]... measure what depends on it with round trips of so many milliseconds to
+                        the broker, and without
       --plant FAULT     commit a fault, which must show: lost, duplicate, wrong-ack, slow
       -h, --help        print this text
 
@@ -39,7 +43,7 @@ struct Options {
   private static let options: [(name: StaticString, takesValue: Bool, letter: Character)] = [
     ("list", false, "l"), ("only", true, "o"), ("json", true, "j"), ("compare", true, "c"),
     ("quick", false, "q"), ("folder", true, "f"), ("peers", false, "p"), ("plant", true, "x"),
-    ("heap-callers", false, "m"), ("help", false, "h"),
+    ("heap-callers", false, "m"), ("rtt-ms", true, "r"), ("help", false, "h"),
   ]
 
   /// Reads the command line with the C library's `getopt_long` (docs/decisions/0001).
@@ -98,6 +102,13 @@ struct Options {
     case "f": folder = value
     case "m": tellsHeapCallers = true
     case "p": includesPeers = true
+    case "r":
+      for word in value.split(separator: ",", omittingEmptySubsequences: false) {
+        guard let milliseconds = Int(word), (0...10_000).contains(milliseconds) else {
+          throw .failed("--rtt-ms takes milliseconds from 0 to 10000, not \(word)")
+        }
+        roundTrips.append(milliseconds)
+      }
     case "x":
       guard let plant = Plant(rawValue: value) else {
         let names = Plant.allCases.map(\.rawValue).joined(separator: ", ")

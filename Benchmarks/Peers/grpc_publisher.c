@@ -2,18 +2,22 @@
 // flight as asked for, each with the next record of a key of its own. Made and run by `bench
 // --peers` where the library is installed; nothing else needs it.
 //
-//     grpc_publisher PORT PAYLOAD-BYTES CALLS
+//     grpc_publisher PORT PAYLOAD-BYTES CALLS [MESSAGES [AUTHORITY-FILE]]
+//
+// After so many messages, all of them answered, it ends with code 0; with 0 it goes on for ever.
+// With an authority's file it speaks TLS.
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/time.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "../Load/fields.h"
 #include "../Load/message.h"
+#include "core_channel.h"
 
 struct call {
   unsigned char *message;
@@ -65,21 +69,36 @@ static int finish(struct call *call) {
   return is_good ? 0 : -1;
 }
 
+// Learns the producer's number from the answer to CreateProducer.
+static void learn_producer(const struct call *call) {
+  grpc_byte_buffer_reader reader;
+  if (call->answer == NULL || !grpc_byte_buffer_reader_init(&reader, call->answer)) return;
+  grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
+  message_producer_id =
+      find_field(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), 2).value;
+  grpc_slice_unref(slice);
+  grpc_byte_buffer_reader_destroy(&reader);
+}
+
 static struct call *next(void) {
   grpc_event event =
       grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
   return event.type == GRPC_OP_COMPLETE && event.success ? event.tag : NULL;
 }
 
+static int send_next(struct call *call, struct call *all, void *method, uint32_t payload_bytes) {
+  size_t bytes = message_record(
+      call->message, (uint32_t)(call - all), payload_bytes, call->sequence++, ++request, 0);
+  return begin(call, method, bytes);
+}
+
 int main(int count, char **arguments) {
-  if (count != 4) return 64;
+  if (count < 4 || count > 6) return 64;
   uint32_t payload_bytes = (uint32_t)atoi(arguments[2]), calls = (uint32_t)atoi(arguments[3]);
+  uint64_t messages = count > 4 ? strtoull(arguments[4], NULL, 10) : 0, answered = 0;
   prctl(PR_SET_PDEATHSIG, 9);
-  char target[64];
-  snprintf(target, sizeof target, "127.0.0.1:%d", atoi(arguments[1]));
   grpc_init();
-  grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-  channel = grpc_channel_create(target, credentials, NULL);
+  channel = core_channel(atoi(arguments[1]), count > 5 ? arguments[5] : NULL);
   queue = grpc_completion_queue_create_for_next(NULL);
   void *create = grpc_channel_register_call(
       channel, "/danube.ProducerService/CreateProducer", NULL, NULL);
@@ -93,17 +112,16 @@ int main(int count, char **arguments) {
   }
   if (begin(all, create, message_producer(all->message)) != 0) return 76;
   struct call *call = next();
+  if (call != NULL) learn_producer(call);
   if (call == NULL || finish(call) != 0) return 76;
   for (uint32_t index = 0; index < calls; index++) {
-    size_t bytes = message_record(
-        all[index].message, index, payload_bytes, all[index].sequence++, ++request, 0);
-    if (begin(&all[index], send, bytes) != 0) return 76;
+    if (send_next(&all[index], all, send, payload_bytes) != 0) return 76;
   }
   while ((call = next()) != NULL) {
     if (finish(call) != 0) return 76;
-    size_t bytes = message_record(
-        call->message, (uint32_t)(call - all), payload_bytes, call->sequence++, ++request, 0);
-    if (begin(call, send, bytes) != 0) return 76;
+    if (messages > 0 && ++answered == messages) return 0;
+    if (messages > 0 && request >= messages) continue;
+    if (send_next(call, all, send, payload_bytes) != 0) return 76;
   }
   return 76;
 }

@@ -13,6 +13,8 @@ struct BenchContext: Sendable {
   let plant: Plant?
   /// Whether to say who calls the C heap.
   let tellsHeapCallers: Bool
+  /// Round trips to measure behind, milliseconds.
+  var roundTrips: [Int] = []
 
   /// How long to measure in a round, about.
   var seconds: Double { isQuick ? 0.4 : 2 }

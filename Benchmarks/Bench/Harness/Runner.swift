@@ -10,7 +10,9 @@ struct Runner {
   /// All of a scenario's cases, one after the other.
   func run(_ scenario: Scenario) -> [Outcome] {
     var outcomes: [Outcome] = []
-    for unit in scenario.cases where options.isQuick ? !unit.isSlow : !unit.isQuickOnly {
+    let isForRoundTrips = !options.roundTrips.isEmpty
+    for unit in scenario.cases where unit.isForRoundTrips == isForRoundTrips {
+      guard options.isQuick ? !unit.isSlow : !unit.isQuickOnly else { continue }
       outcomes += run(unit, of: scenario)
     }
     scenario.review?(&outcomes)
@@ -29,7 +31,7 @@ struct Runner {
       for round in 0..<rounds {
         let context = BenchContext(
           isQuick: options.isQuick, folder: folder.path, round: round, plant: options.plant,
-          tellsHeapCallers: options.tellsHeapCallers)
+          tellsHeapCallers: options.tellsHeapCallers, roundTrips: options.roundTrips)
         let name = unit.name.isEmpty ? scenario.name : "\(scenario.name) · \(unit.name)"
         Progress.show("\(name), round \(round + 1) of \(rounds)")
         ours += try unit.ours(context)

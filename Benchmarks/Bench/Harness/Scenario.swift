@@ -48,5 +48,7 @@ struct Scenario: Sendable {
     var isSlow = false
     /// Left out without `--quick`.
     var isQuickOnly = false
+    /// Measured where `--rtt-ms` asks for round trips, in place of the other cases.
+    var isForRoundTrips = false
   }
 }

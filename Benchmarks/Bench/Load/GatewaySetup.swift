@@ -16,8 +16,18 @@ struct GatewaySetup {
 
   var broker = Broker.embedded
   var spool = Spool.spill
+  /// `[danube] path`.
+  var path = "auto"
+  /// `[danube] backoff_max_ms`.
+  var backoffMilliseconds = 5_000
+  /// The authority of a broker elsewhere that is spoken to through TLS.
+  var authorityFile: String?
+  /// The certificate of the embedded broker, where it speaks TLS.
+  var brokerCertificate: Certificates?
   /// The topic of what devices publish.
   var topic = "/default/bench"
+  /// The topic of webhooks.
+  var webhookTopic = "/default/bench"
   /// Connections that each listener takes.
   var connections = 1_000
   /// `[limits] memory`, bytes.
@@ -30,8 +40,14 @@ struct GatewaySetup {
     let url =
       switch broker {
       case .embedded: "embedded"
-      case .port(let port): "http://127.0.0.1:\(port)"
+      case .port(let port):
+        "\(authorityFile == nil ? "http" : "https")://127.0.0.1:\(port)"
       }
+    let authority = authorityFile.map { "ca_file = \"\($0)\"\n" } ?? ""
+    let certificate =
+      brokerCertificate.map {
+        "certificate_file = \"\($0.certificate)\"\nkey_file = \"\($0.key)\"\n"
+      } ?? ""
     return """
       [gateway]
       name = "\(name)"
@@ -39,9 +55,13 @@ struct GatewaySetup {
       unrouted = "reject"
       [danube]
       url = "\(url)"
+      path = "\(path)"
+      backoff_max_ms = \(backoffMilliseconds)
+      \(authority)
       [broker]
       address = "127.0.0.1:\(ports.broker)"
       retain_bytes = "64MiB"
+      \(certificate)
       [spool]
       mode = "\(spool.rawValue)"
       max_bytes = "8GiB"
@@ -63,7 +83,7 @@ struct GatewaySetup {
       to = "\(topic)"
       [[route]]
       webhook = "/bench"
-      to = "/default/bench"
+      to = "\(webhookTopic)"
       key = "{header.x-client}"
 
       """

@@ -10,17 +10,18 @@ extension ProcessRound {
   /// answered has to come there.
   static func measure(
     _ gateway: borrowing GatewayProcess, _ sink: borrowing Sink, _ options: bench_load_options,
-    label: String, basis: Figure.Basis, _ context: BenchContext
+    label: String, basis: Figure.Basis, pace: Pace? = nil, _ context: BenchContext
   ) throws(BenchError) -> Figure {
+    let pace = pace ?? Pace(context)
     let load = try Load(options)
-    load.run(seconds: warmUpSeconds(context))
+    load.run(seconds: pace.warmUpSeconds)
     let before = try gateway.reading()
     let arrived = sink.counts.records
     load.run(seconds: 0.03)
     load.reset()
     sink.reset()
     run(
-      load, seconds: seconds(context), stopping: gateway.process, context)
+      load, seconds: pace.seconds, stopping: gateway.process, context)
     let records = sink.counts.records - arrived
     let elapsed = bench_now() - before.time
     let after = try gateway.reading()

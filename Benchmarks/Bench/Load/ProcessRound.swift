@@ -10,6 +10,20 @@ struct ProcessRound {
   /// For how long to measure.
   static func seconds(_ context: BenchContext) -> Double { context.isQuick ? 0.5 : 2 }
 
+  /// How long a round is.
+  struct Pace {
+    /// Before anything is measured.
+    var warmUpSeconds: Double
+    /// Measured.
+    var seconds: Double
+
+    /// As of most scenarios.
+    init(_ context: BenchContext) {
+      warmUpSeconds = ProcessRound.warmUpSeconds(context)
+      seconds = ProcessRound.seconds(context)
+    }
+  }
+
   /// The fault that the clients commit themselves, where no sink is there to do it.
   static func loadPlant(_ context: BenchContext, hasSink: Bool = false) -> Int32 {
     let fault =

@@ -33,7 +33,17 @@ struct Sink: ~Copyable {
   /// Ends all connections and takes none until it is back.
   func setAway(_ isAway: Bool) { unsafe bench_sink_set_away(sink, isAway ? 1 : 0) }
 
-  /// Forgets latencies so far.
+  /// Speaks TLS 1.3; before anybody connects.
+  func secure(_ certificates: Certificates) throws(BenchError) {
+    guard unsafe bench_sink_secure(sink, certificates.certificate, certificates.key) != 0 else {
+      throw .failed("the sink can't use its certificate")
+    }
+  }
+
+  /// Has clients that look topics up connect to a relay; before anybody connects.
+  func advertise(_ port: UInt16) { unsafe bench_sink_advertise(sink, port) }
+
+  /// Forgets latencies so far, and when the first record came.
   func reset() { unsafe bench_sink_reset(sink) }
 
   /// From the time at which a message was to be sent to its arrival. When nothing is under way.

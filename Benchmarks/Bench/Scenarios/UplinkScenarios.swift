@@ -10,8 +10,11 @@ enum UplinkScenarios {
       summary: "SendMessage of 256 keys, CPU of the delivery thread, beside bare nghttp2",
       cases: [
         Scenario.Case(
-          name: "100 B, 256 in flight", ours: publishOurs, limit: publishLimit,
-          peers: publishPeers)
+          name: inFlight, ours: publishOurs, limit: publishLimit,
+          peers: publishPeers),
+        Scenario.Case(
+          name: "round trips", ours: publishBehind, limit: publisherBehind,
+          isForRoundTrips: true),
       ])
   }
 
@@ -30,6 +33,7 @@ enum UplinkScenarios {
       })
   }
 
+  private static let inFlight = "100 B, 256 in flight"
   /// `scripts/gates` looks for it.
   private static let callsWithDisk = "calls to the C heap a message, spill"
 
@@ -102,7 +106,7 @@ enum UplinkScenarios {
     return figure
   }
 
-  private static func publisher(
+  static func publisher(
     _ payloadBytes: Int, _ label: String, _ context: BenchContext
   ) throws(BenchError) -> Figure {
     let sink = try Sink(clients: 256)
@@ -112,16 +116,16 @@ enum UplinkScenarios {
   }
 
   /// A process that calls SendMessage as fast as it can, 256 calls at a time.
-  private static func measure(
+  static func measure(
     _ process: borrowing ChildProcess, _ sink: borrowing Sink, _ label: String,
-    counter: String? = nil, _ context: BenchContext
+    counter: String? = nil, pace: ProcessRound.Pace? = nil, _ context: BenchContext
   ) throws(BenchError) -> Figure {
-    bench_sleep(200_000_000)
+    bench_sleep(UInt64((pace?.warmUpSeconds ?? 0.2) * 1e9))
     let began = bench_now()
     let before = sink.counts.records
     let processor = process.processorNanoseconds
     let calls = counter.flatMap { HeapCounter.counts($0) }
-    bench_sleep(UInt64(ProcessRound.seconds(context) * 1e9))
+    bench_sleep(UInt64((pace?.seconds ?? ProcessRound.seconds(context)) * 1e9))
     let records = sink.counts.records - before
     let elapsed = bench_now() - began
     let spent = process.processorNanoseconds - processor
@@ -139,14 +143,26 @@ enum UplinkScenarios {
   }
 
   private static func publishOurs(_ context: BenchContext) throws(BenchError) -> [Figure] {
-    let label = "100 B, 256 in flight"
+    [try publish(label: inFlight, nil, context)]
+  }
+
+  /// A gateway that publishes, with certificates through TLS; processor time of its delivery
+  /// thread.
+  static func publish(
+    label: String, _ certificates: Certificates?, _ context: BenchContext
+  ) throws(BenchError) -> Figure {
     var setup = GatewaySetup()
     setup.spool = .memory
     let options = options(100)
     // In a quick run `end-to-end` tells it of the same gateway.
-    let heapCalls = try context.isQuick ? nil : heapCalls(.memory, options, context)
+    let isCounted = !context.isQuick && certificates == nil
+    let heapCalls = try isCounted ? heapCalls(.memory, options, context) : nil
     let sink = try Sink(clients: Int(options.connections), plant: context.plant)
     setup.broker = .port(sink.port)
+    if let certificates {
+      try sink.secure(certificates)
+      setup.authorityFile = certificates.authority
+    }
     let gateway = try GatewayProcess.start(setup, in: context.folder)
     var ours = options
     ours.port = gateway.ports.mqtt
@@ -162,21 +178,30 @@ enum UplinkScenarios {
       whole.map {
         [Figure.Extra("CPU of the whole gateway a message", $0, .nanoseconds)]
       } ?? []
-    return [figure]
+    return figure
   }
 
   private static func publishLimit(_ context: BenchContext) throws(BenchError) -> [Figure] {
-    [try publisher(100, "100 B, 256 in flight", context)]
+    [try publisher(100, inFlight, context)]
   }
 
-  /// The gRPC C core with the same work; as the bare publisher, it keeps nothing anywhere.
   private static func publishPeers(_ context: BenchContext) throws(BenchError) -> [Figure] {
+    let figure = try core("gRPC C core, 256 in flight, nothing kept", nil, context)
+    return figure.map { [$0] } ?? []
+  }
+
+  /// The gRPC C core with the same work; as the bare publisher, it keeps nothing anywhere. Nil
+  /// where it is not installed.
+  static func core(
+    _ label: String, _ certificates: Certificates?, _ context: BenchContext
+  ) throws(BenchError) -> Figure? {
     let sink = try Sink(clients: 256)
+    if let certificates { try sink.secure(certificates) }
     guard
-      let publisher = try CoreGRPCPublisher.start(
-        port: sink.port, payloadBytes: 100, calls: 256, folder: context.folder)
-    else { return [] }
-    let label = "gRPC C core, 256 in flight, nothing kept"
-    return [try measure(publisher, sink, label, context)]
+      let publisher = try CoreGRPC.publisher(
+        port: sink.port, payloadBytes: 100, calls: 256, certificates: certificates,
+        folder: context.folder)
+    else { return nil }
+    return try measure(publisher, sink, label, context)
   }
 }
