@@ -44,6 +44,7 @@ let package = Package(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CJSMN", providers: [.apt(["libjsmn-dev"])]),
     .systemLibrary(name: "CGRPC", providers: [.apt(["libgrpc-dev"])]),
     .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -60,6 +61,7 @@ let package = Package(
     module("MQTT", ["Bytes"]),
     module("HTTP1", ["Bytes"]),
     module("TLS", ["Bytes", "IOPort", "COpenSSL"]),
+    module("JWT", ["Bytes", "COpenSSL", "CJSMN"]),
     module("GRPC", ["Bytes", "IOPort", "CNGHTTP2"]),
     module("Logs", ["Bytes", "Rings"]),
     module(
@@ -67,7 +69,9 @@ let package = Package(
     module("DanubeConsumer", ["GRPC", "TLS", "DanubeProtocol", "IOPort", "Metrics", "Bytes"]),
     module(
       "LocalBroker",
-      ["GRPC", "TLS", "DanubeProtocol", "Records", "Spool", "IOPort", "Metrics", "Bytes"]),
+      [
+        "GRPC", "TLS", "JWT", "DanubeProtocol", "Records", "Spool", "IOPort", "Metrics", "Bytes",
+      ]),
     module(
       "Ingest", ["MQTT", "HTTP1", "Records", "IOPort", "Metrics", "Settings", "Bytes"]),
     module(
@@ -79,14 +83,15 @@ let package = Package(
       "Gateway",
       [
         "Admin", "Bytes", "DanubeConsumer", "DanubeProtocol", "DanubeUplink", "Delivery", "GRPC",
-        "HTTP1", "IOPort", "Ingest", "LocalBroker", "Logs", "MQTT", "Metrics", "Records", "Rings",
+        "HTTP1", "IOPort", "Ingest", "JWT", "LocalBroker", "Logs", "MQTT", "Metrics", "Records",
+        "Rings",
         "Settings", "Spool", "TLS",
       ]),
     .executableTarget(
       name: "danube-gateway",
       dependencies: [
         "Gateway", "Uring", "Settings", "IOPort", "Bytes", "Logs", "DanubeConsumer",
-        "DanubeProtocol", "Admin", "Metrics", "Rings", "Spool", "CLinux", "TLS",
+        "DanubeProtocol", "Admin", "Metrics", "Rings", "Spool", "CLinux", "TLS", "JWT",
       ],
       swiftSettings: strict,
       // Nobody loads the program as a library: what it does not use itself can go.
@@ -148,6 +153,7 @@ let package = Package(
     .target(
       name: "CertificateRecipe", path: "Tests/TestCertificates/Recipe", swiftSettings: strict),
     tests("TLSTests", ["TLS", "IOPort", "Bytes", "TestCertificates"]),
+    tests("JWTTests", ["JWT", "Bytes", "TestCertificates"]),
     tests("LogsTests", ["Logs", "Bytes"]),
     tests("UringTests", ["Uring", "IOPort", "Bytes", "Simulator"]),
     tests("AdminTests", ["Admin", "HTTP1", "IOPort", "Bytes", "Metrics", "Settings"]),
@@ -167,7 +173,7 @@ let package = Package(
       "LocalBrokerTests",
       [
         "LocalBroker", "DanubeConsumer", "GRPC", "DanubeProtocol", "Records", "Spool", "IOPort",
-        "Bytes", "Metrics", "Simulator",
+        "Bytes", "Metrics", "Simulator", "JWT", "TestCertificates",
       ]),
     tests(
       "IngestTests",

@@ -1,6 +1,8 @@
 // The door to OpenSSL (3.0 or later).
 #pragma once
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
