@@ -9,6 +9,8 @@ struct EventQueue<Event: BitwiseCopyable>: ~Copyable {
     var message = ReceivedMessage.empty
     /// The path of a call that arrived.
     var path = ReceivedMessage.empty
+    /// `authorization` of a call that arrived.
+    var authorization = ReceivedMessage.empty
     /// The time limit of a call that arrived, milliseconds.
     var timeoutMilliseconds: Int?
   }
@@ -25,6 +27,7 @@ struct EventQueue<Event: BitwiseCopyable>: ~Copyable {
   mutating func next(in slab: Slab) -> Event? {
     current.message.free(in: slab)
     current.path.free(in: slab)
+    current.authorization.free(in: slab)
     current = Entry(event: nil)
     while head < entries.count {
       current = entries[head]
@@ -42,6 +45,7 @@ struct EventQueue<Event: BitwiseCopyable>: ~Copyable {
       guard let event = entries[index].event, isMeant(event) else { continue }
       entries[index].message.free(in: slab)
       entries[index].path.free(in: slab)
+      entries[index].authorization.free(in: slab)
       entries[index] = Entry(event: nil)
     }
   }

@@ -10,6 +10,9 @@ struct ServerCall: BitwiseCopyable {
   /// Whether `content-type` is gRPC's.
   var isGRPC = false
   var path = ReceivedMessage.empty
+  /// `authorization`, and how many of its fields came.
+  var authorization = ReceivedMessage.empty
+  var authorizationCount = 0
   var timeoutMilliseconds: Int?
   var reader = MessageReader()
   var message: ReceivedMessage?

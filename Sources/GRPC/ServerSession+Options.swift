@@ -1,4 +1,7 @@
 extension ServerSession {
+  /// Bytes of `authorization` at most.
+  public static var maximumAuthorizationBytes: Int { 8192 }
+
   /// What a session is opened with.
   public struct Options: Sendable {
     /// Calls that a client may have open at once; further ones are refused (the client may retry).
@@ -15,6 +18,8 @@ extension ServerSession {
     /// Paths of the methods whose requests are streams of messages (client and bidirectional
     /// streaming). A request of any other path has one message.
     public var clientStreamingPaths: [String] = []
+    /// Whether ``ServerSession/currentAuthorization`` is told.
+    public var keepsAuthorization = false
 
     /// The defaults.
     public init() {}

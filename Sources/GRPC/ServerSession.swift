@@ -93,6 +93,17 @@ public struct ServerSession: ~Copyable {
     }
   }
 
+  /// `authorization` of the `call` or `opened` event that was taken last, until the next event is
+  /// taken. Empty when there is none, more than one, one of more than
+  /// ``maximumAuthorizationBytes``, or ``Options/keepsAuthorization`` is false.
+  public var currentAuthorization: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      let entry = unsafe state.pointee.events.current
+      return unsafe _overrideLifetime(bytes(of: entry.authorization), borrowing: self)
+    }
+  }
+
   /// The client's time limit (`grpc-timeout`, rounded up) of the `call` or `opened` event that was
   /// taken last; nil when there was none or it was malformed.
   public var currentTimeoutMilliseconds: Int? {

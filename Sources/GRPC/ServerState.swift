@@ -14,6 +14,7 @@ struct ServerState: ~Copyable {
   let responder: Responder
   private let clientStreamingPaths: [String]
   private let streamWindowBytes: Int
+  private let keepsAuthorization: Bool
 
   init(connection: HTTP2Connection, options: ServerSession.Options) {
     self.connection = connection
@@ -24,6 +25,7 @@ struct ServerState: ~Copyable {
     responder = Responder()
     clientStreamingPaths = options.clientStreamingPaths
     streamWindowBytes = options.initialStreamWindowBytes
+    keepsAuthorization = options.keepsAuthorization
   }
 
   /// Streams that are not closed.
@@ -58,8 +60,22 @@ struct ServerState: ~Copyable {
       calls[slot].isGRPC = value.starts(with: "application/grpc")
     } else if name.equals("grpc-timeout") {
       calls[slot].timeoutMilliseconds = Timeout.milliseconds(parsing: value)
+    } else if keepsAuthorization, name.equals("authorization") {
+      authorizationReceived(slot, value)
     }
     return true
+  }
+
+  /// Keeps one, of at most the limit; several are none, for nobody knows which one counts.
+  private mutating func authorizationReceived(_ slot: Int, _ value: RawSpan) {
+    calls[slot].authorizationCount += 1
+    calls[slot].authorization.free(in: slab)
+    calls[slot].authorization = .empty
+    guard calls[slot].authorizationCount == 1, value.byteCount > 0,
+      value.byteCount <= ServerSession.maximumAuthorizationBytes
+    else { return }
+    calls[slot].authorization = ReceivedMessage(
+      block: SlabBlock(copying: value, in: slab), count: value.byteCount)
   }
 
   /// The header block of a request is complete.
@@ -77,8 +93,10 @@ struct ServerState: ~Copyable {
       calls[slot].isAnnounced = true
       let entry = EventQueue<ServerEvent>.Entry(
         event: .opened(stream: calls[slot].streamID), path: calls[slot].path,
+        authorization: calls[slot].authorization,
         timeoutMilliseconds: calls[slot].timeoutMilliseconds)
       calls[slot].path = .empty
+      calls[slot].authorization = .empty
       events.append(entry)
     }
   }
@@ -134,9 +152,11 @@ struct ServerState: ~Copyable {
     calls[slot].isAnnounced = true
     let entry = EventQueue<ServerEvent>.Entry(
       event: .call(stream: calls[slot].streamID), message: message, path: calls[slot].path,
+      authorization: calls[slot].authorization,
       timeoutMilliseconds: calls[slot].timeoutMilliseconds)
     calls[slot].message = nil
     calls[slot].path = .empty
+    calls[slot].authorization = .empty
     events.append(entry)
   }
 
@@ -168,6 +188,7 @@ struct ServerState: ~Copyable {
 
   private mutating func release(_ slot: Int) {
     calls[slot].path.free(in: slab)
+    calls[slot].authorization.free(in: slab)
     calls[slot].message?.free(in: slab)
     calls[slot].statusMessage.free(in: slab)
     calls[slot].reader.removeAll(budget: &budget, in: slab)

@@ -97,6 +97,8 @@ final class Pair {
   var serverLog: [ServerLog] = []
   /// The time limits of calls that were opened.
   var streamTimeouts: [Int?] = []
+  /// What calls and streams were authorized by.
+  var authorizations: [String] = []
   var abandonedTags: [UInt32] = []
   var upBytes: [UInt8] = []
   var downBytes: [UInt8] = []
@@ -186,6 +188,7 @@ final class Pair {
 
   func takeServerEvents() {
     while let event = server.nextEvent() {
+      if keepsLogs { logAuthorization(event) }
       if case .call(let stream) = event, answer == .echo {
         let message = copy(server.currentMessage)
         if keepsLogs { log(event) }
@@ -193,6 +196,14 @@ final class Pair {
       } else if keepsLogs {
         log(event)
       }
+    }
+  }
+
+  private func logAuthorization(_ event: ServerEvent) {
+    switch event {
+    case .call, .opened:
+      authorizations.append(String(decoding: copy(server.currentAuthorization), as: UTF8.self))
+    default: break
     }
   }
 
@@ -222,6 +233,7 @@ final class Pair {
   var canStartCall: Bool { client.canStartCall }
   var isDraining: Bool { client.isDraining }
   var callsOpen: Int { server.callsOpen }
+  var serverHeldBytes: Int { server.heldBytes }
   var hasOutput: Bool { client.hasOutput || server.hasOutput }
 
   /// The streams of the calls that arrived.
