@@ -153,6 +153,7 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     if let new = gateway.security.take() {
       delivery.uplink?.updateSecurity(new.uplink)
       delivery.broker?.updateTLS(new.broker)
+      delivery.broker?.updateTokens(new.brokerTokens)
     }
     answerSpoolQuestions(at: now)
     let boot = port.bootMilliseconds
@@ -314,11 +315,14 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
       logger.log(
         notice.level, notice.event, at: port.unixMilliseconds, message: notice.message
       ) { fields in
-        fields.add("topic", notice.topic.rawBytes)
+        if !notice.topic.isEmpty { fields.add("topic", notice.topic.rawBytes) }
         if !notice.subscription.isEmpty {
           fields.add("subscription", notice.subscription.rawBytes)
         }
         if notice.recordCount > 0 { fields.add("records", notice.recordCount) }
+        if let peer = notice.peer { fields.add("peer", "\(peer)") }
+        if !notice.reason.isEmpty { fields.add("reason", notice.reason) }
+        if !notice.subject.isEmpty { fields.add("subject", notice.subject.rawBytes) }
       }
     }
     while let notice = delivery.nextSpoolNotice() {

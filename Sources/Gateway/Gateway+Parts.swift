@@ -106,10 +106,14 @@ extension Gateway {
   func makeDelivery(owner: UInt8, spool: consuming Spool?) -> Delivery {
     switch configuration.danube.target {
     case .embedded:
+      // Without a verifier the broker would let everybody in.
+      precondition(
+        configuration.broker.authentication == .none || security.initial.brokerTokens != nil)
       let broker = LocalBroker(
         owner: owner, limits: LocalBrokerLimits(lanes: lanes.capacity),
         configuration: LocalBrokerConfiguration(configuration), metrics: brokerMetrics,
-        seed: seed &+ 2, spool: spool, tls: security.initial.broker)
+        seed: seed &+ 2, spool: spool, tls: security.initial.broker,
+        tokens: security.initial.brokerTokens)
       return Delivery(store: store, lanes: lanes, broker: broker, metrics: deliveryMetrics)
     case .brokers(let hosts):
       let name = Array(configuration.gateway.name.utf8)

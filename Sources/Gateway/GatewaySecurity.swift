@@ -1,3 +1,4 @@
+public import JWT
 public import TLS
 
 /// How the gateway and those it talks with trust each other. It never changes: with new
@@ -7,6 +8,8 @@ public struct GatewaySecurity: Sendable {
   public var uplink = ClientSecurity()
   /// For clients of the embedded broker; nil when it is reached in clear.
   public var broker: TLSContext?
+  /// What tells the tokens of those clients; nil when they need none.
+  public var brokerTokens: TokenVerifier?
 
   /// No TLS and no token.
   public init() {}

@@ -5,7 +5,7 @@ extension LocalBrokerNotice {
   /// How grave it is.
   var level: LogLevel {
     switch kind {
-    case .recordsMissed: .warning
+    case .recordsMissed, .callRejected: .warning
     case .recordsDamaged, .laneRefused: .error
     }
   }
@@ -16,6 +16,7 @@ extension LocalBrokerNotice {
     case .recordsMissed: "broker.records_missed"
     case .recordsDamaged: "broker.records_damaged"
     case .laneRefused: "broker.topic_refused"
+    case .callRejected: "broker.call_rejected"
     }
   }
 
@@ -34,6 +35,8 @@ extension LocalBrokerNotice {
       the topic exists with the other dispatch strategy, or as partitions: the gateway's records \
       for it are refused
       """
+    case .callRejected:
+      "a client of the embedded broker called without a token that is good: it needs another one"
     }
   }
 }

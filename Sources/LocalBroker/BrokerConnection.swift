@@ -2,14 +2,18 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import JWT
 import TLS
 
 /// A client's connection to the broker.
 struct BrokerConnection: ~Copyable {
   let descriptor: Descriptor
+  let peer: SocketAddress
   var session: ServerSession
   /// Its bytes on the way, in clear or through TLS.
   var outbox: Transport
+  /// The token that a call came with last, and which secret it was signed with.
+  var token: (accepted: AcceptedToken, generation: UInt32)?
   /// The streams that consumers receive on.
   var consumerStreams: [Int32] = []
   /// The calls that edges replicate on.
@@ -27,16 +31,18 @@ struct BrokerConnection: ~Copyable {
   var isAsked = false
 
   init(
-    descriptor: Descriptor, limits: LocalBrokerLimits, tls: consuming TLSSession? = nil,
-    at now: Instant
+    descriptor: Descriptor, peer: SocketAddress, limits: LocalBrokerLimits,
+    tls: consuming TLSSession? = nil, needsToken: Bool, at now: Instant
   ) {
     self.descriptor = descriptor
+    self.peer = peer
     outbox = Transport(tls)
     heardAt = now
     var options = ServerSession.Options()
     options.maximumConcurrentCalls = limits.callsPerConnection
     // Danube's own window: an edge far away has that much under way.
     options.initialStreamWindowBytes = 1 << 20
+    options.keepsAuthorization = needsToken
     options.clientStreamingPaths = ["\(DanubeMethod.replicateData.path)"]
     session = ServerSession(options: options)
   }

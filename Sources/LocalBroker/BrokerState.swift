@@ -43,6 +43,8 @@ struct BrokerState: ~Copyable {
   var now = Instant(nanoseconds: 0)
   /// Whether the clock of the machine was set since the start.
   var clockCorrection = ClockCorrection()
+  /// The time of day.
+  var time = TimeOfDay()
   /// Records of non-reliable topics, on their way to consumers that are there. They have memory of
   /// their own, so that they push out nothing that somebody relies on.
   var nonReliableLog: RecordLog

@@ -27,6 +27,7 @@ extension LocalBroker {
 
   private mutating func call(_ stream: Int32, on id: SlotID, at now: Instant) {
     touch(id)
+    guard admits(stream, on: id) else { return }
     guard state.isOpen else {
       refuse(stream, on: id, Refusal(.unavailable, "the broker is starting: it reads its disk"))
       return

@@ -12,6 +12,7 @@ extension LocalBroker {
   /// A call whose request is a stream of messages begins.
   mutating func opened(_ stream: Int32, on id: SlotID) {
     touch(id)
+    guard admits(stream, on: id) else { return }
     guard state.isOpen else {
       return refuse(
         stream, on: id, Refusal(.unavailable, "the broker is starting: it reads its disk"))

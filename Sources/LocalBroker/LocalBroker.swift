@@ -2,6 +2,7 @@ import Bytes
 import DanubeProtocol
 import GRPC
 public import IOPort
+public import JWT
 import Metrics
 import Records
 public import Spool
@@ -73,6 +74,10 @@ public struct LocalBroker: ~Copyable {
   var replicateCallCount = 0
   /// What new connections are opened with; in clear without.
   var tls: TLSContext?
+  /// What tells tokens that calls may come with; nil when they need none.
+  var tokens: TokenVerifier?
+  /// Counts the secrets that there were.
+  var tokenGeneration: UInt32 = 0
   var plaintext = Transport.Scratch()
   var answer = GrowableBytes()
   var tail = GrowableBytes()
@@ -82,14 +87,15 @@ public struct LocalBroker: ~Copyable {
   /// A broker without lanes yet; it listens after
   /// ``start(listener:bound:operations:)``. All its tokens have `owner`. Ids that clients get
   /// follow from `seed`, which is to differ from run to run. Tokens of the spool have the owner
-  /// that it was made with.
+  /// that it was made with. With `tokens` every call has to come with one of them.
   public init(
     owner: UInt8, limits: LocalBrokerLimits, configuration: LocalBrokerConfiguration,
     metrics: LocalBrokerMetrics, seed: UInt64, spool: consuming Spool? = nil,
-    tls: TLSContext? = nil
+    tls: TLSContext? = nil, tokens: TokenVerifier? = nil
   ) {
     self.owner = owner
     self.tls = tls
+    self.tokens = tokens
     state = BrokerState(
       configuration: configuration, limits: limits, metrics: metrics, seed: seed,
       spool: consume spool)
@@ -124,7 +130,8 @@ public struct LocalBroker: ~Copyable {
     state.now = now
     let id = completion.token.slot
     switch consume completion.event {
-    case .accepted(let descriptor, _): accepted(descriptor, at: now, operations: &operations)
+    case .accepted(let descriptor, let peer):
+      accepted(descriptor, from: peer, at: now, operations: &operations)
     case .acceptEnded:
       if !isStopping { acceptAgainAt = now.advanced(milliseconds: Self.acceptPauseMilliseconds) }
     case .received(let received):
@@ -180,6 +187,7 @@ public struct LocalBroker: ~Copyable {
   ) {
     state.now = now
     if clock != .unknown {
+      state.time.set(clock, at: now)
       state.clockCorrection.observe(
         bootMilliseconds: clock.bootMilliseconds,
         offsetMilliseconds: clock.wallOffsetMilliseconds, isSynchronised: clock.isTrusted,
@@ -225,7 +233,8 @@ public struct LocalBroker: ~Copyable {
   // MARK: Connections
 
   private mutating func accepted(
-    _ descriptor: Descriptor, at now: Instant, operations: inout OperationQueue
+    _ descriptor: Descriptor, from peer: SocketAddress, at now: Instant,
+    operations: inout OperationQueue
   ) {
     guard !connections.isFull, !isStopping else {
       state.metrics.connectionsRefused.add()
@@ -234,7 +243,8 @@ public struct LocalBroker: ~Copyable {
     }
     let id = connections.insert(
       BrokerConnection(
-        descriptor: descriptor, limits: state.limits, tls: makeTLSSession(), at: now))
+        descriptor: descriptor, peer: peer, limits: state.limits, tls: makeTLSSession(),
+        needsToken: tokens != nil, at: now))
     keepaliveDue = min(keepaliveDue, connections[id].lifeDeadline)
     state.metrics.connections.set(connections.count)
     operations.append(.receive(descriptor), token: token(.receive, id))

@@ -1,3 +1,4 @@
+public import JWT
 public import Metrics
 
 /// What the broker inside the gateway counts.
@@ -32,6 +33,8 @@ public final class LocalBrokerMetrics: Sendable {
   public let subscriptions: Gauge
   /// Calls answered with an error.
   public let callsRefused: Counter
+  /// Calls without a token that is good, in the order of ``TokenRefusal/allCases``.
+  private let rejected: [(reason: TokenRefusal, counter: Counter)]
 
   /// Registers the metrics.
   public init(registry: MetricsRegistry) {
@@ -65,5 +68,18 @@ public final class LocalBrokerMetrics: Sendable {
       "danube_gateway_broker_subscriptions", help: "Subscriptions of the embedded broker.")
     callsRefused = counter(
       "calls_refused", "Calls that the embedded broker answered with an error.")
+    rejected = TokenRefusal.allCases.map { reason in
+      let counter = registry.counter(
+        "danube_gateway_broker_rejected_calls_total",
+        help: "Calls of the embedded broker without a token that is good, by reason.",
+        labels: [("reason", reason.name)])
+      return (reason, counter)
+    }
+  }
+
+  /// Calls that came without a token that is good, for this reason.
+  public func rejectedCalls(_ reason: TokenRefusal) -> Counter {
+    guard let entry = rejected.first(where: { $0.reason == reason }) else { return callsRefused }
+    return entry.counter
   }
 }

@@ -14,13 +14,14 @@ enum SecretText {
 
   /// A token that fits into a field of HTTP (RFC 6750 §2.1, and other visible characters).
   static func token(
-    _ contents: [UInt8], remedy: String = "Make one, for example with: openssl rand -hex 32"
+    _ contents: [UInt8], shortest: Int = shortestToken,
+    remedy: String = "Make one, for example with: openssl rand -hex 32"
   ) throws(SettingsProblem) -> [UInt8] {
     let token = trimmed(contents)
     if token.isEmpty { throw SettingsProblem("the secret is empty", remedy: remedy) }
-    guard (shortestToken...longestToken).contains(token.count) else {
+    guard (shortest...longestToken).contains(token.count) else {
       throw SettingsProblem(
-        "the secret has not \(shortestToken) to \(longestToken) characters", remedy: remedy)
+        "the secret has not \(shortest) to \(longestToken) characters", remedy: remedy)
     }
     guard token.allSatisfy({ (0x21...0x7e).contains($0) }) else {
       throw SettingsProblem(

@@ -20,6 +20,7 @@ extension LoadedConfiguration {
       ("danube.key_file", danube.key), ("danube.token_file", danube.token?.source),
       ("broker.certificate_file", broker.certificate), ("broker.key_file", broker.key),
       ("broker.client_ca_file", broker.clientAuthorities),
+      ("broker.jwt_secret_file", broker.tokenSecret?.source),
     ]
   }
 
@@ -46,6 +47,7 @@ extension LoadedConfiguration {
       result.broker.certificate = nil
       result.broker.key = nil
     }
+    if isUnseen("broker.jwt_secret_file") { result.broker.tokenSecret = nil }
     if isUnseen("broker.client_ca_file") { result.broker.clientAuthorities = nil }
     return result
   }

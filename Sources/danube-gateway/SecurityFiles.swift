@@ -1,4 +1,5 @@
 import Gateway
+import JWT
 import Settings
 import TLS
 import Uring
@@ -23,6 +24,7 @@ struct SecurityFiles: ~Copyable {
     var brokerCertificate: [UInt8]?
     var brokerKey: [UInt8]?
     var clientAuthorities: [UInt8]?
+    var tokenSecret: [UInt8]?
   }
 
   /// Where systems keep the authorities that they trust, in one file.
@@ -50,11 +52,17 @@ struct SecurityFiles: ~Copyable {
 
   /// Whether there is anything that may change.
   var isWatched: Bool {
-    if danube.target == .embedded { return broker.certificate != nil }
+    if danube.target == .embedded {
+      return broker.certificate != nil || Self.mayChange(broker.tokenSecret)
+    }
     if danube.authorities != nil || danube.certificate != nil { return true }
-    switch danube.token?.source {
-    case .file, .credential: return true
-    case .variable, nil: return false
+    return Self.mayChange(danube.token)
+  }
+
+  private static func mayChange(_ secret: Secret?) -> Bool {
+    switch secret?.source {
+    case .file, .credential: true
+    case .variable, nil: false
     }
   }
 
@@ -79,6 +87,9 @@ struct SecurityFiles: ~Copyable {
       contents.brokerCertificate = try read(broker.certificate, "broker", "certificate_file")
       contents.brokerKey = try read(broker.key, "broker", "key_file")
       contents.clientAuthorities = try read(broker.clientAuthorities, "broker", "client_ca_file")
+      contents.tokenSecret = try read(broker.tokenSecret, "broker", "jwt_secret_file") {
+        bytes throws(SettingsProblem) in try LoadedConfiguration.signingSecret(bytes)
+      }
       return contents
     }
     contents.authorities = try read(danube.authorities, "danube", "ca_file")
@@ -91,19 +102,23 @@ struct SecurityFiles: ~Copyable {
     }
     contents.certificate = try read(danube.certificate, "danube", "certificate_file")
     contents.key = try read(danube.key, "danube", "key_file")
-    contents.token = try readToken(danube)
+    contents.token = try read(danube.token, "danube", "token_file") {
+      bytes throws(SettingsProblem) in try LoadedConfiguration.brokerToken(bytes)
+    }
     return contents
   }
 
-  private static func readToken(_ danube: DanubeConfiguration) throws(Problem) -> [UInt8]? {
-    guard let token = danube.token else { return nil }
-    if case .variable = token.source { return token.revealed }
-    guard let bytes = try read(token.source, "danube", "token_file") else { return nil }
+  private static func read(
+    _ secret: Secret?, _ section: String, _ key: String,
+    checked: ([UInt8]) throws(SettingsProblem) -> [UInt8]
+  ) throws(Problem) -> [UInt8]? {
+    guard let secret else { return nil }
+    if case .variable = secret.source { return secret.revealed }
+    guard let bytes = try read(secret.source, section, key) else { return nil }
     do throws(SettingsProblem) {
-      return try LoadedConfiguration.brokerToken(bytes)
+      return try checked(bytes)
     } catch {
-      throw Problem(
-        section: "danube", keys: ["token_file"], text: error.message, remedy: error.remedy)
+      throw Problem(section: section, keys: [key], text: error.message, remedy: error.remedy)
     }
   }
 
@@ -145,6 +160,7 @@ struct SecurityFiles: ~Copyable {
     if let identity = identity(contents.brokerCertificate, contents.brokerKey) {
       security.broker = try server(identity, clientAuthorities: contents.clientAuthorities)
     }
+    if let secret = contents.tokenSecret { security.brokerTokens = TokenVerifier(secret: secret) }
     return security
   }
 

@@ -1,5 +1,6 @@
 import Bytes
 import IOPort
+import JWT
 import LocalBroker
 import Metrics
 import Records
@@ -22,7 +23,8 @@ final class BrokerLoop: SimulatedLoop {
   init(
     _ world: SimulatedWorld, limits: LocalBrokerLimits = LocalBrokerLimits(),
     configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(),
-    lanes: [String] = ["/default/lane"], seed: UInt64 = 7, spool limitsOfSpool: SpoolLimits? = nil
+    lanes: [String] = ["/default/lane"], seed: UInt64 = 7, spool limitsOfSpool: SpoolLimits? = nil,
+    tokens: TokenVerifier? = nil
   ) throws {
     var port = world.makePort(host: Self.host)
     portID = port.id
@@ -34,10 +36,11 @@ final class BrokerLoop: SimulatedLoop {
         files: try port.files(in: directory), seed: seed &+ 1)
       broker = LocalBroker(
         owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed,
-        spool: spool)
+        spool: spool, tokens: tokens)
     } else {
       broker = LocalBroker(
-        owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed)
+        owner: 3, limits: limits, configuration: configuration, metrics: metrics, seed: seed,
+        tokens: tokens)
     }
     let listening = try port.listen(on: SocketAddress(ipv4: Self.host, port: 6650))
     self.port = port
@@ -49,12 +52,14 @@ final class BrokerLoop: SimulatedLoop {
 
   /// Unix milliseconds minus those of the port's clock; nil: nobody asks.
   var wallOffset: Int64?
+  /// Whether the clock is synchronised.
+  var isClockTrusted = true
 
   private var clock: SpoolClock {
     guard let wallOffset else { return .unknown }
     return SpoolClock(
       bootMilliseconds: port.now.nanoseconds / 1_000_000, wallOffsetMilliseconds: wallOffset,
-      bootID: 1)
+      bootID: 1, isTrusted: isClockTrusted)
   }
 
   func turn() {
@@ -112,6 +117,9 @@ final class BrokerLoop: SimulatedLoop {
     while let notice = broker.nextNotice() { notices.append(notice) }
     return notices
   }
+
+  /// Replaces what tells tokens.
+  func updateTokens(_ verifier: TokenVerifier?) { broker.updateTokens(verifier) }
 
   var isBrokerStopped: Bool { broker.isStopped }
 

@@ -2,6 +2,7 @@ import Bytes
 import DanubeProtocol
 import GRPC
 import IOPort
+import JWT
 import LocalBroker
 import Simulator
 import Spool
@@ -21,7 +22,8 @@ final class Scene {
   init(
     seed: UInt64 = 1, limits: LocalBrokerLimits = LocalBrokerLimits(),
     configuration: LocalBrokerConfiguration = LocalBrokerConfiguration(),
-    lanes: [String] = ["/default/lane"], spool: SpoolLimits? = nil
+    lanes: [String] = ["/default/lane"], spool: SpoolLimits? = nil,
+    tokens: TokenVerifier? = nil
   ) throws {
     let world = SimulatedWorld(seed: seed)
     self.world = world
@@ -29,7 +31,7 @@ final class Scene {
     restart = { starts in
       try BrokerLoop(
         world, limits: limits, configuration: configuration, lanes: lanes, seed: seed &+ starts,
-        spool: spool)
+        spool: spool, tokens: tokens)
     }
     broker = try restart(6)
     client = ClientLoop(world, to: broker.address)

@@ -54,6 +54,20 @@ struct ConfigurationErrorTests {
       ]
     ),
     (
+      "[broker]\nauth = \"jwt\"\n\(anyRoute)",
+      [
+        "edge.toml:2:8: broker.auth: auth = \"jwt\" needs the secret that tokens are signed with. "
+          + "Write jwt_secret_file or jwt_secret_env."
+      ]
+    ),
+    (
+      "[broker]\njwt_secret_file = \"s\"\n\(anyRoute)",
+      [
+        "edge.toml:2:19: broker.jwt_secret_file: the secret is not used: clients need no token. "
+          + "Write auth = \"jwt\", too."
+      ]
+    ),
+    (
       "[danube]\nurl = \"https://a\"\ncertificate_file = \"c.pem\"\n\(anyRoute)",
       [
         "edge.toml:3:20: danube.certificate_file: there is no key_file. "

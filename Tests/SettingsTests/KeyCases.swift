@@ -42,6 +42,9 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     case "limits" where key == "memory":
       "[limits]\nmemory = \(value)\nmax_batch = \"4KiB\"\n"
         + "[[listen]]\nmax_packet = 1024\n\(anyRoute)"
+    case "broker" where key == "auth":
+      "[broker]\n\(key) = \(value)\n"
+        + (value == "\"none\"" ? "" : "jwt_secret_env = \"S\"\n") + anyRoute
     case "danube", "broker":
       "[\(section)]\n\(key) = \(value)\n\(companions[key] ?? "")\(anyRoute)"
     default: "[\(section)]\n\(key) = \(value)\n\(anyRoute)"
@@ -52,6 +55,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
 /// What keys need beside them.
 private let companions = [
   "certificate_file": "key_file = \"k\"\n", "key_file": "certificate_file = \"c\"\n",
+  "jwt_secret_file": "auth = \"jwt\"\n", "jwt_secret_env": "auth = \"jwt\"\n",
   "client_ca_file": "certificate_file = \"c\"\nkey_file = \"k\"\n",
 ]
 
@@ -157,6 +161,9 @@ let keyCases: [KeyCase] = [
   places("broker", "certificate_file"),
   places("broker", "key_file"),
   places("broker", "client_ca_file"),
+  KeyCase("broker", "auth", good: ["\"none\"", "\"jwt\""], bad: notStrings + ["\"JWT\"", "\"\""]),
+  places("broker", "jwt_secret_file"),
+  variables("broker", "jwt_secret_env"),
   words("spool", "mode", ["spill", "always", "memory"]),
   sizes(
     "spool", "max_bytes", good: ["1048576", "\"1MiB\"", "\"16GiB\""],

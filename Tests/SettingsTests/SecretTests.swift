@@ -57,6 +57,22 @@ struct SecretTests {
     #expect(!dumped.contains("115, 51") && !dumped.contains("- 115\n"))
   }
 
+  @Test("What tokens are signed with has 32 characters or more, and does not show")
+  func signingSecret() throws {
+    let section = "[broker]\nauth = \"jwt\"\njwt_secret_file = \"/etc/x\"\n"
+    let long = text + "-and-as-long-as-a-hash-has-to-be"
+    let loaded = try read(section, contents: long + "\n")
+    #expect(loaded.configuration.broker.tokenSecret?.revealed == Array(long.utf8))
+    var dumped = loaded.shown
+    dump(loaded.configuration, to: &dumped)
+    #expect(!dumped.contains("s3cret"))
+    let short = String(repeating: "x", count: 31)
+    let error = #expect(throws: SettingsErrors.self) { _ = try read(section, contents: short) }
+    #expect(
+      error?.description.hasPrefix(
+        "edge.toml:3:19: broker.jwt_secret_file: the secret has not 32 to 4096") == true)
+  }
+
   @Test("The token for brokers is read like any other, and errors say at which key")
   func brokerToken() throws {
     let section = "[danube]\nurl = \"https://a\"\ntoken_env = \"DANUBE_TOKEN\"\n"

@@ -18,6 +18,18 @@ public struct BrokerConfiguration: Sendable, Equatable {
   public var key: Secret.Source?
   /// Where the authorities are of which clients need a certificate; nil when they need none.
   public var clientAuthorities: Secret.Source?
+  /// What clients have to show with every call.
+  public var authentication = Authentication.none
+  /// What their tokens are signed with.
+  public var tokenSecret: Secret?
+
+  /// What clients have to show.
+  public enum Authentication: String, CaseIterable, Sendable {
+    /// Nothing.
+    case none
+    /// A token.
+    case jwt
+  }
 
   /// Where a new subscription begins.
   public enum NewSubscription: String, CaseIterable, Sendable {
@@ -43,7 +55,17 @@ extension BrokerConfiguration: ConfigurationSection {
     disk, and survives a crash and a power cut. With [spool] mode = "memory" nothing of it does.
     """
 
-  static let keys: [ConfigurationKey<BrokerConfiguration>] = [
+  static let keys: [ConfigurationKey<BrokerConfiguration>] =
+    servingKeys
+    + secret(
+      "jwt_secret", file: "credential:broker-jwt", variable: "BROKER_JWT_SECRET",
+      """
+      What clients' tokens are signed with, 32 characters or more: a cluster's secret_key. A file
+      is read again when it changes.
+      """
+    ) { $0.tokenSecret = $1 }
+
+  private static let servingKeys: [ConfigurationKey<BrokerConfiguration>] = [
     .init(
       "address", .address, default: "\"127.0.0.1:6650\"", isActive: true,
       "Where Danube clients reach the broker. Port 0 takes any free port."
@@ -98,6 +120,14 @@ extension BrokerConfiguration: ConfigurationSection {
       sample: quoted("/etc/danube/clients.pem"),
       "The authorities of which every client needs a certificate, PEM. It needs certificate_file."
     ) { $0.clientAuthorities = $1 },
+    .init(
+      "auth", .choice, default: "\"none\"",
+      """
+      What clients have to show with every call. "none": nothing. "jwt": a JSON Web Token (HS256),
+      made by danube-admin with the secret of jwt_secret_file. It travels in clear without
+      certificate_file.
+      """
+    ) { $0.authentication = $1 },
   ]
 
   func check(_ node: SettingsNode, at path: String, report: inout SettingsReport) {
@@ -106,5 +136,23 @@ extension BrokerConfiguration: ConfigurationSection {
         ("certificate_file", "key_file"), ("key_file", "certificate_file"),
         ("client_ca_file", "certificate_file"),
       ], in: node, at: path)
+    checkTokens(node, at: path, report: &report)
+  }
+
+  /// Tokens need a secret, and a secret tokens.
+  private func checkTokens(_ node: SettingsNode, at path: String, report: inout SettingsReport) {
+    if authentication == .jwt, tokenSecret == nil {
+      report.add(
+        SettingsProblem(
+          "auth = \"jwt\" needs the secret that tokens are signed with",
+          remedy: "Write jwt_secret_file or jwt_secret_env."),
+        path: "\(path).auth", at: node["auth"]?.position ?? node.position)
+    } else if authentication == .none, tokenSecret != nil {
+      let key = node["jwt_secret_file"] == nil ? "jwt_secret_env" : "jwt_secret_file"
+      report.add(
+        SettingsProblem(
+          "the secret is not used: clients need no token", remedy: "Write auth = \"jwt\", too."),
+        path: "\(path).\(key)", at: node[key]?.position ?? node.position)
+    }
   }
 }

@@ -55,6 +55,17 @@ public struct LoadedConfiguration: Sendable {
         errors.append(self.error(error, section: "danube", keys: Self.tokenKeys))
       }
     }
+    if let secret = configuration.broker.tokenSecret {
+      do throws(SettingsProblem) {
+        if let contents = try read(secret.source) {
+          configuration.broker.tokenSecret = Secret(
+            source: secret.source, contents: try Self.signingSecret(contents))
+        }
+      } catch {
+        errors.append(
+          self.error(error, section: "broker", keys: ["jwt_secret_file", "jwt_secret_env"]))
+      }
+    }
     if !errors.isEmpty { throw SettingsErrors(errors) }
   }
 
@@ -64,6 +75,12 @@ public struct LoadedConfiguration: Sendable {
   public static func brokerToken(_ contents: [UInt8]) throws(SettingsProblem) -> [UInt8] {
     try SecretText.token(
       contents, remedy: "Make one, for example with: danube-admin security tokens create")
+  }
+
+  /// What tokens are signed with, in what a file, a credential or a variable holds: as long as the
+  /// hash, or longer (RFC 7518 §3.2).
+  public static func signingSecret(_ contents: [UInt8]) throws(SettingsProblem) -> [UInt8] {
+    try SecretText.token(contents, shortest: 32)
   }
 
   /// A problem with what one of the keys names, as an error at the first that the file has.
