@@ -12,10 +12,12 @@ final class CoreClient {
 
   private let channel: OpaquePointer
   private let queue: OpaquePointer
+  /// `authorization`, which calls carry; nil for none.
+  private let metadata: UnsafeMutablePointer<grpc_metadata>?
   private var calls: [UInt: CoreCall] = [:]
   private var lastTag: UInt = 0
 
-  init(port: Int, tls: CoreTLS? = nil) {
+  init(port: Int, tls: CoreTLS? = nil, authorization: String? = nil) {
     CoreLibrary.start
     let credentials = tls.map { $0.channelCredentials() } ?? grpc_insecure_credentials_create()
     defer { grpc_channel_credentials_release(credentials) }
@@ -23,6 +25,15 @@ final class CoreClient {
       "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0,
     ]) { grpc_channel_create("127.0.0.1:\(port)", credentials, $0) }
     queue = grpc_completion_queue_create_for_next(nil)
+    if let authorization {
+      let field = UnsafeMutablePointer<grpc_metadata>.allocate(capacity: 1)
+      field.initialize(to: grpc_metadata())
+      field.pointee.key = CoreLibrary.slice("authorization")
+      field.pointee.value = CoreLibrary.slice(authorization)
+      metadata = field
+    } else {
+      metadata = nil
+    }
   }
 
   deinit {
@@ -30,6 +41,11 @@ final class CoreClient {
     while !calls.isEmpty, (try? runOnce(Deadline(seconds: 10))) != nil {}
     grpc_channel_destroy(channel)
     CoreLibrary.destroy(queue)
+    if let metadata {
+      grpc_slice_unref(metadata.pointee.key)
+      grpc_slice_unref(metadata.pointee.value)
+      metadata.deallocate()
+    }
   }
 
   /// A unary call from its start to its end.
@@ -61,6 +77,7 @@ final class CoreClient {
     operations[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT
     operations[3].op = GRPC_OP_RECV_INITIAL_METADATA
     operations[3].data.recv_initial_metadata.recv_initial_metadata = call.initialMetadata
+    sendMetadata(&operations[0])
     startBatch(call, operations, .begun)
     var last = grpc_op()
     last.op = GRPC_OP_RECV_STATUS_ON_CLIENT
@@ -109,6 +126,13 @@ final class CoreClient {
       }
     case .ended: call.statusReceived = true
     }
+  }
+
+  /// The fields live as long as the client: the C core reads them when the call has a connection.
+  private func sendMetadata(_ operation: inout grpc_op) {
+    guard let metadata else { return }
+    operation.data.send_initial_metadata.count = 1
+    operation.data.send_initial_metadata.metadata = metadata
   }
 
   private func receiveMessage(_ call: CoreCall) {

@@ -63,7 +63,12 @@ async def receive(consumer, queue, held, auto_ack):
 
 
 async def main(options):
-    client = await DanubeClientBuilder().service_url(options.url).build()
+    client = DanubeClientBuilder().service_url(options.url)
+    if options.ca_file:
+        client = client.with_tls(options.ca_file)
+    if options.token:
+        client = client.with_token(options.token)
+    client = await client.build()
     builder = (
         client.new_consumer()
         .with_topic(options.topic)
@@ -103,6 +108,8 @@ if __name__ == "__main__":
     parser.add_argument("--url", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--ca-file")
+    parser.add_argument("--token")
     parser.add_argument("--subscription", required=True)
     parser.add_argument("--type", choices=["shared", "exclusive", "failover", "key_shared"],
                         default="shared")

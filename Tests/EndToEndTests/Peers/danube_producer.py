@@ -48,7 +48,12 @@ async def serve(producer):
 
 
 async def main(options):
-    client = await DanubeClientBuilder().service_url(options.url).build()
+    client = DanubeClientBuilder().service_url(options.url)
+    if options.ca_file:
+        client = client.with_tls(options.ca_file)
+    if options.token:
+        client = client.with_token(options.token)
+    client = await client.build()
     builder = (
         client.new_producer()
         .with_topic(options.topic)
@@ -74,6 +79,8 @@ if __name__ == "__main__":
     parser.add_argument("--url", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--ca-file")
+    parser.add_argument("--token")
     parser.add_argument("--strategy", choices=["reliable", "non_reliable"], default="reliable")
     parser.add_argument("--partitions", type=int)
     asyncio.run(main(parser.parse_args()))
