@@ -4,8 +4,8 @@ import TestCertificates
 import Testing
 
 extension EndToEnd {
-  /// Clients that nobody here wrote, the gateway's own uplink and `tail`, at an embedded broker that
-  /// asks for tokens.
+  /// Clients that nobody here wrote, the gateway's own uplink and `tail`, at an embedded broker
+  /// that asks for tokens.
   @Suite("The embedded broker asks for tokens")
   struct TokenTests {
     private let authority: TestAuthority
