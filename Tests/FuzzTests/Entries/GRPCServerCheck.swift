@@ -22,6 +22,7 @@ enum GRPCServerCheck {
     /// `answers` there is none that matters.
     func options(answers: Bool) -> ServerSession.Options {
       var options = ServerSession.Options()
+      options.keepsAuthorization = true
       if bits & 2 != 0 {
         if answers { options.maximumConcurrentCalls = 2 }
         options.maximumMessageBytes = 64

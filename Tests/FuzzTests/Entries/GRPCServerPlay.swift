@@ -49,6 +49,7 @@ struct GRPCServerPlay {
         callCount += 1
         log.note(UInt64(stream), "call") { log in
           log.add(server.currentPath)
+          log.add(server.currentAuthorization)
           log.add(server.currentMessage)
           log.add(server.currentTimeoutMilliseconds ?? -1)
         }
@@ -61,7 +62,10 @@ struct GRPCServerPlay {
         try require(setup.streams, "stream \(stream) is one of messages")
         try require(open.insert(stream).inserted, "stream \(stream) calls twice")
         callCount += 1
-        log.note(UInt64(stream), "opened") { $0.add(server.currentPath) }
+        log.note(UInt64(stream), "opened") { log in
+          log.add(server.currentPath)
+          log.add(server.currentAuthorization)
+        }
         if answers, callCount % 3 == 0 { server.setReading(stream, isPaused: true) }
       case .message(let stream):
         try require(open.contains(stream), "a message of stream \(stream), which is over")
