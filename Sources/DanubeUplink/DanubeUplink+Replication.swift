@@ -14,6 +14,8 @@ public import Records
 extension DanubeUplink {
   /// Streams of a lane that end in a row, without an acknowledgement, before it is given up.
   private static var streamAttempts: Int { 5 }
+  /// So many acknowledged batches are confirmed at once, fewer when the next look-up is due.
+  private static var batchesToConfirm: Int { 16 }
   /// Batches on a stream that others wait for, before it is their turn.
   private static var batchesPerTurn: Int { 32 }
   /// No more batches are given to a stream while it has so many bytes to send.
@@ -243,6 +245,7 @@ extension DanubeUplink {
     lanes[lane].replication.sentCount -= 1
     lanes[lane].replication.failures = 0
     lanes[lane].replication.acknowledged = first.number
+    lanes[lane].replication.unconfirmed += 1
     lanes[lane].replication.unsentBytes = .max
     lanes[lane].failures = 0
     lanes[lane].backoff.reset()
@@ -315,7 +318,8 @@ extension DanubeUplink {
     guard !replication.isChecking,
       !replication.isOwnerKnown || replication.isUnsettled
     else { return }
-    guard now >= replication.checkAt else {
+    // Batches that are not confirmed hold up those behind them: with many there is no time to wait.
+    guard now >= replication.checkAt || replication.unconfirmed >= Self.batchesToConfirm else {
       return waitForReplication(lane, until: replication.checkAt)
     }
     scratch.removeAll()
@@ -326,6 +330,7 @@ extension DanubeUplink {
     }
     metrics.lookups.add()
     lanes[lane].replication.isChecking = true
+    lanes[lane].replication.unconfirmed = 0
     lanes[lane].replication.acknowledgedBeforeCheck = replication.acknowledged
     lanes[lane].replication.checkAt = now.advanced(milliseconds: limits.ownerCheckMilliseconds)
   }
@@ -384,5 +389,6 @@ extension DanubeUplink {
     lanes[lane].replication.sentCount = 0
     lanes[lane].replication.acknowledged = nil
     lanes[lane].replication.acknowledgedBeforeCheck = nil
+    lanes[lane].replication.unconfirmed = 0
   }
 }

@@ -54,6 +54,8 @@ struct LaneReplication {
   var isOwnerKnown = false
   /// The number of the last batch that was acknowledged and is not confirmed.
   var acknowledged: UInt64?
+  /// How many were acknowledged since a look-up began that confirms them.
+  var unconfirmed = 0
   /// Whether a look-up of the owner is under way, and what was acknowledged before it began.
   var isChecking = false
   var acknowledgedBeforeCheck: UInt64?
