@@ -82,6 +82,7 @@ struct SpoolObserver {
       measure(&spool, since: Int64(lastLook.nanoseconds / 1_000_000), at: now, metrics)
       if !isOpen { open(spool) }
       follow(spool, seconds: seconds)
+      followFiles(spool)
       for place in spool.takeDamage() { tell(.damaged(place)) }
     }
     followFaults(spool, at: now)
@@ -191,13 +192,25 @@ struct SpoolObserver {
     let milliseconds = Int(spool.recoveryNanoseconds / 1_000_000)
     status.recoveryMilliseconds = milliseconds
     tell(.opened(spool.recovered, milliseconds: milliseconds, records: status.records))
-    for file in spool.recovered.unreadFiles.prefix(Self.fileLimit) { tell(.unread(file)) }
+    tellUnread(spool.recovered.unreadFiles[...])
     for segment in spool.recovered.foreignSegments.prefix(Self.fileLimit) {
       tell(.foreign(segment: segment))
     }
     if spool.leftovers.records > 0 {
       tell(.leftovers(spool.leftovers, isEmbedded: spool.keepsDelivered))
     }
+  }
+
+  private mutating func tellUnread(_ files: ArraySlice<SpoolUnreadFile>) {
+    for file in files.prefix(Self.fileLimit) { tell(.unread(file)) }
+  }
+
+  /// Files that were there at the start and are gone.
+  private mutating func followFiles(_ spool: borrowing Spool) {
+    let known = status.recovered.unreadFiles.count
+    guard isOpen, spool.recovered.unreadFiles.count > known else { return }
+    status.recovered = spool.recovered
+    tellUnread(status.recovered.unreadFiles[known...])
   }
 
   private mutating func followFaults(_ spool: borrowing Spool, at now: Instant) {

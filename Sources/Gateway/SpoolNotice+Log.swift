@@ -50,6 +50,12 @@ extension SpoolNotice {
       report.isDamaged
         ? "parts of the spool can't be read any more: they are left out and stay where they are"
         : ""
+    case .unread(let file) where file.error.kind == .notFound:
+      """
+      a file of the spool is not there, or is no regular file: its records are delivered after a \
+      start that finds it; put it back, or an empty file in its place to give them up, and start \
+      the gateway again
+      """
     case .unread:
       """
       a file of the spool can't be read: its records wait in it, and are delivered after a start \

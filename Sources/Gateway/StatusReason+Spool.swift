@@ -68,12 +68,15 @@ extension StatusReason {
             + " are refused",
           keepsDevicesAway: true))
     } else if let first = spool.recovered.unreadFiles.first {
+      let remedy =
+        first.error.kind == .notFound
+        ? "put it back, or an empty file in its place to give its records up"
+        : "the records wait there; mend that"
       reasons.append(
         StatusReason(
           .degraded, .spoolUnread,
           "\(files(spool.recovered.unreadFiles.count, first.name)) can't be read"
-            + " (\(first.error.text)): the records wait there; mend that, and start the gateway"
-            + " again"))
+            + " (\(first.error.text)): \(remedy), and start the gateway again"))
     }
     if let first = spool.recovered.foreignSegments.first {
       let name = SegmentHeader.fileName(first)

@@ -117,15 +117,17 @@ struct SpoolUnreadTests {
   }
 
   @Test(
-    "What is in a file that can't be read arrives when it can, however many starts later",
-    arguments: 0...5, [1, 3])
-  func leftOut(place: Int, starts: Int) throws {
+    "What is in a file that can't be read or is gone arrives when it can, some starts later",
+    arguments: 0...5, [(1, false), (3, false), (1, true), (3, true)])
+  func leftOut(place: Int, trouble: (starts: Int, isGone: Bool)) throws {
     let scene = try Self.scene(seed: UInt64(place) + 1)
     let names = Self.segments(scene)
     // The last one is empty yet.
     let name = names[min(place, names.count - 2)]
+    let content = try #require(Self.disk(scene).content(of: name, in: Self.path))
     Self.disk(scene).faults.closedFiles[name] = .deviceFailed
-    for start in 0..<starts {
+    for start in 0..<trouble.starts {
+      if trouble.isGone { Self.disk(scene).discard(name, in: Self.path) }
       try scene.crash(losesPower: start % 2 == 0)
       var sources = scene.gateway.takeLogSources()
       // The broker is there in every second one, and new topics come.
@@ -144,8 +146,9 @@ struct SpoolUnreadTests {
       #expect(Self.metric(scene, "skipped_records_total") < 1_000)
     }
     #expect(!scene.oracle.isEveryPromiseKept)
-    #expect(Self.segments(scene).contains(name))
+    #expect(Self.segments(scene).contains(name) != trouble.isGone)
     Self.disk(scene).faults.closedFiles = [:]
+    if trouble.isGone { Self.disk(scene).put(content, as: name, in: Self.path) }
     try scene.crash(losesPower: true)
     Self.back(scene)
     scene.run(milliseconds: 60_000) { scene.oracle.isEveryPromiseKept }
@@ -159,6 +162,76 @@ struct SpoolUnreadTests {
     try scene.crash(losesPower: true)
     scene.run(milliseconds: 20_000)
     #expect(scene.oracle.acceptedCount == accepted)
+  }
+
+  @Test("What is in a file that vanishes while the gateway runs arrives after it is back")
+  func goneMeanwhile() throws {
+    let scene = try Self.scene(seed: 11)
+    let name = Self.segments(scene)[2]
+    let content = try #require(Self.disk(scene).content(of: name, in: Self.path))
+    Self.disk(scene).discard(name, in: Self.path)
+    var sources = scene.gateway.takeLogSources()
+    Self.back(scene)
+    scene.run(milliseconds: 60_000)
+    #expect(scene.oracle.acceptedCount < 120 && !scene.oracle.isEveryPromiseKept)
+    let reason = try #require(Self.reason(scene, .spoolUnread))
+    #expect(reason.message.contains(name.description))
+    let lines = EmbeddedObservationTests.lines(&sources, with: "spool.file_unreadable")
+    #expect(lines.count == 1 && lines[0].contains("file=\(name)"), "\(lines)")
+    Self.disk(scene).put(content, as: name, in: Self.path)
+    scene.run(milliseconds: 10_000)
+    try scene.crash(losesPower: true)
+    scene.run(milliseconds: 60_000) { scene.oracle.isEveryPromiseKept }
+    #expect(scene.oracle.acceptedCount == 120 && scene.oracle.isEveryPromiseKept)
+    scene.run(milliseconds: 10_000)
+    #expect(Self.reason(scene, .spoolUnread) == nil && !Self.segments(scene).contains(name))
+  }
+
+  @Test("An empty file in the place of one that is gone gives its records up")
+  func givenUp() throws {
+    let scene = try Self.scene(seed: 9)
+    let name = Self.segments(scene)[1]
+    Self.disk(scene).discard(name, in: Self.path)
+    try scene.crash(losesPower: true)
+    Self.back(scene)
+    scene.run(milliseconds: 60_000)
+    let reason = try #require(Self.reason(scene, .spoolUnread))
+    #expect(reason.message.contains(name.description) && reason.message.contains("empty file"))
+    let accepted = scene.oracle.acceptedCount
+    #expect(accepted > 0 && accepted < 120)
+    Self.disk(scene).put([], as: name, in: Self.path)
+    try scene.crash(losesPower: true)
+    Self.addDevice(scene, messages: 10)
+    scene.run(milliseconds: 60_000) { scene.oracle.acceptedCount == accepted + 10 }
+    #expect(scene.oracle.acceptedCount == accepted + 10 && scene.oracle.duplicateCount == 0)
+    scene.run(milliseconds: 5_000)
+    #expect(Self.reason(scene, .spoolUnread) == nil && !Self.segments(scene).contains(name))
+    #expect(Self.metric(scene, "depth_records{topic=\"/default/keyed\"}") == 0)
+  }
+
+  @Test(
+    "A file with the last number of all does not take the numbers of what comes",
+    arguments: [true, false])
+  func lastNumber(isEmpty: Bool) throws {
+    let other = try Self.scene(seed: 79)
+    let stray = try #require(Self.segments(other).first)
+    let found = Self.disk(other).content(of: stray, in: Self.path)
+    let content = isEmpty ? [] : try #require(found)
+    let scene = try Self.scene(seed: 10)
+    let name = SegmentHeader.fileName(0x7fff_ffff)
+    Self.disk(scene).put(content, as: name, in: Self.path)
+    for messages in [60, 40] {
+      try scene.crash(losesPower: true)
+      Self.addDevice(scene, messages: messages)
+      #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+      scene.run(milliseconds: 3_000)
+      #expect(Self.reason(scene, .spoolForeign)?.message.contains(name.description) == true)
+    }
+    try scene.crash(losesPower: true)
+    Self.back(scene)
+    scene.run(milliseconds: 60_000) { scene.oracle.acceptedCount == 220 }
+    #expect(scene.oracle.acceptedCount == 220 && scene.oracle.isEveryPromiseKept)
+    #expect(Self.disk(scene).content(of: name, in: Self.path) == content)
   }
 
   @Test("A segment of another spool is left alone for ever, wherever it stands, and is told")

@@ -70,6 +70,48 @@ struct CursorStateTests {
     #expect(try CursorState.decode(many.span.bytes).state.clocks == Array(state.clocks.prefix(64)))
   }
 
+  @Test("Which segments there are stands behind the clocks; what is wrong with it is no damage")
+  func segments() throws {
+    var state = CursorState()
+    state.clocks = [SpoolClock(bootMilliseconds: 9, wallOffsetMilliseconds: 1 << 40, bootID: 3)]
+    let start = encoded(state, generation: 9).count
+    var with = state
+    with.segments = CursorSegments.ranges(of: [9, 3, 7, 4, 8, 4])
+    #expect(with.segments == [3...4, 7...9])
+    let bytes = encoded(with, generation: 9)
+    let ranges = little(UInt32(3)) + little(UInt32(4)) + little(UInt32(7)) + little(UInt32(9))
+    let before = Array("DANUBECS".utf8) + little(UInt64(9)) + little(UInt32(2))
+    let sum = CRC32C.checksum((before + ranges).span.bytes)
+    #expect(Array(bytes[start...]) == before + little(sum) + ranges)
+    #expect(try CursorState.decode((bytes + [1, 2, 3]).span.bytes).state == with)
+    for bit in 0..<(bytes.count - start) * 8 {
+      var flipped = bytes
+      flipped[start + bit / 8] ^= 1 << UInt8(bit % 8)
+      #expect(try CursorState.decode(flipped.span.bytes).state == state)
+    }
+    for count in start..<bytes.count {
+      #expect(try CursorState.decode(Array(bytes[..<count]).span.bytes).state == state)
+    }
+    // Without clocks before it, and not where it is of an older state.
+    with.clocks = []
+    #expect(try CursorState.decode(encoded(with, generation: 8).span.bytes).state == with)
+    with.segments = CursorSegments.ranges(of: (0..<10_000).map { 2 * $0 })
+    #expect(with.segments.count == CursorSegments.maximumCount)
+    #expect(with.segments.last == 19_998...19_998)
+    #expect(encoded(with, generation: 1).count == 64 + CursorSegments.maximumBytes)
+  }
+
+  @Test(
+    "Ranges of segments that nobody writes are none",
+    arguments: [[5, 4], [3, 3, 3, 4], [1, 0x8000_0000], [1, 0x20_0000]] as [[UInt32]])
+  func crafted(numbers: [UInt32]) throws {
+    var list = Array("DANUBECS".utf8) + little(UInt64(9)) + little(UInt32(numbers.count / 2))
+    let content = numbers.flatMap { little($0) }
+    list += little(CRC32C.checksum((list + content).span.bytes)) + content
+    #expect(CursorSegments.encodedBytes(list.span.bytes, generation: 9) == list.count)
+    #expect(CursorSegments.decode(list.span.bytes, generation: 9).isEmpty)
+  }
+
   @Test("Plans of batches make it version 2, and come back; what is no plan is damage")
   func plans() throws {
     var state = CursorState()

@@ -71,9 +71,12 @@ struct ForeignTests {
     var inspection = try bench.inspect()
     let listing = inspection.listing()
     #expect(listing.segments.map { SegmentHeader.fileName($0.number).description } == own)
-    #expect(listing.report.foreignSegments == [1] && listing.report.unreadFiles.isEmpty)
+    #expect(listing.report.foreignSegments == [1])
+    // It stands where one of ours was.
+    #expect(listing.report.unreadFiles == [SpoolUnreadFile(segment: 1, error: IOError(.notFound))])
     let verification = try inspection.verify(isLive: false)
     #expect(verification.records == listing.segments.reduce(0) { $0 + $1.records })
-    #expect(verification.damage.map(\.file.description) == ["00000001.seg"])
+    #expect(verification.damage.map(\.file.description) == ["00000001.seg", "00000001.seg"])
+    #expect(verification.damage.map(\.kind).contains(.unreadableFile(IOError(.notFound))))
   }
 }

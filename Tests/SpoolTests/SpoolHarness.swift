@@ -218,10 +218,11 @@ final class SpoolLoop: SimulatedLoop {
   private func skip(_ read: SpoolRead, to next: UInt64?, at now: Instant) {
     guard let number = lane(of: read), let lane = lanes[number] else { return }
     let end = next ?? spool.durableEnd(of: lane.id)
-    for sequence in max(lane.next, spool.firstSequence(of: lane.id))..<max(end, lane.next)
-    where model.acknowledged[number]?.contains(sequence) == true
+    let first = max(lane.next, spool.firstSequence(of: lane.id))
+    // The range may be one of numbers that a start left out, and very long.
+    for sequence in model.acknowledged[number] ?? []
+    where sequence >= first && sequence < end
       && model.delivered[number]?.contains(sequence) != true
-      && sequence >= spool.firstSequence(of: lane.id)
     {
       model.lost.append("\(number):\(sequence)")
     }

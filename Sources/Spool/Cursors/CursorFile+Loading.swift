@@ -87,7 +87,7 @@ extension CursorFile {
   private mutating func take(operations: inout OperationQueue) {
     do throws(SpoolFormatError) {
       let total = try CursorState.encodedBytes(header: buffer.bytes)
-      let window = min(total + CursorClocks.maximumBytes, fileBytes)
+      let window = min(total + CursorState.maximumTrailerBytes, fileBytes)
       if total > buffer.count {
         guard total <= fileBytes, total > windowBytes else { throw .damaged }
         return readFromStart(window, operations: &operations)
@@ -99,9 +99,9 @@ extension CursorFile {
       if newest.map({ copies[$0].generation < generation }) ?? true {
         newest = current
         loaded = state
-        let clocks = CursorClocks.encodedBytes(
+        let trailer = CursorState.trailerBytes(
           buffer.bytes.extracting(total..<buffer.count), generation: generation)
-        keep(total + clocks, generation: generation)
+        keep(total + trailer, generation: generation)
       }
     } catch .unknownVersion(let version) {
       laterVersions = [SpoolLaterVersion(.cursors, version, in: copies[current].name)]

@@ -28,9 +28,10 @@ import Bytes
 /// to 255, in a byte before it; the ranges. Each range of delivered sequences is two LEB128
 /// numbers: how many sequences before it are missing, less one, and how many are in it, less one.
 ///
-/// Behind the content may be what is known of the clock, see ``CursorClocks``. What follows in the
-/// file has no meaning. Bytes 0–11 and 60–63 mean the same in every
-/// version. A flag that is not known is damage: a new one takes a new version.
+/// Behind the content may be what is known of the clock, see ``CursorClocks``, and behind that
+/// which segments there are, see ``CursorSegments``. What follows in the file has no meaning. Bytes 0–11
+/// and 60–63 mean the same in every version. A flag that is not known is damage: a new one takes a
+/// new version.
 public struct CursorState: Sendable, Equatable {
   static let headerBytes = 64
   /// The largest state that is written or read.
@@ -50,6 +51,11 @@ public struct CursorState: Sendable, Equatable {
   public var lanes: [LaneCursors] = []
   /// What the clock was set to, in starts of the machine of which there are blocks, and since when.
   public var clocks: [SpoolClock] = []
+  /// The numbers of the segments there are, in order; none where that is not known.
+  public var segments: [ClosedRange<UInt32>] = []
+
+  /// Bytes behind the content, at most.
+  static let maximumTrailerBytes = CursorClocks.maximumBytes + CursorSegments.maximumBytes
 
   /// The state of an empty spool.
   public init() {}
@@ -76,6 +82,7 @@ public struct CursorState: Sendable, Equatable {
     output.overwriteLittleEndian(
       at: start + 60, with: CRC32C.checksum(output.bytes.extracting(start..<start + 60)))
     CursorClocks.encode(clocks, generation: generation, into: &output)
+    CursorSegments.encode(segments, generation: generation, into: &output)
   }
 
   /// Bytes of the state that begins with this header, header and content, without the clocks.
@@ -95,8 +102,16 @@ public struct CursorState: Sendable, Equatable {
     return headerBytes + Int(content)
   }
 
-  /// Reads a state and its generation, with the clocks if they are in `bytes`. What follows them is
-  /// not looked at.
+  /// Bytes of what is behind the content, of which `bytes` is the start.
+  static func trailerBytes(_ bytes: RawSpan, generation: UInt64) -> Int {
+    let clocks = CursorClocks.encodedBytes(bytes, generation: generation)
+    return clocks
+      + CursorSegments.encodedBytes(
+        bytes.extracting(droppingFirst: clocks), generation: generation)
+  }
+
+  /// Reads a state and its generation, with the clocks and segments if they are in `bytes`. What
+  /// follows them is not looked at.
   static func decode(
     _ bytes: RawSpan
   ) throws(SpoolFormatError) -> (generation: UInt64, state: CursorState) {
@@ -121,8 +136,12 @@ public struct CursorState: Sendable, Equatable {
     var reader = ByteReader(content)
     for _ in 0..<laneCount { state.lanes.append(try LaneCursors(&reader, version: version)) }
     guard reader.remaining == 0 else { throw .damaged }
-    state.clocks = CursorClocks.decode(
-      bytes.extracting(total..<bytes.byteCount), generation: generation)
+    let trailer = bytes.extracting(total..<bytes.byteCount)
+    state.clocks = CursorClocks.decode(trailer, generation: generation)
+    state.segments = CursorSegments.decode(
+      trailer.extracting(
+        droppingFirst: CursorClocks.encodedBytes(trailer, generation: generation)),
+      generation: generation)
     return (generation, state)
   }
 }

@@ -17,6 +17,8 @@ public struct SegmentHeader: Sendable, Equatable {
   /// Bytes of the header; the first block follows.
   public static let encodedBytes = 512
   private static let magic: UInt64 = 0x5053_4542_554e_4144
+  /// Numbers of segments are below this.
+  static let endOfNumbers: UInt32 = 1 << 31
   static let version: UInt32 = 1
 
   /// The number of the segment, from 1.
@@ -118,7 +120,7 @@ public struct SegmentHeader: Sendable, Equatable {
       default: return nil
       }
     }
-    return number < 1 << 31 ? number : nil
+    return number < endOfNumbers ? number : nil
   }
 }
 

@@ -12,7 +12,7 @@ extension SpoolInspection where Port: ~Copyable {
     listing.report.damagedPlaces = log.damagedPlaces
     listing.report.cutSegments = log.cutSegments
     listing.report.foreignSegments = log.foreignSegments
-    listing.report.unreadFiles = log.unreadSegments
+    listing.report.unreadFiles = log.unreadSegments + log.missing(of: state.segments)
     listing.report.damagedCursorCopies = damagedCursorCopies
     listing.laterVersions = laterVersions
     listing.report.segments = log.segments.count

@@ -45,6 +45,9 @@ extension SpoolInspection where Port: ~Copyable {
     }
     for number in log.foreignSegments { verifyForeign(number, &result) }
     for file in log.unreadSegments { verifyForeign(file.segment, &result) }
+    for file in log.missing(of: state.segments) {
+      result.damage.append(SpoolDamage(file: file.name, kind: .unreadableFile(file.error)))
+    }
     for place in log.segments.indices { verify(log.segments[place], &result) }
     return result
   }

@@ -70,7 +70,7 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
   private mutating func recover(_ loaded: CursorState?) -> RecoveredLog {
     var recovery = LogRecovery(
       token: Self.token, directory: directory, files: files, synced: loaded?.synced ?? .start,
-      identity: loaded?.identity)
+      identity: loaded?.identity, nextSegment: Spool.nextSegment(of: loaded))
     recovery.trustsFirstBlock = true
     recovery.start(operations: &operations)
     while !recovery.isDone {

@@ -29,6 +29,7 @@ extension LogRecovery {
     guard !isWaiting else { return }
     result.unreadSegments = postponed
     judge()
+    number()
     buffer.release()
     phase = .done
   }
@@ -41,5 +42,26 @@ extension LogRecovery {
     left = postponed.map { ($0.segment, 0) }.sorted { $0.0 > $1.0 }
     postponed = []
     openNext(operations: &operations)
+  }
+
+  /// How far ahead of the last known segment one may be of which nothing is known but its name.
+  private static var mostUnknown: UInt32 { 1 << 16 }
+
+  /// Finds the number of the next segment: behind all of this spool, so that what comes later is
+  /// later in the log, too. A file that is only named like a segment does not count, or one with
+  /// the last number of all would leave none; where such a file is in the way it is gone round.
+  private mutating func number() {
+    var next = result.nextSegment
+    for segment in result.segments { next = max(next, segment.footer.number + 1) }
+    let most = min(next + Self.mostUnknown, SegmentHeader.endOfNumbers)
+    let unknown = result.blankSegments + result.emptiedSegments
+    // Nobody but us leaves files without content, and only next to others.
+    result.blankSegments.removeAll { $0 >= most }
+    result.emptiedSegments.removeAll { $0 >= most }
+    result.foreignSegments += unknown.filter { $0 >= most }
+    for number in unknown + result.unreadSegments.map(\.segment) where number < most {
+      next = max(next, number + 1)
+    }
+    result.nextSegment = min(next, SegmentHeader.endOfNumbers)
   }
 }

@@ -74,15 +74,16 @@ public struct LogRecovery: ~Copyable {
 
   /// A recovery of the files of a directory. All its tokens are `token`; `synced` is a place up to
   /// which the log is known to have been durable. The `identity`, which the cursor file tells, says
-  /// whose a segment is; without it the first segment does. Whoever asks for `patience` has to
-  /// `retry`: so often, and for as long as a person or the end of other work can make a file
-  /// readable, whoever can't read one of them waits.
+  /// whose a segment is; without it the first segment does. `nextSegment` is above the number of
+  /// every segment that the cursor file knows. Whoever asks for `patience` has to `retry`: so often,
+  /// and for as long as a person or the end of other work can make a file readable, whoever can't
+  /// read one of them waits.
   /// Without `keepsLists` the footers that are found have neither blocks nor runs, and cost the
   /// same however many there are.
   public init(
     token: Token, directory: Descriptor, files: [(name: FileName, bytes: UInt64)],
-    synced: SpoolPosition = .start, identity: SpoolIdentity? = nil, patience: Int = 0,
-    keepsLists: Bool = true
+    synced: SpoolPosition = .start, identity: SpoolIdentity? = nil, nextSegment: UInt32 = 1,
+    patience: Int = 0, keepsLists: Bool = true
   ) {
     self.token = token
     self.patience = patience
@@ -90,7 +91,7 @@ public struct LogRecovery: ~Copyable {
     self.keepsLists = keepsLists
     unprobed = files.compactMap { file in SegmentHeader.number(of: file.name) }.sorted(by: >)
     probes = SlotTable(capacity: Self.probeCount)
-    result.nextSegment = (unprobed.first ?? 0) + 1
+    result.nextSegment = min(max(nextSegment, 1), SegmentHeader.endOfNumbers)
     result.identity = identity
     result.synced = synced
     syncedEnds[synced.segment] = synced.offset
@@ -375,7 +376,9 @@ public struct LogRecovery: ~Copyable {
     if isForeign || isHeaderLost && hasForeignBlock, !hasBlock {
       return leaveAlone(operations: &operations)
     }
-    if isHeaderLost, !hasBlock, !isLater {
+    if isHeaderLost, !hasBlock, current.bytes == SegmentRemover.emptiedBytes {
+      result.emptiedSegments.append(current.number)
+    } else if isHeaderLost, !hasBlock, !isLater {
       result.blankSegments.append(current.number)
     } else {
       scanned.append((current.number, current.bytes, items))

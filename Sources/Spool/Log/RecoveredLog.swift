@@ -1,3 +1,5 @@
+import IOPort
+
 /// What a start found in the directory of a spool.
 public struct RecoveredLog: Sendable {
   /// One segment.
@@ -18,7 +20,7 @@ public struct RecoveredLog: Sendable {
   public var isIdentityGuessed = false
   /// The segments in the order of the log.
   public var segments: [Segment] = []
-  /// A number above that of every file in the directory.
+  /// A number above that of every segment of the spool, also of those that are gone.
   public var nextSegment: UInt32 = 1
   /// Up to where the log was synced, as far as is known.
   public var synced = SpoolPosition.start
@@ -31,6 +33,9 @@ public struct RecoveredLog: Sendable {
   public var cutSegments = 0
   /// Segments that were being made when power or the process ended: they hold nothing, and may go.
   public var blankSegments: [UInt32] = []
+  /// Segments that were emptied for their space: everybody had what was in them, but the ends of
+  /// their lanes may be known no more.
+  public var emptiedSegments: [UInt32] = []
   /// Files with a segment's name that are none of this spool; they are left alone.
   public var foreignSegments: [UInt32] = []
   /// Segments that can't be read now; they may hold records that nobody has got.
@@ -42,4 +47,16 @@ public struct RecoveredLog: Sendable {
 
   /// What a start finds where there is nothing.
   public init() {}
+
+  /// The segments of those that there were, by the cursor file, whose files are not there. They may
+  /// come back, with records that nobody has got.
+  func missing(of known: [ClosedRange<UInt32>]) -> [SpoolUnreadFile] {
+    var found = Set(segments.map(\.footer.number))
+    found.formUnion(blankSegments)
+    found.formUnion(emptiedSegments)
+    found.formUnion(unreadSegments.map(\.segment))
+    return known.joined().filter { !found.contains($0) }.map {
+      SpoolUnreadFile(segment: $0, error: IOError(.notFound))
+    }
+  }
 }

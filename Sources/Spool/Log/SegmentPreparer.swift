@@ -42,7 +42,7 @@ struct SegmentPreparer: ~Copyable {
 
   /// Begins, if nothing is under way and no segment is ready.
   mutating func start(clock: SpoolClock, operations: inout OperationQueue) {
-    guard phase == .idle else { return }
+    guard phase == .idle, number < SegmentHeader.endOfNumbers else { return }
     header.removeAll()
     SegmentHeader(number: number, identity: identity, clock: clock).encode(into: &header)
     written = 0

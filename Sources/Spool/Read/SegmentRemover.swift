@@ -12,8 +12,18 @@ public enum SegmentRemovalEvent: Sendable, Equatable {
 ///
 /// A decider with one operation under way at a time. Several removals share one sync of the
 /// directory. A file that can't be removed does not hold up the others, and is tried again.
+///
+/// A file may be emptied first, when its space is wanted before the disk may forget of it: what is
+/// left is the beginning of its header, by which a start knows that what was in it is not missed.
 public struct SegmentRemover: ~Copyable {
-  enum Phase: UInt8, BitwiseCopyable { case idle, removing, syncing }
+  enum Phase: UInt8, BitwiseCopyable {
+    case idle, removing, syncing
+    /// Of emptying.
+    case opening, truncating, closing
+  }
+
+  /// Bytes that are left of a file that was emptied: magic, version and number.
+  static var emptiedBytes: UInt64 { 16 }
 
   let owner: UInt8
   let directory: Descriptor
@@ -27,6 +37,9 @@ public struct SegmentRemover: ~Copyable {
   private var events: [SegmentRemovalEvent] = []
   private var retryAt = Instant(nanoseconds: 0)
   private var backoff: Backoff
+  /// To be emptied, the one at hand first.
+  private var toEmpty: [UInt32] = []
+  private var file = Descriptor(rawValue: -1)
 
   /// A remover of segments in a directory, which waits between attempts as `limits` say.
   public init(owner: UInt8, directory: Descriptor, limits: LogLimits, seed: UInt64) {
@@ -38,10 +51,13 @@ public struct SegmentRemover: ~Copyable {
   }
 
   /// Segments that are not gone yet.
-  public var count: Int { queue.count + failed.count + removed.count }
+  public var count: Int { queue.count + failed.count + removed.count + toEmpty.count }
 
   /// Asks for a segment's file to be removed.
   public mutating func remove(_ segment: UInt32) { queue.append(segment) }
+
+  /// Asks for a segment's file to be emptied, but not removed. That is tried once.
+  mutating func empty(_ segment: UInt32) { toEmpty.append(segment) }
 
   /// What there is to tell, oldest first.
   public mutating func nextEvent() -> SegmentRemovalEvent? {
@@ -60,11 +76,13 @@ public struct SegmentRemover: ~Copyable {
       queue += failed
       failed.removeAll()
     }
-    if let next = queue.first {
+    if let next = toEmpty.first {
+      phase = .opening
+      operations.open(SegmentHeader.fileName(next), in: directory, .update, token: token)
+    } else if let next = queue.first {
       phase = .removing
       operations.remove(
-        SegmentHeader.fileName(next), from: directory,
-        token: Token(owner: owner, verb: LogVerb.remove))
+        SegmentHeader.fileName(next), from: directory, token: token)
     } else if !removed.isEmpty, retryAt <= now {
       phase = .syncing
       operations.append(
@@ -72,13 +90,21 @@ public struct SegmentRemover: ~Copyable {
     }
   }
 
+  private var token: Token { Token(owner: owner, verb: LogVerb.remove) }
+
   /// Takes a completion whose token has this part's owner.
   public mutating func handle(
     _ completion: consuming Completion, at now: Instant, operations: inout OperationQueue
   ) {
-    guard case .file(let event) = consume completion.event else { return }
+    let event: FileEvent
+    switch consume completion.event {
+    case .file(let known): event = known
+    case .closed: event = .done
+    default: return
+    }
     switch phase {
     case .idle: break
+    case .opening, .truncating, .closing: emptied(event, operations: &operations)
     case .removing:
       phase = .idle
       let segment = queue.removeFirst()
@@ -97,6 +123,22 @@ public struct SegmentRemover: ~Copyable {
         for segment in removed { events.append(.removed(segment: segment)) }
         removed.removeAll()
       }
+    }
+  }
+
+  private mutating func emptied(_ event: FileEvent, operations: inout OperationQueue) {
+    switch (phase, event) {
+    case (.opening, .opened(let descriptor, _)):
+      file = descriptor
+      phase = .truncating
+      operations.append(.file(.truncate(file, bytes: Self.emptiedBytes)), token: token)
+    case (.truncating, _):
+      phase = .closing
+      operations.append(.close(file), token: token)
+    default:
+      // Whoever wanted its space fails again, and asks for that of the next one.
+      phase = .idle
+      toEmpty.removeFirst()
     }
   }
 

@@ -116,7 +116,6 @@ extension Spool {
       releasing = releasableSegments() + dropping
       dropping = []
       clocks.keep(bootIDs)
-      for place in lanes.indices { lanes[place].savingEnd = lanes[place].nextSequence }
       cursorFile.save(cursorState, operations: &operations)
       // Some saves fail at once.
       takeCursorEvents(at: now, operations: &operations)
@@ -148,7 +147,16 @@ extension Spool {
       return known
     }
     state.clocks = clocks.saved(bootIDs)
+    state.segments = CursorSegments.ranges(of: expectedSegments)
     return state
+  }
+
+  /// The segments of which the next start has to find the files: all but those that go now, and
+  /// those that this start did not find.
+  private var expectedSegments: [UInt32] {
+    let going = Set(releasing)
+    return reader.index.segments.map(\.number).filter { !going.contains($0) }
+      + recovered.unreadFiles.map(\.segment)
   }
 
   /// The starts of the machine of this process and of the blocks in the log, the newest first.
@@ -170,7 +178,6 @@ extension Spool {
       areCursorsMade = true
       faults.writing = nil
     }
-    for place in lanes.indices { lanes[place].diskEnd = lanes[place].savingEnd }
     counters.cursorSaves &+= 1
     // Saves go to the one copy and to the other in turn.
     twiceSavedChangeCount = savedChangeCount
@@ -188,7 +195,7 @@ extension Spool {
   mutating func saveFailed(_ error: IOError, at now: Instant) {
     // What was dropped is in no index any more; the rest is found again.
     dropping = releasing.filter { reader.index[$0] == nil } + dropping
-    if error.kind == .noSpace { releaseForCursors() }
+    if error.kind == .noSpace { emptyForCursors() }
     releasing = []
     faults.cursors = error
     if !areCursorsMade { faults.writing = error }

@@ -58,7 +58,11 @@ extension Spool {
       case .failed(let handle, let error):
         faults.reading = error
         tell(.unreadable(SpoolRead(rawValue: handle), error))
-      case .lost:
+      case .lost(let segment):
+        // It may come back like one that was gone at the start: nobody is noted to have its
+        // records.
+        recovered.unreadFiles.append(
+          SpoolUnreadFile(segment: segment, error: IOError(.notFound)))
         // Without a time the save would never come, nor any after it.
         if !areCursorsDirty { nextCursorSave = Instant(nanoseconds: 0) }
         areCursorsDirty = true

@@ -103,7 +103,6 @@ extension Spool {
     for (place, extent) in extents(in: segment) {
       dropRecords(of: place, before: extent.lastSequence + 1)
     }
-    droppedEnds[segment.number] = extents(in: segment).map { ($0.place, $0.extent.lastSequence) }
     reader.forget(segment.number)
     resealer.cancel(segment.number)
     dropping.append(segment.number)
@@ -148,36 +147,30 @@ extension Spool {
 
   /// Removes a segment's file.
   mutating func release(_ segment: UInt32) {
-    compacted.remove(segment)
-    spared[segment] = nil
-    droppedEnds[segment] = nil
-    reader.forget(segment)
-    resealer.cancel(segment)
+    forget(segment)
+    emptied.remove(segment)
     remover.remove(segment)
   }
 
-  /// The cursors found no space: the oldest segment that nobody needs goes before the disk knows of
-  /// it, to make some. After a crash there is a hole then, of records that everybody has. The ends
-  /// of lanes have to be known without it, or they would begin their sequences anew.
-  mutating func releaseForCursors() {
-    guard remover.count == 0 else { return }
-    guard let segment = releasing.first(where: { areEndsKnown(without: $0) }) else { return }
-    dropping.removeAll { $0 == segment }
-    release(segment)
+  private mutating func forget(_ segment: UInt32) {
+    compacted.remove(segment)
+    spared[segment] = nil
+    reader.forget(segment)
+    resealer.cancel(segment)
   }
 
-  private func areEndsKnown(without segment: UInt32) -> Bool {
-    let ends =
-      droppedEnds[segment]
-      ?? reader.index[segment].map { known in
-        extents(in: known).map { ($0.place, $0.extent.lastSequence) }
-      } ?? []
-    return ends.allSatisfy { place, last in
-      last < lanes[place].diskEnd
-        || reader.index.extents(of: lanes[place].hash).contains { extent in
-          extent.segment != segment && extent.lastSequence > last
-        }
-    }
+  /// The cursors found no space: the oldest segment that nobody needs is emptied, to make some. Its
+  /// file stays until the cursors are saved. After a crash there is a hole then, of records that
+  /// everybody has; the ends of lanes may not be known without them, so that a start which finds
+  /// such a file leaves out numbers.
+  mutating func emptyForCursors() {
+    guard remover.count == 0,
+      let segment = releasing.first(where: { !emptied.contains($0) })
+    else { return }
+    forget(segment)
+    emptied.insert(segment)
+    if !dropping.contains(segment) { dropping.append(segment) }
+    remover.empty(segment)
   }
 
   mutating func takeSegmentEvents() {

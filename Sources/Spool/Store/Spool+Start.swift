@@ -88,7 +88,8 @@ extension Spool {
         recovery = LogRecovery(
           token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: files,
           synced: state?.synced ?? .start, identity: state?.identity,
-          patience: Self.recoveryPatience, keepsLists: false)
+          nextSegment: Self.nextSegment(of: state), patience: Self.recoveryPatience,
+          keepsLists: false)
         recovery.plantedFault = plantedFault
         recovery.start(operations: &operations)
         followRecovery(at: now, operations: &operations)
@@ -96,6 +97,11 @@ extension Spool {
       case .failed(let error): saveFailed(error, at: now)
       }
     }
+  }
+
+  /// A number above that of every segment that a cursor file knows.
+  static func nextSegment(of state: CursorState?) -> UInt32 {
+    max(state?.nextSegment ?? 1, (state?.segments.last?.upperBound ?? 0) + 1)
   }
 
   private mutating func refuse(_ later: SpoolLaterVersion) {
@@ -114,7 +120,7 @@ extension Spool {
     recovered.damagedPlaces = log.damagedPlaces
     recovered.cutSegments = log.cutSegments
     recovered.foreignSegments = log.foreignSegments
-    recovered.unreadFiles = log.unreadSegments
+    recovered.unreadFiles = log.unreadSegments + log.missing(of: loaded?.segments ?? [])
     recovered.segments = log.segments.count
     recovered.areCursorsLost = loaded == nil && recovered.damagedCursorCopies > 0
     identity =
@@ -131,13 +137,16 @@ extension Spool {
       segmentBytes: limits.log.segmentBytes)
     writer = LogWriter(
       owner: owner, limits: limits.log, directory: directory, identity: identity,
-      firstSegment: max(log.nextSegment, loaded?.nextSegment ?? 1),
+      firstSegment: log.nextSegment,
       synced: max(log.synced, loaded?.synced ?? .start), seed: random.next())
     writer?.plant(plantedFault)
     for segment in log.segments where !segment.isSealed {
       resealer.add(segment.footer, end: segment.end)
     }
     for segment in log.blankSegments { remover.remove(segment) }
+    // They go when the numbers that are left out are saved.
+    self.emptied = Set(log.emptiedSegments)
+    dropping = log.emptiedSegments
     loaded = nil
     for place in lanes.indices {
       renumberBatches(of: place)
@@ -168,7 +177,8 @@ extension Spool {
   /// Lanes come from the cursor file, and from the log what the file does not know.
   private mutating func learnLanes(_ log: RecoveredLog) {
     // A segment that can't be read now may be read at the next start: its numbers stay its own.
-    if hasUnread { firstSequenceOfLanes = Self.numbersLeftOut }
+    // And what an emptied one held is known to nobody, so that its numbers may be used.
+    if hasUnread || !log.emptiedSegments.isEmpty { firstSequenceOfLanes = Self.numbersLeftOut }
     // A lane keeps the hash that its records have.
     for known in loaded?.lanes ?? [] where laneByTopic[known.topic] == nil {
       let id = addLane(topic: known.topic, hash: known.hash, isReliable: known.isReliable)
@@ -176,7 +186,6 @@ extension Spool {
       lanes[place].firstSequence = known.firstSequence
       lanes[place].nextSequence = known.nextSequence
       lanes[place].savedEnd = known.nextSequence
-      lanes[place].diskEnd = known.nextSequence
       lanes[place].cursors = known.cursors
       lanes[place].replication = known.replication
       lanes[place].receivedThrough = known.receivedThrough

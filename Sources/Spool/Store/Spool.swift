@@ -95,8 +95,8 @@ public struct Spool: ~Copyable {
   /// Segments dropped by a limit, whose files go when the disk knows of it: a lane must not begin
   /// its sequences anew because the file that told them is gone.
   var dropping: [UInt32] = []
-  /// Where the lanes of these end in them.
-  var droppedEnds: [UInt32: [(place: Int, last: UInt64)]] = [:]
+  /// Those of them of which the content is gone already.
+  var emptied: Set<UInt32> = []
   /// Whether both copies of the cursor file are on the disk. Before that nothing is appended: on a
   /// disk that is full then they could not be made, and no segment would ever go.
   var areCursorsMade = false

@@ -12,10 +12,6 @@ struct SpoolLane {
   var nextSequence: UInt64 = 0
   /// The end that the cursor file had; 0 when it did not know the lane.
   var savedEnd: UInt64 = 0
-  /// The end that the disk knows from the cursor file.
-  var diskEnd: UInt64 = 0
-  /// The end that the save under way tells the disk.
-  var savingEnd: UInt64 = 0
   /// The end that the lane had in the log and the cursor file at the start.
   var startEnd: UInt64 = 0
   /// Everything before is durable.
