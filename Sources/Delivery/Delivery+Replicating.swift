@@ -29,6 +29,9 @@ extension Delivery {
     switch state {
     case .unknown:
       return .unknown
+    case .available where arePlansRefused && lanes[lane].replication.sentCount == 0:
+      if lanes[lane].replication.isActive || isPlanned { endReplicating(lane, at: now) }
+      return .publish
     case .available:
       if lanes[lane].replication.isActive { return .replicate }
       // Every call is settled before the lane changes its path.
@@ -39,6 +42,15 @@ extension Delivery {
     case .unavailable:
       if lanes[lane].replication.isActive || isPlanned { endReplicating(lane, at: now) }
       return .publish
+    }
+  }
+
+  /// Whether the disk has no space for plans. Only what is delivered gives some back, so records
+  /// are published then, for which nothing has to be on the disk first.
+  private var arePlansRefused: Bool {
+    switch spool {
+    case .some(let spool): return spool.faults.cursors?.kind == .noSpace
+    case .none: return false
     }
   }
 

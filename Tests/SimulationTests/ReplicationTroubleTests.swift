@@ -148,6 +148,30 @@ struct ReplicationTroubleTests {
     #expect(broker.accepted.allSatisfy { $0.isReplicated } && scene.oracle.duplicateCount == 0)
   }
 
+  @Test("Where plans find no space on the disk records are published, which gives it back")
+  func noSpaceForPlans() throws {
+    let (scene, broker) = try ReplicationTests.scene(seed: 7)
+    ReplicationTests.backlog(scene)
+    let disk = scene.world.disk(of: GatewayScene.gatewayHost)
+    let copies = try ["cursors-a", "cursors-b"].map { try #require(FileName($0)) }
+    for copy in copies { disk.faults.closedFiles[copy] = .noSpace }
+    #expect(ReplicationTests.run(scene, seconds: 60) { scene.oracle.acceptedCount == 300 })
+    #expect(broker.accepted.contains { !$0.isReplicated })
+    #expect(scene.oracle.isEveryPromiseKept && scene.oracle.duplicateCount == 0)
+    // With space for them batches are sent again.
+    disk.faults.closedFiles = [:]
+    scene.run(milliseconds: 5_000)
+    let published = broker.accepted.count
+    ReplicationTests.awayBroker(scene)
+    broker.closeConnections()
+    Self.add(4, messages: 50, to: scene)
+    scene.run(milliseconds: 5_000)
+    ReplicationTests.backBroker(scene)
+    #expect(ReplicationTests.run(scene, seconds: 60) { scene.oracle.acceptedCount == 350 })
+    let isReplicated = broker.accepted[published...].allSatisfy { $0.isReplicated }
+    #expect(isReplicated)
+  }
+
   @Test("A broker that takes batches and says nothing is not waited for: records are published")
   func silent() throws {
     let (scene, broker) = try ReplicationTests.scene(seed: 1)
