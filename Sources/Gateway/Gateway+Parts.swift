@@ -95,7 +95,7 @@ extension Gateway {
   private var brokerSpoolLimits: SpoolLimits {
     let settings = configuration.spool
     let retained = configuration.broker.retainBytes
-    let segmentBytes = max(min(settings.segmentBytes, retained / 8), 16_384)
+    let segmentBytes = max(min(settings.segmentBytes, retained / 16), 16_384)
     return SpoolLimits(
       log: LogLimits(segmentBytes: UInt32(segmentBytes / 512 * 512)),
       maximumBytes: UInt64(retained),

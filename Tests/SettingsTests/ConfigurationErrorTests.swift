@@ -197,6 +197,20 @@ struct ConfigurationErrorTests {
       ]
     ),
     (
+      "[broker]\nretain_bytes = \"3MiB\"\n\(anyRoute)",
+      [
+        "edge.toml:2:16: broker.retain_bytes: 3MiB is less than four times the largest "
+          + "listen.max_packet. Write at least \"4MiB\", or make that smaller."
+      ]
+    ),
+    (
+      "[danube]\nurl = \"http://h:6650\"\n[spool]\nmax_bytes = \"3MiB\"\n\(anyRoute)",
+      [
+        "edge.toml:4:13: spool.max_bytes: 3MiB is less than four times the largest "
+          + "listen.max_packet. Write at least \"4MiB\", or make that smaller."
+      ]
+    ),
+    (
       "[listen]\nkind = \"mqtt\"\n\(anyRoute)",
       ["edge.toml:1:1: listen: a table is not a list. Write [[listen]], with two brackets."]
     ),

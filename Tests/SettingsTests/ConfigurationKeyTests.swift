@@ -45,7 +45,7 @@ struct ConfigurationKeyTests {
     [broker]
     address = "b:1"
     new_subscription = "earliest"
-    retain_bytes = "1MB"
+    retain_bytes = "8MB"
     max_unacked = 106
     ack_timeout_ms = 107
     [admin]
@@ -117,7 +117,7 @@ struct ConfigurationKeyTests {
     #expect(loaded.danube.connectTimeoutMilliseconds == 105)
     #expect(loaded.broker.address == HostPort(host: "b", port: 1))
     #expect(loaded.broker.newSubscription == .earliest)
-    #expect(loaded.broker.retainBytes == 1_000_000)
+    #expect(loaded.broker.retainBytes == 8_000_000)
     #expect(loaded.broker.maxUnacked == 106)
     #expect(loaded.broker.ackTimeoutMilliseconds == 107)
     #expect(loaded.admin.address == HostPort(host: "c", port: 2))

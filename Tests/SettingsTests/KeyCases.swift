@@ -42,6 +42,10 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     case "limits" where key == "memory":
       "[limits]\nmemory = \(value)\nmax_batch = \"4KiB\"\n"
         + "[[listen]]\nmax_packet = 1024\n\(anyRoute)"
+    case "broker" where key == "retain_bytes", "spool" where key == "max_bytes":
+      "[\(section)]\n\(key) = \(value)\n"
+        + (section == "spool" ? "[danube]\nurl = \"http://h:6650\"\n" : "")
+        + "[[listen]]\nmax_packet = 1024\n\(anyRoute)"
     case "broker" where key == "auth":
       "[broker]\n\(key) = \(value)\n"
         + (value == "\"none\"" ? "" : "jwt_secret_env = \"S\"\n") + anyRoute

@@ -83,7 +83,8 @@ extension BrokerConfiguration: ConfigurationSection {
       How much the broker keeps for its subscriptions on the disk, compressed; with [spool]
       mode = "memory", in memory. When it is used up the oldest records go, also those that a
       subscription which lags has not got yet: these are counted by
-      danube_gateway_broker_records_missed_total, and the log says so.
+      danube_gateway_broker_records_missed_total, and the log says so. At least four times the
+      largest max_packet or max_body.
       """
     ) { $0.retainBytes = $1 },
     .init(

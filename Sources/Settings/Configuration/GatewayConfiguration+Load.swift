@@ -79,6 +79,22 @@ extension GatewayConfiguration {
           remedy: "Write at least \"\(ByteSize.text(neededBytes))\", or make that smaller."),
         path: "limits.memory", at: root["limits"]?["memory"]?.position ?? .start)
     }
+    checkDisk(root, largest: largestPacketBytes, "listen.\(key)", report: &report)
+  }
+
+  /// A record that fills the disk's share would be refused for ever, or push everything else out.
+  private func checkDisk(
+    _ root: SettingsNode, largest: Int, _ key: String, report: inout SettingsReport
+  ) {
+    let isEmbedded = danube.target == .embedded
+    let bytes = isEmbedded ? broker.retainBytes : spool.maxBytes
+    guard isEmbedded || spool.mode != .memory, bytes < 4 * largest else { return }
+    let (section, name) = isEmbedded ? ("broker", "retain_bytes") : ("spool", "max_bytes")
+    report.add(
+      SettingsProblem(
+        "\(ByteSize.text(bytes)) is less than four times the largest \(key)",
+        remedy: "Write at least \"\(ByteSize.text(4 * largest))\", or make that smaller."),
+      path: "\(section).\(name)", at: root[section]?[name]?.position ?? .start)
   }
 
   /// Two sockets on one address: the second would only fail when the gateway starts.

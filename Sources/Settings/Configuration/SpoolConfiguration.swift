@@ -69,7 +69,10 @@ extension SpoolConfiguration: ConfigurationSection {
     ) { $0.mode = $1 },
     .init(
       "max_bytes", .byteSize(1_048_576...(1 << 44)), default: "\"1GiB\"",
-      "How much the spool may hold on the disk, all its files together."
+      """
+      How much the spool may hold on the disk, all its files together; at least four times the
+      largest max_packet or max_body.
+      """
     ) { $0.maxBytes = $1 },
     .init(
       "max_age_s", .seconds(0...315_360_000), default: "0",

@@ -56,7 +56,8 @@ extension Spool {
       nextShareCheck = now.advanced(milliseconds: 100)
       enforceShares(at: now)
     }
-    while usedBytes > maximumBytes, let victim = nextVictim { drop(victim, at: now) }
+    // What is dropped is on the disk for a moment yet, and so is the next file already.
+    while usedBytes > appendBytes, let victim = nextVictim { drop(victim, at: now) }
   }
 
   /// Whether what is left of another mode takes space that is wanted: lanes of low priority are

@@ -14,6 +14,8 @@ public struct SpoolLimits: Sendable, Equatable {
   public var log: LogLimits
   /// Bytes of all files of the log, at least two segments. The last two, or the last quarter when
   /// that is less, are not for new records but for compaction: a full spool can be trimmed.
+  /// Where the oldest records go first that much is dropped earlier, for the files that are about
+  /// to go or to be used.
   public var maximumBytes: UInt64
   /// Age at which records are dropped, milliseconds; 0: never. A segment is dropped when all in it
   /// is so old, and only when that is known: its clock was right, or it was written since the
