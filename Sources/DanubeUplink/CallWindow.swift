@@ -6,10 +6,11 @@ import IOPort
 /// the configuration allow. Where a slow line or a busy broker lets calls queue, even the fastest
 /// answer is late: then it shrinks, so that no call waits for anything near its deadline, for a
 /// call that is made again may be a repeat. The fastest answer, because a topic that hangs says
-/// nothing of the others.
+/// nothing of the others; and of the later half, because those that come first after a pause waited
+/// for nobody.
 struct CallWindow: BitwiseCopyable {
   /// The window of a new connection.
-  static let start = 1_024
+  static let start = 256
   /// It is never smaller, but where the broker takes fewer calls.
   static let least = 16
 
@@ -24,6 +25,8 @@ struct CallWindow: BitwiseCopyable {
   private var fastestSince = UInt64.max
   /// Answers to come before it is set again: about a round trip of calls.
   private var answersLeft = CallWindow.start
+  /// Those of them that count.
+  private var lateAnswers = CallWindow.start / 2
   private var wasUsedUp = false
   private var isStarting = true
 
@@ -40,20 +43,22 @@ struct CallWindow: BitwiseCopyable {
     setAt = now
     guard let last else { return }
     size = last.size
-    answersLeft = size
+    awaitAnswers()
     isStarting = last.isStarting
   }
 
   /// No call could start for want of room.
   mutating func usedUp() { wasUsedUp = true }
 
-  /// A call was answered; `limit` is what the broker and the configuration allow.
+  /// A call was answered, or given up since no answer came in time; `limit` is what the broker and
+  /// the configuration allow.
   mutating func answered(startedAt start: Instant, at now: Instant, limit: Int) {
     guard start >= setAt else { return }
-    let nanoseconds = now.nanoseconds(since: start)
-    fastestSince = min(fastestSince, nanoseconds)
+    if answersLeft <= lateAnswers {
+      fastestSince = min(fastestSince, now.nanoseconds(since: start))
+    }
     answersLeft -= 1
-    if answersLeft <= 0 { set(at: now, limit: limit) }
+    if answersLeft <= 0 { set(at: now, limit: max(limit, Self.least)) }
   }
 
   /// An answer that takes longer is late: an eighth of the time that calls have, or four round
@@ -66,16 +71,23 @@ struct CallWindow: BitwiseCopyable {
   private mutating func set(at now: Instant, limit: Int) {
     roundTrip = min(roundTrip, fastestSince)
     let late = lateNanoseconds
+    // What was under way, whatever the window would have allowed.
+    size = min(size, limit)
     if fastestSince > late {
       let fitting = Double(size) * Double(late) / Double(fastestSince)
       size = max(Self.least, max(Int(fitting), size / 2))
       isStarting = false
     } else if wasUsedUp {
-      size = min(isStarting ? size * 2 : size + max(1, size / 8), max(limit, Self.least))
+      size = min(isStarting ? size * 2 : size + max(1, size / 8), limit)
     }
     setAt = now
+    awaitAnswers()
+    wasUsedUp = false
+  }
+
+  private mutating func awaitAnswers() {
     fastestSince = .max
     answersLeft = size
-    wasUsedUp = false
+    lateAnswers = max(1, size / 2)
   }
 }

@@ -301,6 +301,7 @@ extension DanubeUplink {
     case .retryRecord(let reason):
       if lanes[call.lane].isWithdrawn { return giveBack(call.record, call.lane) }
       metrics.retried[Int(reason.rawValue)].add()
+      if status == .deadlineExceeded { followAnswer(call) }
       noteTrouble(call.lane)
       backOff(call.record, call.lane)
     case .retryLane(let reason):

@@ -62,10 +62,16 @@ extension Delivery {
         nextDrain, lanes[lane].pace.nextAvailable(rate: limits.drainRecordsPerSecond))
       return
     }
+    beginRead(of: lane, from: next, at: now)
+  }
+
+  /// Asks for the records of a lane from `next` on, unless all lanes together have read enough.
+  mutating func beginRead(of lane: Int, from next: UInt64, at now: Instant) {
     if drainBytes.isExhausted(rate: limits.drainBytesPerSecond, at: now) {
       nextDrain = min(nextDrain, now.advanced(milliseconds: 50))
       return
     }
+    let spoolLane = lanes[lane].spoolLane
     let skips = lanes[lane].readFailures >= Self.readAttempts
     guard let read = spool?.read(spoolLane, from: next, skipsUnreadable: skips) else { return }
     lanes[lane].read = read

@@ -140,14 +140,7 @@ extension Delivery {
       nextDrain = min(nextDrain, lanes[lane].replication.pausedUntil)
       return
     }
-    if drainBytes.isExhausted(rate: limits.drainBytesPerSecond, at: now) {
-      nextDrain = min(nextDrain, now.advanced(milliseconds: 50))
-      return
-    }
-    let skips = lanes[lane].readFailures >= Self.readAttempts
-    guard let read = spool?.read(spoolLane, from: next, skipsUnreadable: skips) else { return }
-    lanes[lane].read = read
-    readers[read] = lane
+    beginRead(of: lane, from: next, at: now)
   }
 
   /// Whether the batch that is being filled has reached the end that was planned for it.
