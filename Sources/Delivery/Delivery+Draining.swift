@@ -136,6 +136,7 @@ extension Delivery {
         learnSpooledLanes(at: now)
       case .durable(let ticket):
         letLeave(upTo: ticket, at: now)
+        tellSetAside(upTo: ticket)
         durable(upTo: ticket)
       case .failed(let error):
         metrics.spoolFailures.add()

@@ -5,8 +5,11 @@ import Metrics
 import Records
 import Spool
 
-// Records that the broker refused for good and whose senders can't be told any more: they are set
-// aside on the disk with the reason.
+// Records that the broker refused for good and whose senders can't be told, or not any more: they
+// are set aside on the disk with the reason.
+//
+// A sender that waits for an answer and knows none that says no gets the other one when the record
+// is durable in quarantine: it would send the same again for ever.
 //
 // A record that was on the disk stays where it is until its copy in quarantine is durable. So after
 // a crash it is in one of both places, or in both: then it is sent again, refused again, and set
@@ -22,7 +25,7 @@ extension Delivery {
       return setAsideReplayed(record, reason, text, at: now)
     }
     let isAnswered = spool != nil && books[Int(record.batch.rawValue)].isDurable
-    let isMute = !isAnswered && isSpoolReady && !store.hasSender(record)
+    let isMute = !isAnswered && isSpoolReady && store.awaiting(record)?.takesRefusals == false
     let stored = callsBefore[record]
     if let stored, stored != .max, isAnswered || isMute {
       // It is on the disk: there it is read again, refused again, and set aside then.
@@ -34,21 +37,45 @@ extension Delivery {
       if let lane = lanePlaces[Int(store.lane(of: record.batch).rawValue)] {
         noteLost(of: lane, text)
       }
-    } else if isMute, setAside(record, reason, text, at: now) {
-      progress.safe(record)
+    } else if isMute, let ticket = setAside(record, reason, text, at: now) {
+      books[Int(record.batch.rawValue)].asides += 1
+      asides.append(SetAside(ticket: ticket, record: record, reason: reason))
     } else {
       progress.refused(record, reason)
     }
   }
 
-  /// Sets a record aside that nobody can be told of. False when that can't be.
+  /// Sets a record aside of which nobody can be told no. Nil when that can't be, and where only the
+  /// broker's word counts.
   private mutating func setAside(
     _ record: RecordRef, _ reason: RefusalReason, _ text: [UInt8], at now: Instant
-  ) -> Bool {
+  ) -> UInt64? {
     guard let lane = lanePlaces[Int(store.lane(of: record.batch).rawValue)],
       lanes[lane].policy.storage != .never
-    else { return false }
-    return append(record, reason, text, of: lane, at: now) != nil
+    else { return nil }
+    return append(record, reason, text, of: lane, at: now)
+  }
+
+  /// Records are durable in quarantine: they are answered.
+  mutating func tellSetAside(upTo ticket: UInt64) {
+    while let first = asides.first, first.ticket <= ticket {
+      asides.popFirst()
+      progress.safe(first.record)
+      endAside(first.record.batch)
+    }
+  }
+
+  /// The disk has failed for a while: what waits to be in quarantine is refused.
+  mutating func refuseAsides() {
+    while let first = asides.popFirst() {
+      progress.refused(first.record, first.reason)
+      endAside(first.record.batch)
+    }
+  }
+
+  private mutating func endAside(_ batch: BatchID) {
+    books[Int(batch.rawValue)].asides -= 1
+    finishIfDone(batch)
   }
 
   private mutating func setAsideReplayed(
@@ -134,6 +161,13 @@ extension Delivery {
       }
     }
   }
+}
+
+/// A record whose sender is answered when its copy in quarantine is durable.
+struct SetAside: BitwiseCopyable {
+  let ticket: UInt64
+  let record: RecordRef
+  let reason: RefusalReason
 }
 
 /// A record that leaves its lane when its copy in another one is durable.

@@ -113,6 +113,7 @@ extension Delivery {
       let book = books[Int(awaited.batch.batch.rawValue)]
       if book.epoch == awaited.batch.epoch, book.stage == .spooled { refuse(awaited.batch) }
     }
+    refuseAsides()
   }
 
   private var isDiskStuck: Bool {

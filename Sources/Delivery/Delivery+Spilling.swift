@@ -293,23 +293,20 @@ extension Delivery {
   mutating func released(_ batch: BatchID) {
     let place = Int(batch.rawValue)
     books[place].isReleased = true
-    if books[place].stage == .submitted {
-      books[place].stage = .done
-      progress.complete(batch)
-    } else {
-      finishIfDone(batch)
-    }
+    if books[place].stage == .submitted { books[place].stage = .leaving }
+    finishIfDone(batch)
   }
 
-  /// Ends a spooled batch that is durable and whose memory nobody needs.
+  /// Ends a batch whose memory nobody needs, when all that became of its records is durable.
   @discardableResult
   mutating func finishIfDone(_ batch: BatchID) -> Bool {
-    let place = Int(batch.rawValue)
-    guard books[place].stage == .spooled, books[place].isDurable, books[place].isReleased else {
+    let book = books[Int(batch.rawValue)]
+    let isSpooled = book.stage == .spooled && book.isDurable
+    guard isSpooled || book.stage == .leaving, book.isReleased, book.asides == 0 else {
       return false
     }
-    books[place].stage = .done
-    store.settleAll(of: batch)
+    books[Int(batch.rawValue)].stage = .done
+    if isSpooled { store.settleAll(of: batch) }
     progress.complete(batch)
     return true
   }

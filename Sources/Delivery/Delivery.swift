@@ -46,6 +46,7 @@ public struct Delivery: ~Copyable {
   var awaited = RingQueue<AwaitedBatch>()
   /// Records that leave their lanes when their copies are durable, in the order of the log.
   var leavers = RingQueue<SpoolLeaver>()
+  var asides = RingQueue<SetAside>()
   /// Quarantines whose records are being sent again.
   var quarantineReplays: [QuarantineReplay] = []
   /// What the next topic that is only in the spool gets.
@@ -137,6 +138,7 @@ public struct Delivery: ~Copyable {
   /// The spool is ready: its lanes and those of the gateway are made one.
   mutating func learnSpooledLanes(at now: Instant) {
     spool?.serve(.uplink, now: now)
+    spool?.openQuarantines(now: now)
     for number in 0..<knownLaneCount {
       let id = LaneID(rawValue: UInt32(number))
       learn(table[id], id: id)

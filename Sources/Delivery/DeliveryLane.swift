@@ -84,6 +84,8 @@ struct BatchBook: BitwiseCopyable {
     case submitted
     /// What was not accepted of it is in the spool.
     case spooled
+    /// The uplink is done with it, and some of its records are on their way into quarantine.
+    case leaving
   }
 
   var epoch: UInt32 = 0
@@ -94,6 +96,8 @@ struct BatchBook: BitwiseCopyable {
   var isReleased = true
   /// Whether some of its records may be settled: the uplink had them once.
   var wasWithdrawn = false
+  /// Records whose senders are answered when they are in quarantine.
+  var asides: UInt16 = 0
   /// When it came.
   var since = Instant(nanoseconds: 0)
 }

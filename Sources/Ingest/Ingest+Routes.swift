@@ -1,5 +1,6 @@
 import Bytes
 import IOPort
+import MQTT
 import Metrics
 import Records
 import Settings
@@ -37,7 +38,9 @@ extension Ingest {
   func nextSource(of id: SlotID) -> RecordSource {
     RecordSource(
       index: id.index, generation: id.generation,
-      sequence: connections[id].answers.nextSequence)
+      sequence: connections[id].answers.nextSequence,
+      // MQTT 3.1.1 has no way to refuse one message.
+      takesRefusals: connections[id].kind != .mqtt || connections[id].session.version != .v3_1_1)
   }
 }
 

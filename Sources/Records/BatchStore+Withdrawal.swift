@@ -24,13 +24,15 @@ extension BatchStore {
     unsafe entry.pointee.deliveryMark = Self.settledMark
   }
 
-  /// Whether somebody waits for a record who can be told what becomes of it: not of QoS 0, nor when
-  /// it was answered before it was safe. For delivery, which has not told of the record.
-  public func hasSender(_ record: RecordRef) -> Bool {
+  /// Who waits for a record: nobody of QoS 0, nor when it was answered before it was safe. Nil for
+  /// a record that delivery has told of.
+  public func awaiting(_ record: RecordRef) -> RecordSource? {
     guard let entry = unsafe slots[Int(record.batch.rawValue)].view?.entry(of: record.index) else {
-      return true
+      return nil
     }
-    return unsafe entry.pointee.sourceIndex != .max
+    return unsafe RecordSource(
+      place: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration,
+      sequence: entry.pointee.sourceSequence)
   }
 
   /// Counts every record of a batch as settled, wherever it is safe now. Only after the uplink has

@@ -233,7 +233,7 @@ public final class BatchStore: @unchecked Sendable {
     unsafe view.denseEntry(of: index).initialize(
       to: Entry(
         offset: UInt32(bodyOffset), length: UInt32(bodyBytes), keyHash: record.keyHash,
-        next: .max, sourceIndex: record.source.index,
+        next: .max, sourceIndex: record.source.place,
         sourceGeneration: record.source.generation, sourceSequence: record.source.sequence,
         deliveryMark: 0, ageMicroseconds: UInt32(min(age, Self.longestAge))))
     unsafe slot.pointee.byteCount = UInt32(cursor.offset)
@@ -282,7 +282,7 @@ public final class BatchStore: @unchecked Sendable {
   public func source(of record: RecordRef) -> RecordSource {
     guard let entry = unsafe ingestEntry(of: record) else { return .none }
     return unsafe RecordSource(
-      index: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration,
+      place: entry.pointee.sourceIndex, generation: entry.pointee.sourceGeneration,
       sequence: entry.pointee.sourceSequence)
   }
 

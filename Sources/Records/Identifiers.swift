@@ -42,20 +42,34 @@ public struct RecordRef: BitwiseCopyable, Hashable, Sendable {
 /// Who waits for a record's answer: a connection's slot and the place in its queue of answers, in
 /// ingest's own numbering.
 public struct RecordSource: BitwiseCopyable, Hashable, Sendable {
-  /// Slot index; `.max` when nobody waits.
-  public let index: UInt32
+  /// Slot index, and in the highest bit whether there is no way to say no.
+  let place: UInt32
   /// Generation of the slot.
   public let generation: UInt32
   /// Number of the answer in the connection's queue.
   public let sequence: UInt32
 
-  /// Answer `sequence` of the connection in a slot.
-  @inlinable
-  public init(index: UInt32, generation: UInt32, sequence: UInt32) {
-    self.index = index
+  /// Answer `sequence` of the connection in a slot, below 2³¹; `.max` for nobody.
+  /// `takesRefusals`: there is an answer that says no, and leaves the connection as it is.
+  public init(index: UInt32, generation: UInt32, sequence: UInt32, takesRefusals: Bool = true) {
+    self.init(
+      place: takesRefusals ? index : index | Self.muteBit, generation: generation,
+      sequence: sequence)
+  }
+
+  init(place: UInt32, generation: UInt32, sequence: UInt32) {
+    self.place = place
     self.generation = generation
     self.sequence = sequence
   }
+
+  private static var muteBit: UInt32 { 1 << 31 }
+
+  /// Slot index; `.max` when nobody waits.
+  public var index: UInt32 { place == .max ? .max : place & ~Self.muteBit }
+
+  /// Whether somebody waits who can be told no.
+  public var takesRefusals: Bool { place & Self.muteBit == 0 }
 
   /// Nobody waits for an answer (MQTT QoS 0).
   public static var none: RecordSource { RecordSource(index: .max, generation: 0, sequence: 0) }

@@ -15,17 +15,21 @@ struct QuarantineTests {
   private static let lane = QuarantineTopic.name(of: topic)
 
   private static func scene(
-    seed: UInt64, mode: SpoolConfiguration.Mode = .spill, qos: QoS = .atLeastOnce
+    seed: UInt64, mode: SpoolConfiguration.Mode = .spill, qos: QoS = .atLeastOnce,
+    version: ProtocolVersion = .v5, acknowledgement: RouteConfiguration.Acknowledgement = .durable
   ) throws -> GatewayScene {
     var configuration = GatewayScene.configuration()
     configuration.spool.mode = mode
     configuration.spool.segmentBytes = 65_536
     configuration.spool.spillAfterMilliseconds = 100
+    for route in configuration.routes.indices {
+      configuration.routes[route].acknowledgement = acknowledgement
+    }
     let scene = try GatewayScene(seed: seed, configuration: configuration)
     scene.oracle.seesAcceptance = false
     for device in 0..<2 {
       var habits = DeviceHabits()
-      habits.version = .v5
+      habits.version = version
       habits.window = 8
       habits.restMilliseconds = 0...2
       scene.addDevice(
@@ -63,6 +67,11 @@ struct QuarantineTests {
   private static func quarantined(_ scene: GatewayScene) -> Int {
     scene.run(milliseconds: 1_000)
     return scene.metric("danube_gateway_spool_quarantine_records")
+  }
+
+  private func connections(_ scene: GatewayScene) -> Int {
+    let name = "danube_gateway_connections_opened_total"
+    return scene.metrics([name])[name] ?? 0
   }
 
   /// Lets the broker take everything, and sends again what was set aside.
@@ -123,13 +132,12 @@ struct QuarantineTests {
 
   @Test(
     "Crashes lose nothing: what was answered is accepted or in quarantine",
-    arguments: [
-      false, true,
-    ])
-  func crashes(losesPower: Bool) throws {
+    arguments: [false, true], [ProtocolVersion.v5, .v3_1_1])
+  func crashes(losesPower: Bool, version: ProtocolVersion) throws {
     for seed in UInt64(1)...10 {
       var random = SplitMix64(seed: seed ^ 0x5175)
-      let scene = try Self.scene(seed: seed, mode: seed % 3 == 0 ? .always : .spill)
+      let scene = try Self.scene(
+        seed: seed, mode: seed % 3 == 0 ? .always : .spill, version: version)
       for _ in 0..<3 {
         if Int.random(in: 0..<3, using: &random) > 0 { Self.away(scene) }
         scene.run(milliseconds: Int.random(in: 50...700, using: &random))
@@ -179,6 +187,59 @@ struct QuarantineTests {
     #expect(violations.isEmpty, "\(violations)")
     #expect(scene.oracle.refusedCount == 28)
     #expect(Self.quarantined(scene) == 0)
+  }
+
+  @Test("MQTT 3.1.1 knows no answer that says no: what is refused is set aside, then answered")
+  func mute() throws {
+    let scene = try Self.scene(seed: 5, version: .v3_1_1)
+    var sources = scene.gateway.takeLogSources()
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
+    let violations = scene.settle()
+    #expect(violations.isEmpty, "\(violations)")
+    #expect(scene.oracle.answeredCount == 200 && scene.oracle.acceptedCount == 172)
+    // Each device had one connection all the time.
+    #expect(connections(scene) == 2)
+    #expect(Self.quarantined(scene) == 28)
+    let lines = EmbeddedObservationTests.lines(&sources, with: "spool.records_quarantined")
+    #expect(lines.contains { $0.contains("Schema validation failed") }, "\(lines)")
+    // What was answered is on the disk.
+    try scene.crash(losesPower: true)
+    scene.run(milliseconds: 3_000)
+    #expect(Self.quarantined(scene) == 28)
+    _ = try Self.replay(scene)
+    scene.run(milliseconds: 5_000)
+    #expect(scene.oracle.acceptedCount == 200 && scene.oracle.isEveryPromiseKept)
+    #expect(scene.violations.isEmpty, "\(scene.violations)")
+  }
+
+  @Test("No answer comes before the copy is durable; with a disk that fails the connection ends")
+  func muteAndStuck() throws {
+    let scene = try Self.scene(seed: 8, version: .v3_1_1)
+    let disk = scene.world.disk(of: GatewayScene.gatewayHost)
+    scene.run(milliseconds: 5)
+    disk.faults.failedWritePerMille = 1_000
+    scene.run(milliseconds: 30_000)
+    // Whatever was answered the broker has.
+    #expect(scene.oracle.answeredCount <= scene.oracle.acceptedCount)
+    let isDone = scene.devices.allSatisfy { $0.isDone }
+    #expect(!isDone)
+    #expect(connections(scene) > 4)
+    disk.faults.failedWritePerMille = 0
+    #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })
+    let violations = scene.settle()
+    #expect(violations.isEmpty, "\(violations)")
+    #expect(scene.oracle.answeredCount == 200 && Self.quarantined(scene) >= 28)
+  }
+
+  @Test("Where only the broker's word counts, an MQTT 3.1.1 connection ends")
+  func muteAndDelivered() throws {
+    let scene = try Self.scene(seed: 9, version: .v3_1_1, acknowledgement: .delivered)
+    scene.run(milliseconds: 10_000)
+    let isDone = scene.devices.allSatisfy { $0.isDone }
+    #expect(Self.quarantined(scene) == 0 && !isDone)
+    #expect(connections(scene) > 4)
+    scene.broker?.onMessage = nil
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy(\.isDone) })
   }
 
   @Test("With a disk that takes nothing more what is refused is lost, and counted")

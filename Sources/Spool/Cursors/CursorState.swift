@@ -29,9 +29,9 @@ import Bytes
 /// numbers: how many sequences before it are missing, less one, and how many are in it, less one.
 ///
 /// Behind the content may be what is known of the clock, see ``CursorClocks``, and behind that
-/// which segments there are, see ``CursorSegments``. What follows in the file has no meaning. Bytes 0–11
-/// and 60–63 mean the same in every version. A flag that is not known is damage: a new one takes a
-/// new version.
+/// which segments there are, see ``CursorSegments``. What follows in the file has no meaning. Bytes
+/// 0–11 and 60–63 mean the same in every version. A flag that is not known is damage: a new one
+/// takes a new version.
 public struct CursorState: Sendable, Equatable {
   static let headerBytes = 64
   /// The largest state that is written or read.

@@ -75,9 +75,9 @@ public struct LogRecovery: ~Copyable {
   /// A recovery of the files of a directory. All its tokens are `token`; `synced` is a place up to
   /// which the log is known to have been durable. The `identity`, which the cursor file tells, says
   /// whose a segment is; without it the first segment does. `nextSegment` is above the number of
-  /// every segment that the cursor file knows. Whoever asks for `patience` has to `retry`: so often,
-  /// and for as long as a person or the end of other work can make a file readable, whoever can't
-  /// read one of them waits.
+  /// every segment that the cursor file knows. Whoever asks for `patience` has to `retry`: so
+  /// often, and for as long as a person or the end of other work can make a file readable, whoever
+  /// can't read one of them waits.
   /// Without `keepsLists` the footers that are found have neither blocks nor runs, and cost the
   /// same however many there are.
   public init(

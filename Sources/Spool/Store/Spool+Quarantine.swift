@@ -23,6 +23,17 @@ extension Spool {
     return (lane, known ?? addCursorOfMode(named: [], of: lane, now: now))
   }
 
+  /// Makes the cursors of quarantines that a crash kept from the cursor file: what they hold can be
+  /// sent again like all else.
+  public mutating func openQuarantines(now: Instant) {
+    for place in quarantines {
+      let lane = SpoolLaneID(rawValue: UInt32(place))
+      if cursor(named: [], of: lane) == nil {
+        _ = addCursorOfMode(named: [], of: lane, now: now)
+      }
+    }
+  }
+
   /// Whether so many bytes may be set aside now: they leave another lane, so that they may take
   /// half of the space that is kept for compaction. Not while the disk fails, which might never
   /// take them.

@@ -52,10 +52,13 @@ extension Spool {
 
   /// The cursors of a lane pass over the numbers that this start left out, and over those that
   /// earlier ones did, whose cursors the disk was not told: there they are the last ones of a gap.
+  /// In a quarantine, which nobody reads, all gaps are passed over, also those of records that were
+  /// numbered and not durable when power ended.
   mutating func passNumberHoles(of place: Int) {
     for cursor in lanes[place].cursors.indices { passHole(of: place, by: cursor) }
     let left = Self.numbersLeftOut
-    guard lanes[place].startEnd >= left else { return }
+    let isRead = !lanes[place].isQuarantine
+    guard !isRead || lanes[place].startEnd >= left else { return }
     var stored = DeliveredSet()
     for extent in reader.index.extents(of: lanes[place].hash) {
       stored.insert(extent.firstSequence..<extent.lastSequence &+ 1)
@@ -64,8 +67,10 @@ extension Spool {
     for cursor in lanes[place].cursors.indices {
       var known = lanes[place].cursors[cursor].delivered
       for range in stored.allRanges { known.insert(range) }
-      for gap in known.missing(in: all) where gap.upperBound - gap.lowerBound >= left {
-        let count = (gap.upperBound - gap.lowerBound) / left * left
+      for gap in known.missing(in: all) {
+        let all = gap.upperBound - gap.lowerBound
+        let count = isRead ? all / left * left : all
+        guard count > 0 else { continue }
         pass(gap.upperBound - count..<gap.upperBound, to: cursor, of: place)
       }
     }
