@@ -117,6 +117,13 @@ extension DanubeUplink {
 
   // MARK: Owners of topics
 
+  /// Whether a broker's URL does not say which broker it is: 0.0.0.0, as they are set up.
+  static func isNameless(_ url: [UInt8]) -> Bool {
+    guard let address = AdvertisedAddress(url) else { return false }
+    let host = NamedHost(name: address.host, port: address.port)
+    return host.literal?.isUnspecified ?? false
+  }
+
   /// Follows the answer to a look-up that came over `id`.
   mutating func follow(_ answer: TopicLookupResponse, _ lane: Int, _ id: SlotID) {
     let asked = connections[id].broker

@@ -236,8 +236,11 @@ extension DanubeUplink {
       } else {
         failed(lane, UplinkError(.create, "the answer is not a ProducerResponse"))
       }
-    // In a cluster the first answer for a new topic is UNAVAILABLE: it is assigned soon.
-    default: failed(lane, .create, status, text)
+    default:
+      // In a cluster the first answer for a new topic is UNAVAILABLE: it is assigned soon. A seed
+      // that was asked because nobody has the topic may also be one that can't make it.
+      if lanes[lane].replication.boundOwner.isEmpty { leaveSeed(broker) }
+      failed(lane, .create, status, text)
     }
   }
 

@@ -326,6 +326,8 @@ extension DanubeUplink {
     TopicLookupRequest(requestID: takeRequestID(lane), topic: lanes[lane].lane.topic)
       .encode(into: &scratch)
     guard startControlCall(.check, .topicLookup, lane, id) else {
+      // Where the broker takes one call at a time the stream has it.
+      if replication.sentCount == 0 { finishStream(of: lane) }
       return waitForReplication(lane, until: now.advanced(milliseconds: 10))
     }
     metrics.lookups.add()
@@ -351,10 +353,13 @@ extension DanubeUplink {
     let owner = TopicOwner(answer).brokerURL
     let before = lanes[lane].replication.owner
     let bound = lanes[lane].replication.boundOwner
-    // The producer was made without a look-up, at a broker that is the owner if it says so.
-    let isBound = bound.isEmpty ? answer.lookupType == .connect : owner == bound
+    // Where the producer was made without a look-up, or all brokers may have this name, the one
+    // that was asked is the owner if it says so.
+    let isHere = answer.lookupType == .connect
+    let isNameless = Self.isNameless(owner)
+    let isBound = bound.isEmpty || isNameless ? isHere : owner == bound
     lanes[lane].replication.owner = owner
-    if lanes[lane].replication.isUnsettled, owner != before {
+    if lanes[lane].replication.isUnsettled, owner != before || isNameless && !isHere {
       // What the last owner wrote since it was not the owner nobody will read, and the next one
       // would drop it as a repetition.
       metrics.replicationMoved.add()

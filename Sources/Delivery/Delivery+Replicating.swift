@@ -29,7 +29,7 @@ extension Delivery {
     switch state {
     case .unknown:
       return .unknown
-    case .available where arePlansRefused && lanes[lane].replication.sentCount == 0:
+    case .available where arePlansRefused(of: lane, isPlanned: isPlanned, at: now):
       if lanes[lane].replication.isActive || isPlanned { endReplicating(lane, at: now) }
       return .publish
     case .available:
@@ -45,13 +45,26 @@ extension Delivery {
     }
   }
 
+  /// How long a lane waits for space for its plans that has some which may have been sent, ms.
+  private static var planPatienceMilliseconds: Int { 60_000 }
+
   /// Whether the disk has no space for plans. Only what is delivered gives some back, so records
-  /// are published then, for which nothing has to be on the disk first.
-  private var arePlansRefused: Bool {
-    switch spool {
-    case .some(let spool): return spool.faults.cursors?.kind == .noSpace
-    case .none: return false
+  /// are published then, for which nothing has to be on the disk first. Where batches may have been
+  /// sent that is only done when it lasts, for these may arrive twice then.
+  private mutating func arePlansRefused(of lane: Int, isPlanned: Bool, at now: Instant) -> Bool {
+    let fault: IOError? =
+      switch spool {
+      case .some(let spool): spool.faults.cursors
+      case .none: nil
+      }
+    guard fault?.kind == .noSpace else {
+      plansRefusedSince = nil
+      return false
     }
+    let since = plansRefusedSince ?? now
+    plansRefusedSince = since
+    guard lanes[lane].replication.sentCount == 0 else { return false }
+    return !isPlanned || now >= since.advanced(milliseconds: Self.planPatienceMilliseconds)
   }
 
   /// What is added to sequences so that numbers of batches are above all that the topic ever got,

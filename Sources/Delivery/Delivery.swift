@@ -47,6 +47,8 @@ public struct Delivery: ~Copyable {
   /// Records that leave their lanes when their copies are durable, in the order of the log.
   var leavers = RingQueue<SpoolLeaver>()
   var asides = RingQueue<SetAside>()
+  /// Since when cursors find no space; nil while they do.
+  var plansRefusedSince: Instant?
   /// Quarantines whose records are being sent again.
   var quarantineReplays: [QuarantineReplay] = []
   /// What the next topic that is only in the spool gets.

@@ -1,8 +1,8 @@
 import IOPort
 
-/// How many records of a lane may be replayed: a rate, above what comes in meanwhile, and a quarter
-/// of a second's worth at once. A consumer of today's Danube drops what it lags behind by more than
-/// 256 records, and a link that is back should not be flooded.
+/// How many records of a lane may be replayed: a rate, above what comes in meanwhile, and few at
+/// once. A consumer of today's Danube drops what it lags behind by more than 256 records, and a
+/// link that is back should not be flooded.
 struct DrainPace: BitwiseCopyable {
   private var tokens = 0.0
   private var filledAt = Instant(nanoseconds: 0)
@@ -26,9 +26,15 @@ struct DrainPace: BitwiseCopyable {
     }
     let total = Double(rate) + incomingRate
     let seconds = Double(now.nanoseconds(since: filledAt)) / 1e9
-    tokens = min(tokens + seconds * total, max(total / 4, 1))
+    tokens = min(tokens + seconds * total, Self.mostAtOnce(rate: total))
     filledAt = now
     return max(Int(tokens), 0)
+  }
+
+  /// A quarter of a second's worth, and no more than half of what consumers may lag behind, or
+  /// where so much is wanted a hundredth of a second's worth: nobody turns much more often.
+  private static func mostAtOnce(rate: Double) -> Double {
+    max(1, min(rate / 4, max(128, rate / 100)))
   }
 
   /// So many went.

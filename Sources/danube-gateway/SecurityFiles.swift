@@ -68,6 +68,7 @@ struct SecurityFiles: ~Copyable {
 
   /// Reads everything again; true when it is something else. What is wrong now changes nothing.
   mutating func refresh() throws(Problem) -> Bool {
+    if refreshToken() { return true }
     let new = try Self.read(danube, broker, systemAuthorities: contents.authorities)
     if new == contents { return false }
     security = try Self.security(danube, new)
@@ -75,7 +76,26 @@ struct SecurityFiles: ~Copyable {
     return true
   }
 
+  /// Takes a new token alone: a certificate without its key is no reason to let the old one expire.
+  private mutating func refreshToken() -> Bool {
+    guard case .brokers = danube.target, Self.mayChange(danube.token) else { return false }
+    var new = contents
+    // What is wrong with it is told when everything is read.
+    guard let token = try? Self.token(danube) else { return false }
+    new.token = token
+    guard new != contents, let security = try? Self.security(danube, new) else { return false }
+    self.security = security
+    contents = new
+    return true
+  }
+
   // MARK: Reading
+
+  private static func token(_ danube: DanubeConfiguration) throws(Problem) -> [UInt8]? {
+    try read(danube.token, "danube", "token_file") { bytes throws(SettingsProblem) in
+      try LoadedConfiguration.brokerToken(bytes)
+    }
+  }
 
   /// The system's authorities are read once: they change with its packages.
   private static func read(
@@ -102,9 +122,7 @@ struct SecurityFiles: ~Copyable {
     }
     contents.certificate = try read(danube.certificate, "danube", "certificate_file")
     contents.key = try read(danube.key, "danube", "key_file")
-    contents.token = try read(danube.token, "danube", "token_file") {
-      bytes throws(SettingsProblem) in try LoadedConfiguration.brokerToken(bytes)
-    }
+    contents.token = try token(danube)
     return contents
   }
 

@@ -72,6 +72,31 @@ struct ReplicationTroubleTests {
     }
   }
 
+  @Test("A move between brokers that all call themselves 0.0.0.0 is noticed")
+  func namelessMove() throws {
+    let (scene, broker) = try ReplicationTests.scene(seed: 5)
+    let url = broker.advertisedURL
+    var isHere = true
+    broker.onLookup = { topic in
+      broker.createAttempts(of: topic) == 0
+        ? .fail(.notFound, "no topic")
+        : .at(
+          connectURL: url, brokerURL: "http://0.0.0.0:6650", type: isHere ? .connect : .redirect)
+    }
+    broker.onBatch = { _, _ in .init(.ok, delayMilliseconds: 20) }
+    ReplicationTests.backlog(scene)
+    #expect(scene.run(milliseconds: 20_000) { broker.accepted.count > 0 })
+    isHere = false
+    scene.run(milliseconds: 20_000)
+    #expect(scene.metric(Self.movedMetric) > 0)
+    // What was acknowledged after that counts for nothing: it waits for the owner.
+    let depth = "danube_gateway_spool_depth_records"
+    #expect(scene.metrics([depth])[depth] ?? 0 > 0)
+    isHere = true
+    #expect(ReplicationTests.run(scene, seconds: 60) { scene.metrics([depth])[depth] == 0 })
+    #expect(scene.oracle.isEveryPromiseKept)
+  }
+
   @Test("Numbers of batches are in both copies of the cursor file before they are used")
   func damagedCopy() throws {
     for seed in UInt64(1)...10 {
@@ -155,7 +180,7 @@ struct ReplicationTroubleTests {
     let disk = scene.world.disk(of: GatewayScene.gatewayHost)
     let copies = try ["cursors-a", "cursors-b"].map { try #require(FileName($0)) }
     for copy in copies { disk.faults.closedFiles[copy] = .noSpace }
-    #expect(ReplicationTests.run(scene, seconds: 60) { scene.oracle.acceptedCount == 300 })
+    #expect(ReplicationTests.run(scene, seconds: 120) { scene.oracle.acceptedCount == 300 })
     #expect(broker.accepted.contains { !$0.isReplicated })
     #expect(scene.oracle.isEveryPromiseKept && scene.oracle.duplicateCount == 0)
     // With space for them batches are sent again.
