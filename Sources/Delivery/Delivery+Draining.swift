@@ -177,10 +177,9 @@ extension Delivery {
   }
 
   /// There are no records where some should be: they were dropped, or are damaged.
-  private mutating func skip(_ lane: Int, to next: UInt64?, at now: Instant) {
+  private mutating func skip(_ lane: Int, to end: UInt64, at now: Instant) {
     let spoolLane = lanes[lane].spoolLane
     let first = lanes[lane].nextRead
-    let end = next ?? spool?.durableEnd(of: spoolLane) ?? first
     guard end > first else { return }
     // What a start left out of the numbers was passed over before.
     let cursor = lanes[lane].cursor

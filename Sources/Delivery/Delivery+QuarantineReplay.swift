@@ -88,7 +88,7 @@ extension Delivery {
       let end = quarantineReplays[place].end
       let (lane, cursor) = (quarantineReplays[place].lane, quarantineReplays[place].cursor)
       let first = quarantineReplays[place].next
-      let last = min(next ?? end, end)
+      let last = min(next, end)
       // Dropped by a limit, or damaged.
       if last > first { spool?.pass(first..<last, to: cursor, of: lane, now: now) }
       quarantineReplays[place].next = max(first, last)

@@ -80,7 +80,7 @@ extension Gateway {
     let settings = configuration.spool
     // Space comes back a segment at a time, and never that of the one at hand: with fewer than some
     // a full spool would stay full.
-    let segmentBytes = min(settings.segmentBytes, settings.maxBytes / 4) / 512 * 512
+    let segmentBytes = min(settings.segmentBytes, settings.maxBytes / 8) / 512 * 512
     return SpoolLimits(
       log: LogLimits(segmentBytes: UInt32(segmentBytes)),
       maximumBytes: UInt64(settings.maxBytes),

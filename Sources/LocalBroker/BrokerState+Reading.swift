@@ -63,7 +63,7 @@ extension BrokerState {
   }
 
   /// There is no record with the offset asked for: nothing up to `next`.
-  mutating func missing(_ read: SpoolRead, next: UInt64?) {
+  mutating func missing(_ read: SpoolRead, next: UInt64) {
     guard let subscription = readers[read], let asked = subscriptions[subscription].read else {
       return
     }
@@ -73,7 +73,7 @@ extension BrokerState {
     let topic = subscriptions[subscription].topic
     // What was dropped meanwhile is missed, as `nextToDeliver` will find; the rest is a hole.
     let start = max(asked.offset, firstOffset(of: topic))
-    let end = min(next ?? asked.end, asked.end)
+    let end = min(next, asked.end)
     guard start < end else { return }
     if let lane = topics[topic].lane {
       damaged(spool?.lostRecords(of: lane, in: start..<end) ?? 0, missedBy: subscription)

@@ -164,6 +164,100 @@ struct SpoolUnreadTests {
     #expect(scene.oracle.acceptedCount == accepted)
   }
 
+  @Test("A file is missed also when the gateway ended in the middle of its work", arguments: 1...8)
+  func goneAfterKill(seed: UInt64) throws {
+    let scene = try GatewayScene(seed: seed, configuration: Self.configuration())
+    scene.oracle.seesAcceptance = false
+    scene.oracle.spaceIsShort = true
+    Self.away(scene)
+    Self.addDevice(scene, messages: 300)
+    let count = 4 + Int(seed % 3)
+    #expect(scene.run(milliseconds: 20_000) { Self.segments(scene).count > count })
+    scene.run(milliseconds: Int(seed) % 4)
+    #expect(!scene.devices.allSatisfy { $0.isDone })
+    let answered = scene.oracle.answeredCount
+    try scene.crash(losesPower: seed % 2 == 0)
+    // One in the middle, or the last ones, of which one may be empty yet.
+    let names = Self.segments(scene)
+    let taken = seed % 3 == 0 ? names.suffix(2) : names[1...1]
+    let contents = try taken.map { try #require(Self.disk(scene).content(of: $0, in: Self.path)) }
+    for name in taken { Self.disk(scene).discard(name, in: Self.path) }
+    try scene.crash(losesPower: false)
+    scene.run(milliseconds: 5_000)
+    #expect(Self.reason(scene, .spoolUnread) != nil)
+    Self.back(scene)
+    scene.run(milliseconds: 60_000) { scene.devices.allSatisfy { $0.isDone } }
+    scene.run(milliseconds: 5_000)
+    for (name, content) in zip(taken, contents) {
+      Self.disk(scene).put(content, as: name, in: Self.path)
+    }
+    try scene.crash(losesPower: true)
+    scene.run(milliseconds: 60_000) { scene.oracle.isEveryPromiseKept }
+    #expect(scene.oracle.isEveryPromiseKept && answered > 0)
+    scene.run(milliseconds: 10_000)
+    #expect(Self.reason(scene, .spoolUnread) == nil)
+  }
+
+  @Test("Nothing more goes into a file that is known to be gone")
+  func activeGone() throws {
+    var configuration = Self.configuration()
+    configuration.spool.segmentBytes = 1 << 20
+    let scene = try GatewayScene(seed: 12, configuration: configuration)
+    scene.oracle.seesAcceptance = false
+    Self.away(scene)
+    Self.addDevice(scene)
+    #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy { $0.isDone } })
+    scene.run(milliseconds: 2_000)
+    #expect(Self.segments(scene).count == 1)
+    Self.disk(scene).discard(Self.segments(scene)[0], in: Self.path)
+    Self.back(scene)
+    scene.run(milliseconds: 20_000)
+    #expect(Self.reason(scene, .spoolUnread) != nil)
+    let accepted = scene.oracle.acceptedCount
+    #expect(accepted < 120)
+    for _ in 0..<2 {
+      Self.away(scene)
+      scene.broker?.closeConnections()
+      Self.addDevice(scene, messages: 60)
+      #expect(scene.run(milliseconds: 20_000) { scene.devices.allSatisfy { $0.isDone } })
+      scene.run(milliseconds: 2_000)
+      Self.back(scene)
+      scene.run(milliseconds: 20_000)
+    }
+    #expect(scene.oracle.acceptedCount == accepted + 120)
+    #expect(Self.metric(scene, "left_out_files{reason=\"unreadable\"}") == 1)
+  }
+
+  @Test("A damaged copy of the cursor file does not make files missed that are delivered")
+  func damagedCopy() throws {
+    for seed in UInt64(40)...47 {
+      let scene = try Self.scene(seed: seed)
+      let first = Self.segments(scene)[0]
+      Self.back(scene)
+      #expect(scene.run(milliseconds: 20_000) { !Self.segments(scene).contains(first) })
+      try scene.crash(losesPower: seed % 2 == 0)
+      try Self.damageNewestCursors(scene)
+      try scene.crash(losesPower: false)
+      scene.run(milliseconds: 60_000) { scene.oracle.isEveryPromiseKept }
+      scene.run(milliseconds: 5_000)
+      #expect(scene.oracle.isEveryPromiseKept && Self.reason(scene, .spoolUnread) == nil)
+    }
+  }
+
+  private static func damageNewestCursors(_ scene: GatewayScene) throws {
+    var newest: (name: FileName, generation: UInt64)?
+    for text in ["cursors-a", "cursors-b"] {
+      let name = try #require(FileName(text))
+      guard let content = disk(scene).content(of: name, in: path), content.count > 64 else {
+        continue
+      }
+      let generation = content[16..<24].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      if generation > newest?.generation ?? 0 { newest = (name, generation) }
+    }
+    let name = try #require(newest).name
+    for byte in 0..<40 { disk(scene).flip(bit: 2, ofByte: byte, of: name, in: path) }
+  }
+
   @Test("What is in a file that vanishes while the gateway runs arrives after it is back")
   func goneMeanwhile() throws {
     let scene = try Self.scene(seed: 11)

@@ -56,7 +56,7 @@ final class ScriptedSpool: SimulatedLoop {
   var isDone: Bool { steps.isEmpty && isIdle }
 
   private var isIdle: Bool {
-    spool.isReady && durable >= ticket && (!isSaving || spool.savedChangeCount == saveTarget)
+    spool.isReady && durable >= ticket && (!isSaving || spool.savedChangeCount >= saveTarget)
       && (!isCompacting || spool.compactions.segments > 0)
   }
   private var isSaving = false

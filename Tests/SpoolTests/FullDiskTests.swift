@@ -108,6 +108,8 @@ struct FullDiskTests {
     let fault = loop.spool.faults.cursors
     #expect(loop.failures.contains(.noSpace) && fault == nil)
     #expect(disk.names(in: "spool").count <= 4 && model.missing == 0 && model.lost.isEmpty)
+    // What was removed last is gone for good.
+    driver.run(milliseconds: 500)
     // Their ends are saved: nothing was left out.
     world.losePower(host: spoolHost)
     driver.remove(loop.portID)

@@ -70,8 +70,8 @@ extension SpoolConfiguration: ConfigurationSection {
     .init(
       "max_bytes", .byteSize(1_048_576...(1 << 44)), default: "\"1GiB\"",
       """
-      How much the spool may hold on the disk, all its files together; at least four times the
-      largest max_packet or max_body.
+      How much the spool may hold on the disk, all its files together, but for two of 64KiB. At
+      least four times the largest max_packet or max_body.
       """
     ) { $0.maxBytes = $1 },
     .init(

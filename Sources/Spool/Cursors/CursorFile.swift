@@ -147,6 +147,12 @@ public struct CursorFile: ~Copyable {
     copies.allSatisfy { $0.content == .found || $0.content == .durable }
   }
 
+  /// Bytes that both copies take at least.
+  static var leastBytes: Int { 128 << 10 }
+
+  /// Bytes that both copies take on the disk.
+  var reservedBytes: Int { copies.reduce(0) { $0 + $1.solidBytes } }
+
   mutating func tell(_ event: CursorEvent) { events.append(event) }
 
   /// Whether writing would give up a copy that may be the only durable one.

@@ -133,6 +133,17 @@ public struct LogWriter: ~Copyable {
   /// Seals the segment at hand as soon as nothing waits to be written, if there is something in it.
   mutating func sealWhenIdle() { isToSeal = true }
 
+  /// Leaves a segment whose file is gone, if it is the one at hand: what is not durable goes to
+  /// another one.
+  mutating func abandon(_ segment: UInt32) {
+    if active?.number == segment { isLeaving = true }
+  }
+
+  /// The newest segment whose file and name are durable; nil before the first.
+  var newestSegment: UInt32? {
+    preparer.phase == .ready ? preparer.number : active?.number
+  }
+
   /// Appends a block; its ticket is told when it is durable. `topics` are those of its runs.
   public mutating func append(_ block: consuming EncodedBlock, topics: [[UInt8]]) -> UInt64 {
     precondition(topics.count == block.header.runs.count)

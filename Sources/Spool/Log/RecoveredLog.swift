@@ -55,6 +55,7 @@ public struct RecoveredLog: Sendable {
     found.formUnion(blankSegments)
     found.formUnion(emptiedSegments)
     found.formUnion(unreadSegments.map(\.segment))
+    found.formUnion(laterVersions.compactMap { SegmentHeader.number(of: $0.file) })
     return known.joined().filter { !found.contains($0) }.map {
       SpoolUnreadFile(segment: $0, error: IOError(.notFound))
     }

@@ -66,7 +66,7 @@ extension Spool {
   /// Whether records are taken: the disk keeps up, and there is space within the limits.
   public var hasRoom: Bool {
     switch writer {
-    case .some(let writer): return areCursorsMade && writer.hasRoom && !isFull
+    case .some(let writer): return areCursorsMade && writer.hasRoom && !isFull && !waitsForRemoval
     case .none: return false
     }
   }

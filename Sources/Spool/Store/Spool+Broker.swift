@@ -6,17 +6,6 @@ extension Spool {
   /// Whether there is something to tell.
   public var hasEvents: Bool { eventsTaken < events.count }
 
-  /// Asks for records as `read(_:from:)` does. With `skipsUnreadable` those that the device can't
-  /// read are missing.
-  public mutating func read(
-    _ lane: SpoolLaneID, from sequence: UInt64, skipsUnreadable: Bool
-  ) -> SpoolRead {
-    let hash = lanes[Int(lane.rawValue)].hash
-    let handle = reader.request(hash, from: sequence, skipsUnreadable: skipsUnreadable)
-    readLanes[SpoolRead(rawValue: handle)] = Int(lane.rawValue)
-    return SpoolRead(rawValue: handle)
-  }
-
   /// Asks the disk for what requests want, and tells which have it already.
   public mutating func flushReads(operations: inout OperationQueue) {
     reader.flush(operations: &operations)

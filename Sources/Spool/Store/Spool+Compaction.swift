@@ -62,6 +62,7 @@ extension Spool {
   private func isCompactable(_ segment: LogIndex.Segment) -> Bool {
     !segment.isActive && !compacted.contains(segment.number)
       && spared[segment.number] == nil && !releasing.contains(segment.number)
+      && !leftOut.contains(segment.number)
       && !reader.isDamaged(segment.number)
   }
 

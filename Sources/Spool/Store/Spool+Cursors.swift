@@ -106,6 +106,7 @@ extension Spool {
   /// Saves the cursors when it is time, and with them learns which segments nobody needs any more.
   mutating func maintain(at now: Instant, operations: inout OperationQueue) {
     enforceLimits(at: now)
+    listSegments(at: now)
     if isSyncUnsaved, syncSave <= now { cursorsChanged(at: now) }
     if areCursorsDirty, min(nextCursorSave, syncSave) <= now, !cursorFile.isBusy {
       areCursorsDirty = false
@@ -123,6 +124,22 @@ extension Spool {
     takeSegmentEvents()
     resealer.flush(at: now, operations: &operations)
     remover.flush(at: now, operations: &operations)
+  }
+
+  /// Lets the disk know of a new segment before it is needed: of one that nothing names nobody
+  /// would miss what was in it. Once in as many bytes as a segment has.
+  private mutating func listSegments(at now: Instant) {
+    guard let newest = newestSegment, newest > listedThrough else { return }
+    listedThrough = newest
+    cursorsChanged(at: now)
+    hurry(at: now)
+  }
+
+  private var newestSegment: UInt32? {
+    switch writer {
+    case .some(let writer): return writer.newestSegment
+    case .none: return nil
+    }
   }
 
   /// A number above that of every segment there was.
@@ -151,12 +168,17 @@ extension Spool {
     return state
   }
 
-  /// The segments of which the next start has to find the files: all but those that go now, and
-  /// those that this start did not find.
+  /// The segments of which the next start has to find the files: all but those that go, the ones
+  /// that are about to be used, and those that this start did not find.
   private var expectedSegments: [UInt32] {
-    let going = Set(releasing)
-    return reader.index.segments.map(\.number).filter { !going.contains($0) }
-      + recovered.unreadFiles.map(\.segment)
+    let going = Set(releasing + leftOut)
+    var numbers = reader.index.segments.map(\.number).filter { !going.contains($0) }
+    switch writer {
+    case .some(let writer):
+      numbers += [writer.activeSegment, writer.newestSegment].compactMap { $0 }
+    case .none: break
+    }
+    return numbers + recovered.unreadFiles.map(\.segment)
   }
 
   /// The starts of the machine of this process and of the blocks in the log, the newest first.
@@ -186,8 +208,15 @@ extension Spool {
       cursorsChanged(at: now)
       hurry(at: now)
     }
-    for segment in releasing { release(segment) }
+    // Neither copy tells of them now.
+    for segment in leftOut { release(segment) }
+    leftOut = releasing
     releasing = []
+    if !leftOut.isEmpty {
+      cursorsChanged(at: now)
+      let isWanted = isCrowded || isLeaving || leftOut.contains { reader.index[$0] == nil }
+      if isWanted { hurry(at: now) }
+    }
     measureLanes()
     beginCompaction(at: now)
   }

@@ -52,7 +52,8 @@ extension Spool {
   /// Whether records of a lane are taken: the disk keeps up, and there is space within the limits.
   public func hasRoom(for lane: SpoolLaneID) -> Bool {
     switch writer {
-    case .some(let writer): return areCursorsMade && writer.hasRoom && !isFull(lane)
+    case .some(let writer):
+      return areCursorsMade && writer.hasRoom && !isFull(lane) && !waitsForRemoval
     case .none: return false
     }
   }

@@ -3,14 +3,17 @@ import IOPort
 // Records back from the disk.
 extension Spool {
   /// Asks for the records of a lane from `sequence` on, which is durable. An event tells when some
-  /// are at hand, or that there is no such record; then it is to be released.
+  /// are at hand, or that there is no such record; then it is to be released. With
+  /// `skipsUnreadable` those that the device can't read are missing.
   public mutating func read(
-    _ lane: SpoolLaneID, from sequence: UInt64
+    _ lane: SpoolLaneID, from sequence: UInt64, skipsUnreadable: Bool = false
   ) -> SpoolRead {
-    let hash = lanes[Int(lane.rawValue)].hash
-    let handle = reader.request(hash, from: sequence)
-    readLanes[SpoolRead(rawValue: handle)] = Int(lane.rawValue)
-    return SpoolRead(rawValue: handle)
+    let book = lanes[Int(lane.rawValue)]
+    let handle = reader.request(
+      book.hash, from: sequence, skipsUnreadable: skipsUnreadable)
+    let read = SpoolRead(rawValue: handle)
+    readLanes[read] = (Int(lane.rawValue), max(book.durableEnd, sequence))
+    return read
   }
 
   /// Bytes of the records at hand.
@@ -29,7 +32,7 @@ extension Spool {
     of read: SpoolRead,
     _ body: (_ sequence: UInt64, _ element: RawSpan, _ isDelivered: (Int) -> Bool) -> Void
   ) {
-    guard let lane = readLanes[read] else { return }
+    guard let lane = readLanes[read]?.place else { return }
     reader.withRun(read.rawValue) { content, run in
       content.forEachRecord(ofRun: run) { sequence, element in
         body(sequence, element) { cursor in
@@ -54,15 +57,14 @@ extension Spool {
         faults.reading = nil
         tell(.readable(SpoolRead(rawValue: handle)))
       case .missing(let handle, let next):
-        tell(.missing(SpoolRead(rawValue: handle), next: next))
+        // What became durable since it was asked for is there.
+        let read = SpoolRead(rawValue: handle)
+        tell(.missing(read, next: next ?? readLanes[read]?.end ?? 0))
       case .failed(let handle, let error):
         faults.reading = error
         tell(.unreadable(SpoolRead(rawValue: handle), error))
       case .lost(let segment):
-        // It may come back like one that was gone at the start: nobody is noted to have its
-        // records.
-        recovered.unreadFiles.append(
-          SpoolUnreadFile(segment: segment, error: IOError(.notFound)))
+        noteGone(segment)
         // Without a time the save would never come, nor any after it.
         if !areCursorsDirty { nextCursorSave = Instant(nanoseconds: 0) }
         areCursorsDirty = true

@@ -5,9 +5,29 @@ extension Spool {
   /// Bytes of all files of the log.
   public var usedBytes: UInt64 { reader.index.totalBytes }
 
-  /// Bytes that the log may have: with less than two segments nothing could be trimmed.
+  /// Bytes that the log may have: less for a large cursor file, and with less than two segments
+  /// nothing could be trimmed.
   var maximumBytes: UInt64 {
-    max(limits.maximumBytes, 2 * UInt64(limits.log.segmentBytes))
+    let excess = UInt64(max(0, cursorFile.reservedBytes - CursorFile.leastBytes))
+    let cursors = min(excess, limits.maximumBytes / 2)
+    return max(limits.maximumBytes - cursors, 2 * UInt64(limits.log.segmentBytes))
+  }
+
+  /// Bytes of the file that is ready to be the next segment.
+  private var readyBytes: UInt64 {
+    switch writer {
+    case .some(let writer):
+      return writer.newestSegment == writer.activeSegment ? 0 : UInt64(limits.log.segmentBytes)
+    case .none: return 0
+    }
+  }
+
+  /// Whether new records wait for files to go that were dropped for them: on the disk those count
+  /// until they are gone.
+  var waitsForRemoval: Bool {
+    guard limits.overflow == .dropOldest, !goingBytes.isEmpty else { return false }
+    let going = goingBytes.values.reduce(0, +)
+    return going >= maximumBytes || !hasSpace(for: 1, within: maximumBytes - going)
   }
 
   /// Bytes up to which new records are taken; what is above is for compaction.
@@ -57,7 +77,7 @@ extension Spool {
       enforceShares(at: now)
     }
     // What is dropped is on the disk for a moment yet, and so is the next file already.
-    while usedBytes > appendBytes, let victim = nextVictim { drop(victim, at: now) }
+    while usedBytes + readyBytes > appendBytes, let victim = nextVictim { drop(victim, at: now) }
   }
 
   /// Whether what is left of another mode takes space that is wanted: lanes of low priority are
@@ -104,8 +124,7 @@ extension Spool {
     for (place, extent) in extents(in: segment) {
       dropRecords(of: place, before: extent.lastSequence + 1)
     }
-    reader.forget(segment.number)
-    resealer.cancel(segment.number)
+    forget(segment.number)
     dropping.append(segment.number)
     cursorsChanged(at: now)
     nextCursorSave = now
@@ -129,7 +148,7 @@ extension Spool {
   mutating func releasableSegments() -> [UInt32] {
     var left = wantsDamaged ? 0 : Self.damagedLimit
     let found = reader.index.segments.filter { segment in
-      guard !segment.isActive else { return false }
+      guard !segment.isActive, !leftOut.contains(segment.number) else { return false }
       if compacted.contains(segment.number) { return true }
       guard !isNeeded(segment) else { return false }
       guard left > 0, reader.isDamaged(segment.number) else { return true }
@@ -156,6 +175,7 @@ extension Spool {
   private mutating func forget(_ segment: UInt32) {
     compacted.remove(segment)
     spared[segment] = nil
+    if let known = reader.index[segment] { goingBytes[segment] = known.fileBytes }
     reader.forget(segment)
     resealer.cancel(segment)
   }
@@ -166,11 +186,12 @@ extension Spool {
   /// such a file leaves out numbers.
   mutating func emptyForCursors() {
     guard remover.count == 0,
-      let segment = releasing.first(where: { !emptied.contains($0) })
+      let segment = (leftOut + releasing).first(where: { !emptied.contains($0) })
     else { return }
     forget(segment)
+    goingBytes[segment] = nil
     emptied.insert(segment)
-    if !dropping.contains(segment) { dropping.append(segment) }
+    if !dropping.contains(segment), !leftOut.contains(segment) { dropping.append(segment) }
     remover.empty(segment)
   }
 
@@ -185,7 +206,9 @@ extension Spool {
     }
     while let event = remover.nextEvent() {
       switch event {
-      case .removed: faults.segments = nil
+      case .removed(let segment):
+        goingBytes[segment] = nil
+        faults.segments = nil
       case .failed(_, let error): failed(error)
       }
     }

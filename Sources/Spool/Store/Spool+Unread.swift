@@ -17,6 +17,14 @@ extension Spool {
   /// Whether there are segments that can't be read.
   var hasUnread: Bool { !recovered.unreadFiles.isEmpty }
 
+  /// The file of a segment is gone. It may come back like one that was gone at the start: nobody is
+  /// noted to have its records, and no more go into it.
+  mutating func noteGone(_ segment: UInt32) {
+    writer?.abandon(segment)
+    guard !recovered.unreadFiles.contains(where: { $0.segment == segment }) else { return }
+    recovered.unreadFiles.append(SpoolUnreadFile(segment: segment, error: IOError(.notFound)))
+  }
+
   /// There are no records with these numbers, as far as is known: a cursor goes on behind them.
   public mutating func pass(
     _ sequences: Range<UInt64>, to cursor: Int, of lane: SpoolLaneID, now: Instant

@@ -57,8 +57,8 @@ public struct Spool: ~Copyable {
   var events: [SpoolEvent] = []
   var eventsTaken = 0
 
-  /// The lane of each request for records.
-  var readLanes: [SpoolRead: Int] = [:]
+  /// The lane of each request for records, and where it ended when that was asked for.
+  var readLanes: [SpoolRead: (place: Int, end: UInt64)] = [:]
   /// Whether records stay after everybody has them, until a limit says otherwise: a broker keeps
   /// them for subscriptions to come.
   public var keepsDelivered = false
@@ -92,6 +92,13 @@ public struct Spool: ~Copyable {
   var numberedAt: UInt64 = 0
   /// What the save under way says of segments that nobody needs any more.
   var releasing: [UInt32] = []
+  /// What one copy of the cursor file says that of, and the other one not yet: with the older one,
+  /// should the newer be damaged, a start would miss their files.
+  var leftOut: [UInt32] = []
+  /// The newest segment that was to be told to the disk.
+  var listedThrough: UInt32 = 0
+  /// Bytes of files that are in no index any more, and on the disk yet.
+  var goingBytes: [UInt32: UInt64] = [:]
   /// Segments dropped by a limit, whose files go when the disk knows of it: a lane must not begin
   /// its sequences anew because the file that told them is gone.
   var dropping: [UInt32] = []

@@ -11,7 +11,7 @@ public enum SpoolEvent: Sendable, Equatable {
   /// The records that were asked for are at hand.
   case readable(SpoolRead)
   /// There is no such record; the next one of its lane, if there is one.
-  case missing(SpoolRead, next: UInt64?)
+  case missing(SpoolRead, next: UInt64)
   /// The disk did not give the records.
   case unreadable(SpoolRead, IOError)
 }

@@ -1,0 +1,92 @@
+import Bytes
+import IOPort
+import Simulator
+import Testing
+
+@testable import Spool
+
+@Suite("Numbers that no record has", .timeLimit(.minutes(1)))
+struct HoleTests {
+  @Test("A hole at the end of a lane takes nothing with it of what becomes durable meanwhile")
+  func atTheEnd() throws {
+    let world = SimulatedWorld(seed: 4)
+    let model = SpoolModel()
+    model.isStuck = false
+    let limits = SpoolLimits(log: UnreadTests.limits, cursorMilliseconds: 20)
+    let driver = SimulationDriver(world)
+    let first = try SpoolLoop(world, model, limits: limits, wanted: 200)
+    first.isDelivering = false
+    driver.add(first)
+    driver.run(until: world.now.advanced(milliseconds: 10_000)) {
+      first.wanted == 0 && first.spool.isSettled
+    }
+    let disk = world.disk(of: spoolHost)
+    world.kill(first.portID)
+    driver.remove(first.portID)
+    // Given up; the cursor file knows the numbers.
+    for name in disk.names(in: "spool") where SegmentHeader.number(of: name) != nil {
+      disk.put([], as: name, in: "spool")
+    }
+    let loop = try ReadingLoop(world, limits: limits)
+    driver.add(loop)
+    driver.run(until: world.now.advanced(milliseconds: 10_000)) { loop.isDone }
+    #expect(loop.isDone && loop.reads > 0 && loop.hole > 0)
+    // Whoever passes over the hole stops before the record that came.
+    #expect(loop.ends.allSatisfy { $0 <= loop.hole }, "\(loop.hole): \(loop.ends)")
+  }
+}
+
+/// Appends a record behind a hole, and asks in each turn, before its end, for what is in the hole.
+private final class ReadingLoop: SimulatedLoop {
+  var port: SimulatedPort
+  var operations = OperationQueue()
+  var spool: Spool
+  let portID: NodeID
+  private var lane: SpoolLaneID?
+  private var read: SpoolRead?
+  /// The sequence behind the hole.
+  private(set) var hole: UInt64 = 0
+  private(set) var reads = 0
+  /// Up to where there was said to be nothing.
+  private(set) var ends: [UInt64] = []
+
+  init(_ world: SimulatedWorld, limits: SpoolLimits) throws {
+    var port = world.makePort(host: spoolHost)
+    let directory = try port.openDirectory("spool")
+    portID = port.id
+    spool = Spool(
+      owner: 7, limits: limits, directory: directory, files: try port.files(in: directory),
+      seed: world.seed)
+    self.port = port
+    spool.start(operations: &operations)
+    self.port.submit(&operations)
+  }
+
+  var isDone: Bool { lane.map { spool.durableEnd(of: $0) > hole } ?? false }
+
+  func turn() {
+    port.wait(until: min(spool.nextDeadline, port.now.advanced(milliseconds: 2)))
+    let now = port.now
+    while let completion = port.next() {
+      spool.handle(completion, at: now, operations: &operations)
+    }
+    if spool.isReady, spool.hasRoom, lane == nil {
+      let lane = spool.lane(topic: LogLoop.topic(2), isReliable: true)
+      hole = spool.nextSequence(of: lane)
+      _ = spool.append(LogLoop.record(2, hole, padding: 10).span.bytes, to: lane, at: now)
+      self.lane = lane
+    }
+    if let lane, !isDone {
+      read = spool.read(lane, from: 0)
+      reads += 1
+    }
+    spool.advance(to: now, operations: &operations)
+    spool.flush(at: now, clock: .unknown, operations: &operations)
+    while let event = spool.nextEvent() {
+      if case .missing(let known, let next) = event, known == read { ends.append(next) }
+    }
+    if let read { spool.release(read) }
+    read = nil
+    port.submit(&operations)
+  }
+}
