@@ -278,8 +278,7 @@ extension DanubeUplink {
       return end(id, failure.description, operations: &operations)
     }
     let isQuiet = connections[id].session.callsInFlight == 0
-    let isLast = connections[id].session.isDraining && !isAwaitingSuccessor(id)
-    if isQuiet, isLast || connections[id].isRetired {
+    if isQuiet, connections[id].session.isDraining || connections[id].isRetired {
       guard connections[id].transport.isEmpty else { return }
       connections[id].isRetired = true
       return end(id, "retired", operations: &operations)
@@ -293,13 +292,6 @@ extension DanubeUplink {
     case .ping: connections[id].session.sendPing()
     case .lost: end(id, "no sign of life", operations: &operations)
     }
-  }
-
-  /// Whether lanes are to go on over the next connection to the broker, which takes over from this
-  /// one when it is open: what ends before that makes them start over.
-  private func isAwaitingSuccessor(_ id: SlotID) -> Bool {
-    let broker = connections[id].broker
-    return brokers[broker].current == id && brokers[broker].laneCount > 0
   }
 
   /// Whether the next connection to the broker has to be opened before this one ends.

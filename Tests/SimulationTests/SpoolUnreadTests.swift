@@ -213,6 +213,7 @@ struct SpoolUnreadTests {
     Self.back(scene)
     scene.run(milliseconds: 20_000)
     #expect(Self.reason(scene, .spoolUnread) != nil)
+    #expect(Self.reason(scene, .spoolFailing) == nil)
     let accepted = scene.oracle.acceptedCount
     #expect(accepted < 120)
     for _ in 0..<2 {

@@ -199,7 +199,7 @@ extension Spool {
       return true
     case .failed(handle, let error):
       compaction?.handle = nil
-      faults.reading = error
+      if error.kind != .notFound { faults.reading = error }
       spare(work.segment, until: lastTurn.advanced(milliseconds: Self.spareMilliseconds))
       return true
     default: return false

@@ -61,7 +61,8 @@ extension Spool {
         let read = SpoolRead(rawValue: handle)
         tell(.missing(read, next: next ?? readLanes[read]?.end ?? 0))
       case .failed(let handle, let error):
-        faults.reading = error
+        // A file that is gone is told for itself, and no fault of the disk.
+        if error.kind != .notFound { faults.reading = error }
         tell(.unreadable(SpoolRead(rawValue: handle), error))
       case .lost(let segment):
         noteGone(segment)

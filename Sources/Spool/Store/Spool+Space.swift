@@ -201,7 +201,13 @@ extension Spool {
       case .sealed(let segment, let offset, let bytes):
         faults.segments = nil
         reader.seal(segment, footerOffset: offset, fileBytes: bytes)
-      case .failed(_, let error, _): failed(error)
+      case .failed(let segment, let error, _):
+        if error.kind == .notFound {
+          reader.forget(segment)
+          noteGone(segment)
+        } else {
+          failed(error)
+        }
       }
     }
     while let event = remover.nextEvent() {
