@@ -1,5 +1,6 @@
 import DanubeProtocol
 import DanubeUplink
+import GRPC
 import IOPort
 import Records
 import Simulator
@@ -117,5 +118,18 @@ struct ResolvingTests {
     scene.driver.run(milliseconds: 1_000)
     #expect(
       scene.loop.status.lastError == "the broker's address: no address for late.example")
+  }
+
+  @Test("A seed that answers and can't make a topic is left for the next one")
+  func seedThatCannotCreate() throws {
+    let other: UInt32 = 0x0a00_0065
+    let scene = try Scene(seeds: [.at(Scene.brokerHost), .at(other)])
+    let owner = try ScriptedBroker(scene.world, host: other)
+    scene.driver.add(owner)
+    scene.broker.onLookup = { _ in .fail(.notFound, "no such topic") }
+    scene.broker.onCreate = { _, _ in .fail(.internalError, "storage", createsTopic: false) }
+    #expect(scene.loop.publish(lane: 0, [("k", numbered(1))]))
+    #expect(scene.settle(withinMilliseconds: 20_000))
+    #expect(owner.accepted.count == 1 && scene.broker.accepted.isEmpty)
   }
 }

@@ -93,6 +93,31 @@ struct CompactionTests {
     #expect(count > 0)
   }
 
+  @Test("A segment that is about to go stays when a reader is set back to what is in it")
+  func replayedMeanwhile() throws {
+    let world = SimulatedWorld(seed: 3)
+    let model = SpoolModel()
+    model.isStuck = false
+    let limits = SpoolLimits(log: UnreadTests.limits, maximumBytes: 16 << 20, blockBytes: 2 << 10)
+    let loop = try SpoolLoop(world, model, limits: limits, wanted: 3_000)
+    let driver = SimulationDriver(world)
+    driver.add(loop)
+    driver.run(until: world.now.advanced(milliseconds: 60_000)) { !loop.spool.leftOut.isEmpty }
+    let going = loop.spool.leftOut
+    #expect(!going.isEmpty)
+    loop.isDelivering = false
+    for number in loop.lanes.keys {
+      let topic = LogLoop.topic(number)
+      _ = try loop.spool.replay(topic, reader: [], from: 0, now: world.now)
+    }
+    driver.run(milliseconds: 5_000)
+    let names = world.disk(of: spoolHost).names(in: "spool")
+    for segment in going {
+      let isKnown = loop.spool.reader.index[segment] != nil
+      #expect(isKnown && names.contains(SegmentHeader.fileName(segment)))
+    }
+  }
+
   @Test(
     "A stuck lane and stuck records hold little space: many times the limit goes through",
     arguments: 1...10)

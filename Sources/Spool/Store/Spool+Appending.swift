@@ -201,9 +201,7 @@ extension Spool {
       case .ended(let segment, let fileBytes):
         reader.end(segment, fileBytes: fileBytes)
         let footer = endedFooters.removeValue(forKey: segment)
-        // Of a file that is gone the index knows nothing.
-        let isThere = reader.index[segment] != nil
-        if fileBytes == nil, isThere, let footer, let last = footer.blocks.last {
+        if fileBytes == nil, let footer, let last = footer.blocks.last {
           resealer.add(footer, end: last.offset + last.totalBytes)
         }
         // Everybody got all of it before: no change of a cursor would release it.

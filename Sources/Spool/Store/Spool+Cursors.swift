@@ -208,8 +208,8 @@ extension Spool {
       cursorsChanged(at: now)
       hurry(at: now)
     }
-    // Neither copy tells of them now.
-    for segment in leftOut { release(segment) }
+    // Neither copy tells of them now. What somebody wants again since stays, and is listed anew.
+    for segment in leftOut where !isNeededAgain(segment) { release(segment) }
     leftOut = releasing
     releasing = []
     if !leftOut.isEmpty {
@@ -219,6 +219,12 @@ extension Spool {
     }
     measureLanes()
     beginCompaction(at: now)
+  }
+
+  /// Whether a segment that was to go holds records that a reader was set back to.
+  private func isNeededAgain(_ segment: UInt32) -> Bool {
+    guard let known = reader.index[segment], !compacted.contains(segment) else { return false }
+    return isNeeded(known)
   }
 
   mutating func saveFailed(_ error: IOError, at now: Instant) {
