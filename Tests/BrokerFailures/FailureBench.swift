@@ -33,7 +33,7 @@ extension FailureBench {
       try publish(10, bytes: 24)
       published = 10
       if !run(milliseconds: 20_000, until: { self.stage.settled.all == 20 }) {
-        return ["the start: \(stage.settled.all) of 20 arrived"]
+        return ["the start: \(stage.settled.all) of 20 arrived"] + (try end())
       }
     }
     failure.strike(stage)

@@ -36,6 +36,7 @@ final class GatewayProcess {
   let webhookPort: Int
   let configurationPath: String
   private(set) var process: ChildProcess
+  private let tellsWhereItListens: Bool
   private let configuration: Configuration
 
   /// Starts the gateway and waits until its ports answer.
@@ -48,6 +49,7 @@ final class GatewayProcess {
     (mqttPort, brokerPort, adminPort, webhookPort) = (ports[0], ports[1], ports[2], ports[3])
     configurationPath = try folder.write(
       Self.render(configuration, ports: ports), to: "edge.toml")
+    tellsWhereItListens = !environment.keys.contains { $0.contains("LOG_") }
     process = try Self.start(configurationPath, in: folder, environment: environment)
     try waitUntilReady()
   }
@@ -140,8 +142,17 @@ final class GatewayProcess {
         if let end = process.poll() {
           throw EndToEndError("the gateway ended (\(end)): \(process.errorOutput.suffix(1000))")
         }
-        return try? RawSocket(port: port)
+        // Another process may have been quicker to take the port.
+        return isListening(on: port) ? try? RawSocket(port: port) : nil
       }
+    }
+  }
+
+  /// Whether the gateway says that it listens there, or does not say where.
+  private func isListening(on port: Int) -> Bool {
+    if !tellsWhereItListens { return true }
+    return process.errorOutput.split(separator: "\n").contains {
+      $0.contains("\"listening\"") && $0.contains(":\(port)\"")
     }
   }
 }
