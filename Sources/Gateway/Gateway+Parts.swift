@@ -171,6 +171,7 @@ extension LocalBrokerConfiguration {
   init(_ configuration: GatewayConfiguration) {
     let retained = configuration.broker.retainBytes
     self.init(
+      namespaces: configuration.broker.namespaces.map { Array($0.utf8) },
       newSubscription: configuration.broker.newSubscription == .latest ? .latest : .earliest,
       retainBytes: Gateway.usesSpool(configuration) ? min(retained, Self.cacheBytes) : retained,
       maximumUnacknowledged: configuration.broker.maxUnacked,

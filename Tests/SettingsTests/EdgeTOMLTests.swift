@@ -79,6 +79,7 @@ struct EdgeTOMLTests {
     #expect(loaded.gateway.name == "edge-1")
     var expected = try load(text)
     expected.gateway.name = "edge-1"
+    expected.broker.namespaces = ["plant-7"]
     if kind == .webhook {
       expected.listeners[0].trustedProxies = [try AddressPrefix(parsing: "127.0.0.1")]
     }

@@ -155,6 +155,9 @@ let keyCases: [KeyCase] = [
   KeyCase(
     "danube", "allow_plaintext_token", good: ["true", "false"], bad: ["1", "\"true\"", "[]"]),
   addresses("broker"),
+  KeyCase(
+    "broker", "namespaces", good: ["\"plant-7\"", "[\"plant\", \"a_b\"]"],
+    bad: ["[]", "1", "\"a/b\"", "\"\"", "[\"a\", 1]"]),
   words("broker", "new_subscription", ["latest", "earliest"]),
   sizes(
     "broker", "retain_bytes", good: ["65536", "\"64KiB\"", "\"1 GiB\"", "\"100kB\"", "\"1GB\""],

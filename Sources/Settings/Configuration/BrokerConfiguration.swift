@@ -2,6 +2,8 @@
 public struct BrokerConfiguration: Sendable, Equatable {
   /// Where Danube clients reach it.
   public var address = HostPort(host: "", port: 0)
+  /// Namespaces that there are besides `default` and those of routes and topics.
+  public var namespaces: [String] = []
   /// Where a subscription begins that the broker does not know.
   public var newSubscription = NewSubscription.latest
   /// Records that are kept for subscriptions, in bytes on the disk, or in memory without a spool.
@@ -70,6 +72,15 @@ extension BrokerConfiguration: ConfigurationSection {
       "address", .address, default: "\"127.0.0.1:6650\"", isActive: true,
       "Where Danube clients reach the broker. Port 0 takes any free port."
     ) { $0.address = $1 },
+    .init(
+      "namespaces", .list(of: .name(limit: 64)), computedDefault: "none",
+      sample: "[\"plant-7\"]",
+      """
+      Namespaces for topics of clients and of other gateways, as danube-admin makes them elsewhere.
+      Without this there are "default", those of this gateway's routes, and those of topics that
+      are kept. A gateway which replicates needs the one of its gateway.name.
+      """
+    ) { $0.namespaces = $1 },
     .init(
       "new_subscription", .choice, default: "\"latest\"",
       """
