@@ -95,6 +95,9 @@ struct Main {
     if let note = RunCommand.memoryNote(loaded.configuration) {
       StandardStreams.writeStandardOutput("note: \(note)\n")
     }
+    for note in loaded.configuration.replicationNotes {
+      StandardStreams.writeStandardOutput("note: \(note)\n")
+    }
     noteSpool(loaded.configuration)
   }
 }

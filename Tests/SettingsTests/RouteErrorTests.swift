@@ -153,6 +153,31 @@ struct RouteErrorTests {
     #expect(errors(Self.webhooks + routes.joined()).isEmpty != covers)
   }
 
+  @Test("Routes whose no_live_consumers changes nothing are named with the reason")
+  func uselessNoLiveConsumers() throws {
+    let routes =
+      "[[route]]\nmqtt = \"a\"\nto = \"/e/a\"\nno_live_consumers = true\n"
+      + "[[route]]\nmqtt = \"b\"\nto = \"/d/b\"\nno_live_consumers = true\n"
+      + "[[route]]\nmqtt = \"c\"\nto = \"/d/c\"\nno_live_consumers = true\nsole_writer = true\n"
+      + "[[route]]\nmqtt = \"d\"\nto = \"/d/d\"\n"
+      + "[[route]]\nmqtt = \"f\"\nto = \"/e/f\"\nno_live_consumers = true\nreliable = false\n"
+    func notes(_ danube: String) throws -> [String] {
+      try load("[gateway]\nname = \"e\"\n[danube]\n\(danube)\n" + routes).replicationNotes
+    }
+    let unreliable = "route[4].no_live_consumers changes nothing: the topic is not reliable"
+    #expect(
+      try notes("url = \"http://b\"") == [
+        "route[1].no_live_consumers changes nothing: its topic is not under \"/e/\", and "
+          + "sole_writer is not set",
+        unreliable,
+      ])
+    let produced = try notes("url = \"http://b\"\npath = \"produce\"")
+    #expect(produced.count == 4 && produced.allSatisfy { $0.hasSuffix("path is \"produce\"") })
+    let embedded = try notes("url = \"embedded\"")
+    #expect(embedded.count == 4)
+    #expect(embedded.first?.hasSuffix("the embedded broker has its records at once") == true)
+  }
+
   @Test("Two routes with the same filter are found among ten thousand")
   func coverageOfManyRoutes() throws {
     var text = "[limits]\nmax_topics = 10000\n"

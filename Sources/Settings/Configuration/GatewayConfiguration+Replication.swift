@@ -28,6 +28,30 @@ extension GatewayConfiguration {
     }
   }
 
+  /// Routes whose `no_live_consumers = true` changes nothing, and why, each as a sentence.
+  public var replicationNotes: [String] {
+    var notes: [String] = []
+    for (index, route) in routes.enumerated() where route.hasNoLiveConsumers {
+      let reason: String
+      if danube.target == .embedded {
+        reason = "the embedded broker has its records at once"
+      } else if danube.path == .produce {
+        reason = "danube.path is \"produce\""
+      } else if spool.mode == .memory {
+        reason = "spool.mode is \"memory\""
+      } else if !route.isReliable {
+        reason = "the topic is not reliable"
+      } else if !route.isSoleWriter, !route.topic.begins(with: "/\(gateway.name)/") {
+        reason =
+          "its topic is not under \(quoted("/\(gateway.name)/")), and sole_writer is not set"
+      } else {
+        continue
+      }
+      notes.append("route[\(index)].no_live_consumers changes nothing: \(reason)")
+    }
+    return notes
+  }
+
   private func replicationProblem(
     of route: RouteConfiguration
   ) -> (key: String, problem: SettingsProblem)? {
