@@ -144,6 +144,14 @@ extension DanubeUplink {
     if let place {
       // Who is bound to every address is the host that we reached.
       let isReached = host.literal?.isUnspecified ?? false
+      if isReached, answer.lookupType == .redirect, seedBrokers.count > 1,
+        owner.proxiedURL.isEmpty, place.addresses.first == connections[id].address
+      {
+        // Another one of that name: only the broker itself can say that it is the one.
+        leaveSeed(asked)
+        let text = "the owner of the topic is another broker that calls itself "
+        return refuse(lane, text, answer.connectURL)
+      }
       bind(lane, to: owner, at: place, host: isReached ? brokers[asked].host : host.name)
     } else {
       resolve(host, of: lane, owner: owner)
@@ -157,6 +165,7 @@ extension DanubeUplink {
     let index = brokers.firstIndex {
       !$0.isForgotten && $0.proxiedURL == owner.proxiedURL && $0.usesTLS == owner.usesTLS
         && $0.addresses.current == place.addresses.first
+        && Self.isOne($0.host, host)
     }
     lanes[lane].brokerURL = owner.brokerURL
     let broker =
@@ -165,6 +174,13 @@ extension DanubeUplink {
         authority: place.authority, proxiedURL: owner.proxiedURL, usesTLS: owner.usesTLS,
         host: host, addresses: place.addresses)
     setPhase(.attaching(broker: broker), of: lane)
+  }
+
+  /// Whether two hosts with one address are one broker. What stands there may lead to many, by the
+  /// names in certificates or in `:authority`.
+  private static func isOne(_ first: String, _ second: String) -> Bool {
+    let isName = [first, second].contains { NamedHost(name: $0, port: 0).literal == nil }
+    return !isName || first.lowercased() == second.lowercased()
   }
 
   private mutating func refuse(_ lane: Int, _ text: String, _ url: [UInt8]) {

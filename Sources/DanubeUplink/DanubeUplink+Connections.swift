@@ -99,7 +99,9 @@ extension DanubeUplink {
     guard brokers[broker].laneCount > 0 else { return }
     for lane in lanes.indices where lanes[lane].broker == broker {
       enqueue(lane)
-      if !lanes[lane].replication.isIdle { resumeReplication(lane) }
+      if lanes[lane].replication.stream != nil || !lanes[lane].replication.isIdle {
+        resumeReplication(lane)
+      }
     }
   }
 
@@ -277,15 +279,20 @@ extension DanubeUplink {
     if let failure = connections[id].transport.failure {
       return end(id, failure.description, operations: &operations)
     }
+    let broker = connections[id].broker
+    // First of all: then its lanes need not look for their topics again.
+    if wantsSuccessor(id), now >= brokers[broker].retryAt {
+      // A broker that says GOAWAY on every connection is not to be asked for the next one at once.
+      if connections[id].session.isDraining, connections[id].session.streamIDsLeft > 0 {
+        brokers[broker].retryAt = now.advanced(milliseconds: brokers[broker].backoff.next())
+      }
+      brokers[broker].successor = connect(broker, operations: &operations)
+    }
     let isQuiet = connections[id].session.callsInFlight == 0
     if isQuiet, connections[id].session.isDraining || connections[id].isRetired {
       guard connections[id].transport.isEmpty else { return }
       connections[id].isRetired = true
       return end(id, "retired", operations: &operations)
-    }
-    let broker = connections[id].broker
-    if wantsSuccessor(id), now >= brokers[broker].retryAt {
-      brokers[broker].successor = connect(broker, operations: &operations)
     }
     switch connections[id].keepalive.check(at: now, hasCalls: !isQuiet) {
     case .wait: break
@@ -298,7 +305,7 @@ extension DanubeUplink {
   func wantsSuccessor(_ id: SlotID) -> Bool {
     let broker = connections[id].broker
     guard connections[id].isOpen, brokers[broker].current == id,
-      brokers[broker].successor == nil
+      brokers[broker].successor == nil, !connections[id].isRetired
     else { return false }
     return connections[id].session.isDraining || connections[id].tokenNumber != tokenNumber
       || connections[id].session.streamIDsLeft < limits.takeOverStreamIDs

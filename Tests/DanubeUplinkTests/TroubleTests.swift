@@ -196,6 +196,41 @@ struct TroubleTests {
   }
 
   @Test(
+    "A broker that says GOAWAY while nothing is under way is not looked for again",
+    .timeLimit(.minutes(1)))
+  func quietGoAway() throws {
+    let scene = try Scene()
+    scene.loop.publish([("k", numbered(0))])
+    #expect(scene.settle())
+    for number in 1...5 {
+      scene.driver.run(milliseconds: 500)
+      scene.broker.goAway()
+      scene.driver.run(milliseconds: 100)
+      #expect(scene.loop.isReady(lane: 0))
+      #expect(scene.broker.openConnectionCount == 1)
+      scene.loop.publish([("k", numbered(number))])
+      #expect(scene.settle())
+    }
+    #expect(scene.broker.lookupCount == 1 && scene.broker.createCount == 1)
+    #expect(scene.broker.connectionCount == 6)
+    #expect(scene.loop.metrics.connectionsLost.value == 0)
+  }
+
+  @Test("A broker that says GOAWAY on every connection is not asked without a pause")
+  func endlessGoAway() throws {
+    let scene = try Scene()
+    scene.loop.publish([("k", numbered(0))])
+    #expect(scene.settle())
+    scene.broker.onConnection = { .goAway }
+    scene.broker.goAway()
+    scene.driver.run(milliseconds: 10_000)
+    #expect(scene.broker.connectionCount < 40)
+    scene.broker.onConnection = nil
+    scene.loop.publish([("k", numbered(1))])
+    #expect(scene.settle())
+  }
+
+  @Test(
     "A connection that went silent is given up, and its records sent again",
     .timeLimit(.minutes(1)))
   func silence() throws {
