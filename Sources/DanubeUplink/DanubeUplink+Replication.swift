@@ -8,14 +8,9 @@ public import Records
 // Batches that a lane replicates: over a stream to the owner of its topic, in order, several at a
 // time. A broker writes a batch only if its number is above the last one's, so that whatever is in
 // doubt is sent again as it was.
-//
-// A broker acknowledges and writes whatever it gets, also of a topic that was moved away. So what
-// is acknowledged counts only when a look-up that began later still names the same owner.
 extension DanubeUplink {
-  /// Streams of a lane that end in a row, without an acknowledgement, before it is given up.
+  /// Streams of a lane that end in a row, without an acknowledgement, before it may be given up.
   private static var streamAttempts: Int { 5 }
-  /// So many acknowledged batches are confirmed at once, fewer when the next look-up is due.
-  private static var batchesToConfirm: Int { 16 }
   /// Batches on a stream that others wait for, before it is their turn.
   private static var batchesPerTurn: Int { 32 }
   /// No more batches are given to a stream while it has so many bytes to send.
@@ -53,16 +48,6 @@ extension DanubeUplink {
     resumeReplication(lane)
   }
 
-  /// Tells owners of topics apart: FNV-1a of 64 bits of the broker's URL, and never 0.
-  private static func ownerNumber(_ url: [UInt8]) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in url {
-      hash ^= UInt64(byte)
-      hash &*= 0x0000_0100_0000_01b3
-    }
-    return max(hash, 1)
-  }
-
   // MARK: Streams
 
   /// Lets a lane be looked at in this turn.
@@ -82,8 +67,7 @@ extension DanubeUplink {
   }
 
   private mutating func driveReplication(_ lane: Int) {
-    // Others may want its stream.
-    if lanes[lane].replication.isIdle { return finishStream(of: lane) }
+    if lanes[lane].replication.isIdle { return restStream(of: lane) }
     guard case .ready(let broker) = lanes[lane].phase, let id = brokers[broker].current,
       connections[id].isOpen
     else { return }
@@ -100,17 +84,6 @@ extension DanubeUplink {
     }
     guard openStream(lane, id) else { return }
     sendBatches(lane, id)
-  }
-
-  /// Whether batches may go to the owner; else says who it is.
-  private mutating func isOwnerAllowed(_ lane: Int) -> Bool {
-    let owner = Self.ownerNumber(lanes[lane].replication.owner)
-    if lanes[lane].replication.allowedOwner == owner { return true }
-    if lanes[lane].replication.toldOwner != owner {
-      lanes[lane].replication.toldOwner = owner
-      progress.append(.replicationOwner(lanes[lane].id, owner))
-    }
-    return false
   }
 
   private mutating func openStream(_ lane: Int, _ id: SlotID) -> Bool {
@@ -148,6 +121,10 @@ extension DanubeUplink {
     guard !lanes[lane].replication.isStreamWanted else { return }
     lanes[lane].replication.isStreamWanted = true
     wantedStreams += 1
+    for other in lanes.indices
+    where lanes[other].replication.stream != nil && lanes[other].replication.isIdle {
+      resumeReplication(other)
+    }
   }
 
   private mutating func noLongerWantsStream(_ lane: Int) {
@@ -187,7 +164,7 @@ extension DanubeUplink {
   }
 
   /// Lets a lane be looked at again later.
-  private mutating func waitForReplication(_ lane: Int, until instant: Instant) {
+  mutating func waitForReplication(_ lane: Int, until instant: Instant) {
     guard !lanes[lane].replication.isWaiting else { return }
     lanes[lane].replication.isWaiting = true
     laneTimers.schedule(Token(rawValue: UInt64(lane) | Self.replicationTimer), at: instant)
@@ -210,8 +187,27 @@ extension DanubeUplink {
     }
   }
 
+  /// Keeps the stream of a lane that has nothing to send for the next batch, until its call
+  /// expires: where records trickle every batch would have one of its own. Others must not want
+  /// it, and most calls of the connection have to be left for them.
+  private mutating func restStream(of lane: Int) {
+    guard let stream = lanes[lane].replication.stream else { return }
+    if wantedStreams == 0, !isShuttingDown, case .ready(let broker) = lanes[lane].phase,
+      brokers[broker].current == stream.connection, connections[stream.connection].isOpen
+    {
+      let session = (
+        isDraining: connections[stream.connection].session.isDraining,
+        calls: connections[stream.connection].session.freeCallCount
+          + connections[stream.connection].session.callsInFlight
+      )
+      let isOneOfFew = connections[stream.connection].replicationStreams <= session.calls / 4
+      if !session.isDraining, isOneOfFew { return }
+    }
+    finishStream(of: lane)
+  }
+
   /// Ends the stream of a lane that has nothing to send on it.
-  private mutating func finishStream(of lane: Int) {
+  mutating func finishStream(of lane: Int) {
     guard let stream = takeStream(of: lane) else { return }
     calls.remove(stream.tag)
     connections[stream.connection].session.finishRequest(tag: stream.tag)
@@ -275,10 +271,13 @@ extension DanubeUplink {
   private mutating func streamFailed(_ lane: Int, _ error: UplinkError) {
     lanes[lane].replication.note = error
     lastError = error
+    if lanes[lane].replication.failures == 0 { lanes[lane].replication.failingSince = now }
     lanes[lane].replication.failures += 1
-    if error.status == .unimplemented
-      || lanes[lane].replication.failures >= Self.streamAttempts
-    {
+    let patience = limits.replicationPatienceMilliseconds
+    let isLasting =
+      lanes[lane].replication.failures >= Self.streamAttempts
+      && now >= lanes[lane].replication.failingSince.advanced(milliseconds: patience)
+    if error.status == .unimplemented || isLasting {
       // Records go the other way, until the cluster is asked again.
       lanes[lane].replication.permission = .denied
       lanes[lane].replication.isDeclared = false
@@ -308,75 +307,6 @@ extension DanubeUplink {
     connections[call.connection].keepalive.doubt()
     let text = Array("no acknowledgement in time".utf8)
     streamFailed(lane, UplinkError(.replicate, status: .deadlineExceeded, text: text))
-  }
-
-  // MARK: The owner
-
-  /// Asks who owns the topic: before the first batch, and again after acknowledgements.
-  private mutating func checkOwner(_ lane: Int, _ id: SlotID) {
-    let replication = lanes[lane].replication
-    guard !replication.isChecking,
-      !replication.isOwnerKnown || replication.isUnsettled
-    else { return }
-    // Batches that are not confirmed hold up those behind them: with many there is no time to wait.
-    guard now >= replication.checkAt || replication.unconfirmed >= Self.batchesToConfirm else {
-      return waitForReplication(lane, until: replication.checkAt)
-    }
-    scratch.removeAll()
-    TopicLookupRequest(requestID: takeRequestID(lane), topic: lanes[lane].lane.topic)
-      .encode(into: &scratch)
-    guard startControlCall(.check, .topicLookup, lane, id) else {
-      // Where the broker takes one call at a time the stream has it.
-      if replication.sentCount == 0 { finishStream(of: lane) }
-      return waitForReplication(lane, until: now.advanced(milliseconds: 10))
-    }
-    metrics.lookups.add()
-    lanes[lane].replication.isChecking = true
-    lanes[lane].replication.unconfirmed = 0
-    lanes[lane].replication.acknowledgedBeforeCheck = replication.acknowledged
-    lanes[lane].replication.checkAt = now.advanced(milliseconds: limits.ownerCheckMilliseconds)
-  }
-
-  /// A look-up of the owner ended; `answer` is there when it succeeded.
-  mutating func checkEnded(_ call: Call, _ status: StatusCode, _ answer: TopicLookupResponse?) {
-    let lane = call.lane
-    guard lanes[lane].replication.isChecking else { return }
-    lanes[lane].replication.isChecking = false
-    resumeReplication(lane)
-    guard call.epoch == lanes[lane].epoch, lanes[lane].isReady else { return }
-    guard let answer, answer.lookupType != .failed else {
-      // Nobody owns it now, or nobody says: records wait for that.
-      lanes[lane].replication.isOwnerKnown = false
-      if status == .notFound { loseProducer(lane) }
-      return
-    }
-    let owner = TopicOwner(answer).brokerURL
-    let before = lanes[lane].replication.owner
-    let bound = lanes[lane].replication.boundOwner
-    // Where the producer was made without a look-up, or all brokers may have this name, the one
-    // that was asked is the owner if it says so.
-    let isHere = answer.lookupType == .connect
-    let isNameless = Self.isNameless(owner)
-    let isBound = bound.isEmpty || isNameless ? isHere : owner == bound
-    lanes[lane].replication.owner = owner
-    if lanes[lane].replication.isUnsettled, owner != before || isNameless && !isHere {
-      // What the last owner wrote since it was not the owner nobody will read, and the next one
-      // would drop it as a repetition.
-      metrics.replicationMoved.add()
-      lanes[lane].replication.note = UplinkError(.replicate, "the topic was moved")
-      abandonReplication(lane)
-    }
-    lanes[lane].replication.isOwnerKnown = isBound
-    if isBound { confirm(lane) } else { loseProducer(lane) }
-  }
-
-  /// What was acknowledged before a look-up began is where it belongs.
-  private mutating func confirm(_ lane: Int) {
-    guard let number = lanes[lane].replication.acknowledgedBeforeCheck,
-      let last = lanes[lane].replication.acknowledged
-    else { return }
-    if last == number { lanes[lane].replication.acknowledged = nil }
-    progress.append(.replicated(lanes[lane].id, through: number))
   }
 
   /// Gives the batches of a lane back.

@@ -36,8 +36,9 @@ struct LaneReplication {
   var streamBatches = 0
   /// Whether it has batches and no stream, because there are no more streams to have.
   var isStreamWanted = false
-  /// Streams that ended in a row without an acknowledgement.
+  /// Streams that ended in a row without an acknowledgement, and when the first of them did.
   var failures = 0
+  var failingSince = Instant(nanoseconds: 0)
   /// No stream is opened before this.
   var retryAt = Instant(nanoseconds: 0)
   /// Whether a timer for `retryAt` or `checkAt` runs.

@@ -24,6 +24,9 @@ public struct UplinkLimits: Sendable, Equatable {
 
   /// Batches that a lane replicates at a time without an acknowledgement.
   public var replicationWindow = 8
+  /// Batches that are not acknowledged for so long, however often they are sent, are given up,
+  /// milliseconds.
+  public var replicationPatienceMilliseconds = 30_000
   /// While a lane replicates, the owner of its topic is looked up so often, milliseconds.
   public var ownerCheckMilliseconds = 1_000
   /// A cluster is told so often that the gateway is there, milliseconds.
@@ -59,6 +62,6 @@ public struct UplinkLimits: Sendable, Equatable {
     precondition(blockedMilliseconds > 0 && pingIntervalMilliseconds > 0)
     precondition(takeOverStreamIDs >= 0 && replicationWindow > 0)
     precondition(ownerCheckMilliseconds > 0 && edgeHeartbeatMilliseconds > 0)
-    precondition(edgeRetryMilliseconds > 0)
+    precondition(edgeRetryMilliseconds > 0 && replicationPatienceMilliseconds >= 0)
   }
 }

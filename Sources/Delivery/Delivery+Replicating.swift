@@ -88,7 +88,7 @@ extension Delivery {
   }
 
   /// The lane's batches count no more; the uplink has given up those that it had, or will.
-  private mutating func forgetBatches(of lane: Int, at now: Instant) {
+  mutating func forgetBatches(of lane: Int, at now: Instant) {
     releaseBatches(of: lane)
     let spoolLane = lanes[lane].spoolLane
     let first = firstOpen(lane, from: 0) ?? 0
@@ -140,6 +140,7 @@ extension Delivery {
     passEmptyBatches(lane, at: now)
     // Nothing more to come now: what there is leaves.
     if next >= durableEnd || isComplete(lane) { close(lane, at: now) }
+    if next >= durableEnd { lanes[lane].replication.lingersUntil = nil }
     if next >= end {
       if lanes[lane].replication.isEmpty, lanes[lane].replays == 0 {
         endSpooling(lane, end: end, at: now)
@@ -153,7 +154,25 @@ extension Delivery {
       nextDrain = min(nextDrain, lanes[lane].replication.pausedUntil)
       return
     }
+    if lingers(lane, count: durableEnd - next, at: now) { return }
     beginRead(of: lane, from: next, at: now)
+  }
+
+  /// How long records of a lane that has caught up wait for others to travel with. Every batch
+  /// costs a broker a commit to its metadata, and consumers look for them twice a second.
+  private static var lingerMilliseconds: Int { 200 }
+
+  /// Whether there are few records, and more may come soon.
+  private mutating func lingers(_ lane: Int, count: UInt64, at now: Instant) -> Bool {
+    guard goesToDisk(lane), !isLeaving, lanes[lane].replication.open == nil,
+      count < UInt64(ReplicationBook.batchRecords), plannedEnd(of: lane) == nil
+    else { return false }
+    let until =
+      lanes[lane].replication.lingersUntil ?? now.advanced(milliseconds: Self.lingerMilliseconds)
+    lanes[lane].replication.lingersUntil = until
+    guard now < until else { return false }
+    nextDrain = min(nextDrain, until)
+    return true
   }
 
   /// Whether the batch that is being filled has reached the end that was planned for it.
@@ -182,7 +201,7 @@ extension Delivery {
   }
 
   /// Batches without records are done with once those before them are.
-  private mutating func confirmEmptyBatches(_ lane: Int, at now: Instant) {
+  mutating func confirmEmptyBatches(_ lane: Int, at now: Instant) {
     while let first = lanes[lane].replication.batches.first, first.records == nil, !first.isSent {
       lanes[lane].replication.batches.popFirst()
       // Those that count as sent are the first ones.
@@ -329,61 +348,5 @@ extension Delivery {
       }
       lanes[lane].replication.sentCount += 1
     }
-  }
-
-  // MARK: What the uplink tells
-
-  /// The owner of a topic has all batches up to a number.
-  mutating func replicated(_ id: LaneID, through number: UInt64, at now: Instant) {
-    guard let lane = lanePlaces[Int(id.rawValue)],
-      let plan = spool?.replication(of: lanes[lane].spoolLane), number > plan.base
-    else { return }
-    let end = number - plan.base
-    let spoolLane = lanes[lane].spoolLane
-    var last: UInt64 = 0
-    while let first = lanes[lane].replication.batches.first, first.end <= end {
-      lanes[lane].replication.batches.popFirst()
-      lanes[lane].replication.sentCount -= 1
-      lanes[lane].tally.noteDelivered(UInt64(first.count))
-      metrics.delivered.add(UInt64(first.count))
-      last = first.end
-    }
-    guard last > 0,
-      let first = spool?.firstMissing(lanes[lane].cursor, of: spoolLane, from: 0)
-    else { return }
-    if first < last {
-      let cursor = lanes[lane].cursor
-      spool?.deliver(first..<last, to: cursor, of: spoolLane, now: now)
-    }
-    spool?.removePlans(through: last, of: spoolLane, now: now)
-    confirmEmptyBatches(lane, at: now)
-    nextDrain = now
-  }
-
-  /// Batches are about to go to the owner of a topic. If it is another one than the last, what that
-  /// one took since it was not the owner nobody will read, and the new one would drop it as a
-  /// repeat: everything that is not known to be delivered gets new numbers.
-  mutating func replicationOwned(_ id: LaneID, by owner: UInt64, at now: Instant) {
-    guard let lane = lanePlaces[Int(id.rawValue)],
-      let plan = spool?.replication(of: lanes[lane].spoolLane)
-    else { return }
-    let spoolLane = lanes[lane].spoolLane
-    if plan.owner != owner {
-      if plan.owner != 0, !plan.ends.isEmpty {
-        uplink?.stopReplicating(id)
-        forgetBatches(of: lane, at: now)
-      }
-      spool?.setOwner(owner, of: spoolLane, now: now)
-    }
-    lanes[lane].replication.owner = owner
-    nextDrain = now
-  }
-
-  /// The uplink has given up what it had of a lane.
-  mutating func replicationLost(_ id: LaneID, at now: Instant) {
-    guard let lane = lanePlaces[Int(id.rawValue)], !lanes[lane].replication.isEmpty else { return }
-    // Those that it was given since would be written before the ones that it gave up.
-    uplink?.stopReplicating(id)
-    forgetBatches(of: lane, at: now)
   }
 }

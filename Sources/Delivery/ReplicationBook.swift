@@ -37,6 +37,8 @@ struct ReplicationBook {
   /// Of them, how many the uplink has got.
   var sentCount = 0
   var open: Open?
+  /// Few records wait until then for more to travel with; nil when none wait.
+  var lingersUntil: Instant?
   /// Nothing is read before this.
   var pausedUntil = Instant(nanoseconds: 0)
   /// The owner of the topic whom batches may go to as soon as that is durable.

@@ -1,0 +1,102 @@
+import Bytes
+import DanubeProtocol
+import GRPC
+import IOPort
+import Metrics
+import Records
+
+// The owner of a topic that is replicated. A broker acknowledges and writes whatever it gets, also
+// of a topic that was moved away. So what is acknowledged counts only when a look-up that began
+// later still names the same owner.
+extension DanubeUplink {
+  /// So many acknowledged batches are confirmed at once, fewer when the next look-up is due.
+  private static var batchesToConfirm: Int { 16 }
+
+  /// Tells owners of topics apart: FNV-1a of 64 bits of the broker's URL, and never 0.
+  private static func ownerNumber(_ url: [UInt8]) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in url {
+      hash ^= UInt64(byte)
+      hash &*= 0x0000_0100_0000_01b3
+    }
+    return max(hash, 1)
+  }
+
+  /// Whether batches may go to the owner; else says who it is.
+  mutating func isOwnerAllowed(_ lane: Int) -> Bool {
+    let owner = Self.ownerNumber(lanes[lane].replication.owner)
+    if lanes[lane].replication.allowedOwner == owner { return true }
+    if lanes[lane].replication.toldOwner != owner {
+      lanes[lane].replication.toldOwner = owner
+      progress.append(.replicationOwner(lanes[lane].id, owner))
+    }
+    return false
+  }
+
+  /// Asks who owns the topic: before the first batch, and again after acknowledgements.
+  mutating func checkOwner(_ lane: Int, _ id: SlotID) {
+    let replication = lanes[lane].replication
+    guard !replication.isChecking,
+      !replication.isOwnerKnown || replication.isUnsettled
+    else { return }
+    // Batches that are not confirmed hold up those behind them: with many there is no time to wait.
+    guard now >= replication.checkAt || replication.unconfirmed >= Self.batchesToConfirm else {
+      return waitForReplication(lane, until: replication.checkAt)
+    }
+    scratch.removeAll()
+    TopicLookupRequest(requestID: takeRequestID(lane), topic: lanes[lane].lane.topic)
+      .encode(into: &scratch)
+    guard startControlCall(.check, .topicLookup, lane, id) else {
+      // Where the broker takes one call at a time the stream has it.
+      if replication.sentCount == 0 { finishStream(of: lane) }
+      return waitForReplication(lane, until: now.advanced(milliseconds: 10))
+    }
+    metrics.lookups.add()
+    lanes[lane].replication.isChecking = true
+    lanes[lane].replication.unconfirmed = 0
+    lanes[lane].replication.acknowledgedBeforeCheck = replication.acknowledged
+    lanes[lane].replication.checkAt = now.advanced(milliseconds: limits.ownerCheckMilliseconds)
+  }
+
+  /// A look-up of the owner ended; `answer` is there when it succeeded.
+  mutating func checkEnded(_ call: Call, _ status: StatusCode, _ answer: TopicLookupResponse?) {
+    let lane = call.lane
+    guard lanes[lane].replication.isChecking else { return }
+    lanes[lane].replication.isChecking = false
+    resumeReplication(lane)
+    guard call.epoch == lanes[lane].epoch, lanes[lane].isReady else { return }
+    guard let answer, answer.lookupType != .failed else {
+      // Nobody owns it now, or nobody says: records wait for that.
+      lanes[lane].replication.isOwnerKnown = false
+      if status == .notFound { loseProducer(lane) }
+      return
+    }
+    let owner = TopicOwner(answer).brokerURL
+    let before = lanes[lane].replication.owner
+    let bound = lanes[lane].replication.boundOwner
+    // Where the producer was made without a look-up, or all brokers may have this name, the one
+    // that was asked is the owner if it says so.
+    let isHere = answer.lookupType == .connect
+    let isNameless = Self.isNameless(owner)
+    let isBound = bound.isEmpty || isNameless ? isHere : owner == bound
+    lanes[lane].replication.owner = owner
+    if lanes[lane].replication.isUnsettled, owner != before || isNameless && !isHere {
+      // What the last owner wrote since it was not the owner nobody will read, and the next one
+      // would drop it as a repetition.
+      metrics.replicationMoved.add()
+      lanes[lane].replication.note = UplinkError(.replicate, "the topic was moved")
+      abandonReplication(lane)
+    }
+    lanes[lane].replication.isOwnerKnown = isBound
+    if isBound { confirm(lane) } else { loseProducer(lane) }
+  }
+
+  /// What was acknowledged before a look-up began is where it belongs.
+  private mutating func confirm(_ lane: Int) {
+    guard let number = lanes[lane].replication.acknowledgedBeforeCheck,
+      let last = lanes[lane].replication.acknowledged
+    else { return }
+    if last == number { lanes[lane].replication.acknowledged = nil }
+    progress.append(.replicated(lanes[lane].id, through: number))
+  }
+}
