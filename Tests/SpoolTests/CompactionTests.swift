@@ -119,6 +119,35 @@ struct CompactionTests {
   }
 
   @Test(
+    "A reader that is set back gets what is in a segment that is being compacted, or was",
+    arguments: [false, true], 1...4)
+  func replayedWhileCompacting(isDone: Bool, seed: Int) throws {
+    let world = SimulatedWorld(seed: UInt64(seed))
+    let model = SpoolModel()
+    let loop = try SpoolLoop(world, model, limits: Self.limits(), wanted: 3_000)
+    let driver = SimulationDriver(world)
+    driver.add(loop)
+    driver.run(until: world.now.advanced(milliseconds: 120_000)) {
+      isDone ? !loop.spool.compacted.isEmpty : loop.spool.compaction?.copiedRecords ?? 0 > 0
+    }
+    let segments = isDone ? Array(loop.spool.compacted) : [loop.spool.compaction?.segment ?? 0]
+    #expect(segments.first ?? 0 > 0)
+    // Nothing more comes, and nobody takes anything.
+    loop.isDelivering = false
+    loop.wanted = 0
+    for number in loop.lanes.keys {
+      let topic = LogLoop.topic(number)
+      _ = try? loop.spool.replay(topic, reader: [], from: 0, now: world.now)
+    }
+    driver.run(milliseconds: 5_000)
+    let names = world.disk(of: spoolHost).names(in: "spool")
+    for segment in segments {
+      let isKnown = loop.spool.reader.index[segment] != nil
+      #expect(isKnown && names.contains(SegmentHeader.fileName(segment)))
+    }
+  }
+
+  @Test(
     "A stuck lane and stuck records hold little space: many times the limit goes through",
     arguments: 1...10)
   func stuck(seed: Int) throws {

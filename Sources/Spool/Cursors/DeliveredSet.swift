@@ -95,6 +95,18 @@ public struct DeliveredSet: Sendable, Equatable {
     return found
   }
 
+  /// The parts of a range that are in the set, in order. O(ranges).
+  func covered(in range: Range<UInt64>) -> [Range<UInt64>] {
+    var found: [Range<UInt64>] = []
+    var start = range.lowerBound
+    for gap in missing(in: range) {
+      if gap.lowerBound > start { found.append(start..<gap.lowerBound) }
+      start = gap.upperBound
+    }
+    if start < range.upperBound { found.append(start..<range.upperBound) }
+    return found
+  }
+
   /// The set without the sequences of another one. O(ranges × ranges of the other).
   func subtracting(_ other: DeliveredSet) -> DeliveredSet {
     var result = DeliveredSet()

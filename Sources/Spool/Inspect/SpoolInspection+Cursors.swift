@@ -115,16 +115,34 @@ extension LaneCursors {
     for other in cursors.indices where other != place && sequence < firstSequence {
       cursors[other].delivered.advance(to: firstSequence)
     }
+    let delivered = setBack(cursors[place].delivered, to: sequence, stored: stored)
     firstSequence = min(firstSequence, sequence)
     // The broker would drop batches with numbers that it has seen.
     if reader.isEmpty { replication?.rebase(from: sequence, to: nextSequence) }
     let isParked = cursors[place].delivered.isParked
-    cursors[place].delivered = DeliveredSet(next: sequence)
+    cursors[place].delivered = delivered
     // It does not wait for what is stored for others from now on.
     if isParked { cursors[place].delivered.park(from: nextSequence) }
     let first = stored.first { $0.upperBound > sequence }.map { max($0.lowerBound, sequence) }
     return SpoolChange(
       records: records, undelivered: undelivered, first: first ?? sequence, isParked: isParked)
+  }
+
+  /// What somebody has who is sent everything from a sequence on again. What is not stored any more
+  /// nobody waits for: it was delivered, or dropped.
+  private func setBack(
+    _ delivered: DeliveredSet, to sequence: UInt64, stored: [Range<UInt64>]
+  ) -> DeliveredSet {
+    var known = DeliveredSet()
+    for range in stored { known.insert(range) }
+    var result = DeliveredSet(next: sequence)
+    for gap in known.missing(in: sequence..<max(sequence, nextSequence)) {
+      for range in delivered.covered(in: gap) { result.insert(range) }
+      if gap.lowerBound < firstSequence {
+        result.insert(gap.lowerBound..<min(gap.upperBound, firstSequence))
+      }
+    }
+    return result
   }
 
   /// Gives up all records below `end`, or all.

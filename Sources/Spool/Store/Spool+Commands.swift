@@ -57,6 +57,7 @@ extension Spool {
     let change = try book.replay(
       reader: name, from: sequence, stored: storedRanges(of: lanes[place]))
     take(book, place, now: now)
+    recallCompacted(of: place)
     return change
   }
 

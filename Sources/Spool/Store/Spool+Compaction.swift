@@ -166,6 +166,16 @@ extension Spool {
     compaction = nil
   }
 
+  /// A reader of a lane was set back: of segments that are being compacted, or were, it may need
+  /// what was not copied.
+  mutating func recallCompacted(of place: Int) {
+    endCompaction()
+    for extent in reader.index.extents(of: lanes[place].hash)
+    where firstNeeded(of: place, from: extent.firstSequence) <= extent.lastSequence {
+      compacted.remove(extent.segment)
+    }
+  }
+
   private mutating func releaseCompactionRead() {
     if let handle = compaction?.handle { reader.release(handle) }
     compaction?.handle = nil

@@ -222,7 +222,7 @@ extension Spool {
   }
 
   /// Whether a segment that was to go holds records that a reader was set back to.
-  private func isNeededAgain(_ segment: UInt32) -> Bool {
+  func isNeededAgain(_ segment: UInt32) -> Bool {
     guard let known = reader.index[segment], !compacted.contains(segment) else { return false }
     return isNeeded(known)
   }
