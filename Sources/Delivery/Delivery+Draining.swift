@@ -183,8 +183,7 @@ extension Delivery {
     guard end > first else { return }
     // What a start left out of the numbers was passed over before.
     let cursor = lanes[lane].cursor
-    let delivered = spool?.delivered(cursor, of: spoolLane)
-    let skipped = delivered?.missingCount(in: first..<end) ?? 0
+    let skipped = spool?.missingCount(cursor, of: spoolLane, in: first..<end) ?? 0
     metrics.spoolSkipped.add(skipped)
     let lost = min(spool?.lostRecords(of: spoolLane, in: first..<end) ?? 0, skipped)
     lanes[lane].tally.noteUnused(end - first - lost)

@@ -23,7 +23,7 @@ extension Spool {
     for cursor in lanes[place].cursors where isServed(cursor) {
       most = max(most, cursor.delivered.missingCount(in: from..<range.upperBound))
     }
-    return most
+    return countWithoutHoles(most, of: place)
   }
 
   /// How many sequences of a range are needed, at most.

@@ -136,8 +136,8 @@ extension Spool {
     let first = lanes[place].firstSequence
     guard end > first else { return }
     // Whoever has least of them has lost most.
-    droppedRecords +=
-      lanes[place].cursors.map { $0.delivered.missingCount(in: first..<end) }.max() ?? 0
+    let dropped = lanes[place].cursors.map { $0.delivered.missingCount(in: first..<end) }.max()
+    droppedRecords += countWithoutHoles(dropped ?? 0, of: place)
     lanes[place].firstSequence = end
     dropCount += 1
   }
@@ -186,7 +186,9 @@ extension Spool {
   /// such a file leaves out numbers.
   mutating func emptyForCursors() {
     guard remover.count == 0,
-      let segment = (leftOut + releasing).first(where: { !emptied.contains($0) })
+      let segment = (leftOut + releasing).first(where: {
+        !emptied.contains($0) && !isNeededAgain($0)
+      })
     else { return }
     forget(segment)
     goingBytes[segment] = nil

@@ -52,6 +52,25 @@ extension Spool {
     return start..<start + firstSequenceOfLanes
   }
 
+  /// A number of sequences of a lane without those that starts left out. A segment that has copies
+  /// of records from before them, and new ones, looks as if it held what is between.
+  func countWithoutHoles(_ count: UInt64, of place: Int) -> UInt64 {
+    let kept = reader.index.kept(of: lanes[place].hash).records
+    let left = Self.numbersLeftOut
+    guard count > kept, count - kept >= left / 2 else { return count }
+    return count - min((count - kept + left / 2) / left * left, count)
+  }
+
+  /// How many sequences of a range a cursor's reader has not got, without those that starts left
+  /// out.
+  public func missingCount(
+    _ cursor: Int, of lane: SpoolLaneID, in range: Range<UInt64>
+  ) -> UInt64 {
+    let place = Int(lane.rawValue)
+    let count = lanes[place].cursors[cursor].delivered.missingCount(in: range)
+    return countWithoutHoles(count, of: place)
+  }
+
   /// A cursor passes over the numbers that this start left out.
   mutating func passHole(of place: Int, by cursor: Int) {
     let hole = holeOfNumbers(of: place)
@@ -77,7 +96,8 @@ extension Spool {
       for range in stored.allRanges { known.insert(range) }
       for gap in known.missing(in: all) {
         let all = gap.upperBound - gap.lowerBound
-        let count = isRead ? all / left * left : all
+        // What a file holds that came back is missing of what was left out for it.
+        let count = isRead ? min((all + left / 2) / left * left, all) : all
         guard count > 0 else { continue }
         pass(gap.upperBound - count..<gap.upperBound, to: cursor, of: place)
       }
