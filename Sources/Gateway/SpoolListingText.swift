@@ -111,7 +111,7 @@ public enum SpoolListingText {
       text += "damage: \(report.damagedBytes) bytes of the log that were safe can't be read\n"
     }
     for file in report.unreadFiles {
-      text += "damage: \(file.name) can't be read: \(file.error.text)\n"
+      text += "damage: \(file.name) can't be read: \(file.reason)\n"
     }
     for segment in report.foreignSegments {
       text +=

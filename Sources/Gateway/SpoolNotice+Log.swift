@@ -52,9 +52,9 @@ extension SpoolNotice {
         : ""
     case .unread(let file) where file.error.kind == .notFound:
       """
-      a file of the spool is not there, or is no regular file: its records are delivered after a \
-      start that finds it; put it back, or an empty file in its place to give them up, and start \
-      the gateway again
+      a file of the spool is not there, or what has its name is no regular file or of another \
+      spool: its records are delivered after a start that finds it; put it back, or an empty file \
+      in its place to give them up, and start the gateway again
       """
     case .unread:
       """
@@ -220,7 +220,7 @@ extension SpoolNotice {
       }
     case .unread(let file):
       fields.add("file", file.name.description)
-      fields.add("error", file.error.text)
+      fields.add("error", file.reason)
       fields.add("folder", folder)
     case .foreign(let segment):
       fields.add("file", SegmentHeader.fileName(segment).description)

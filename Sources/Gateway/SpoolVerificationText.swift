@@ -26,9 +26,12 @@ public enum SpoolVerificationText {
     switch damage.kind {
     case .block: "damaged; lost: "
     case .segmentHeader where damage.bytes == SegmentHeader.encodedBytes:
-      "the header is damaged; nothing is lost, its blocks are read"
+      "the header is damaged; its blocks are read all the same"
     case .segmentHeader: "this is no segment of this spool, or its header is damaged: not read"
     case .footer: "the footer is damaged; nothing is lost, the segment is gone through instead"
+    case .missingFooter:
+      "there is no footer: what was behind this place is lost if the file was cut, as by a copy"
+        + " that was interrupted"
     case .cursors: "this copy of the cursor file is damaged, or its last write was interrupted"
     case .laterVersion(let later):
       "no damage: \(SpoolVersionText.description(of: later)); not read"

@@ -76,7 +76,7 @@ extension StatusReason {
         StatusReason(
           .degraded, .spoolUnread,
           "\(files(spool.recovered.unreadFiles.count, first.name)) can't be read"
-            + " (\(first.error.text)): \(remedy), and start the gateway again"))
+            + " (\(first.reason)): \(remedy), and start the gateway again"))
     }
     if let first = spool.recovered.foreignSegments.first {
       let name = SegmentHeader.fileName(first)

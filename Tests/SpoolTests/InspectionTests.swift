@@ -110,6 +110,41 @@ struct InspectionTests {
     #expect(inspection.listing().report.damagedPlaces == 1)
   }
 
+  @Test("A segment that was cut is named, wherever that was", arguments: [0, 1, 2, 3, 300])
+  func cut(at blocks: Int) throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 8_000)
+    var inspection = try bench.inspect()
+    let segment = inspection.log.segments[1]
+    #expect(inspection.log.segments.count > 3 && segment.footer.blocks.count > 3)
+    let name = SegmentHeader.fileName(segment.footer.number).description
+    // At the end of a block, behind the header, or in it.
+    let end = blocks == 300 ? 300 : Int(segment.footer.blocks[blocks].offset)
+    try bench.write(Array(try bench.content(name).prefix(end)), as: name)
+    try inspection.load()
+    let verification = try inspection.verify(isLive: false)
+    #expect(verification.records < 8_000)
+    #expect(!verification.damage.isEmpty)
+    #expect(verification.damage.allSatisfy { $0.file.description == name })
+  }
+
+  @Test("The last segment is named when it was cut before what is known to be durable")
+  func cutLast() throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 300)
+    var inspection = try bench.inspect()
+    let segment = try #require(inspection.log.segments.last)
+    #expect(!segment.isSealed && segment.footer.blocks.count > 3)
+    let name = SegmentHeader.fileName(segment.footer.number).description
+    let end = Int(segment.footer.blocks[2].offset)
+    try bench.write(Array(try bench.content(name).prefix(end)), as: name)
+    try inspection.load()
+    let verification = try inspection.verify(isLive: false)
+    #expect(verification.damage.map(\.kind) == [.block])
+    #expect(verification.damage.first?.offset == UInt64(end))
+    #expect(inspection.listing().report.damagedPlaces == 1)
+  }
+
   @Test("A damaged header, footer and cursor file are each named", arguments: 0..<3)
   func damagedParts(which: Int) throws {
     let bench = try InspectionBench()
@@ -187,6 +222,19 @@ struct InspectionTests {
     try bench.run(records: 0)
     var third = try bench.inspect()
     #expect(third.listing().lanes.map { $0.readers.map(\.waitingRecords) } == [[200], [100]])
+  }
+
+  @Test("A reader that is set back does not wait for what is gone")
+  func setBackBehindGaps() throws {
+    var lane = LaneCursors(
+      topic: [1], hash: LaneHash(rawValue: 1), nextSequence: 100, firstSequence: 10,
+      isReliable: true,
+      cursors: [Cursor(name: [], isExclusive: false, delivered: DeliveredSet(next: 70))])
+    let change = try lane.replay(reader: [], from: 0, stored: [20..<40, 60..<90])
+    #expect(change.records == 50 && change.undelivered == 20)
+    // 40 to 59 were delivered, those before 20 dropped or delivered; 90 to 99 come yet.
+    #expect(lane.cursors[0].delivered.missing(in: 0..<100) == [20..<40, 60..<100])
+    #expect(lane.firstSequence == 0)
   }
 
   @Test("A reader that is not served is set back, and still waits for nothing new")

@@ -11,6 +11,8 @@ public struct SpoolDamage: Sendable, Equatable {
     case segmentHeader
     /// The footer of a segment: the segment is gone through instead.
     case footer
+    /// A segment has no footer, and a later one that is not the next has: it seems to be cut.
+    case missingFooter
     /// A copy of the cursor file.
     case cursors
     /// A later version of the gateway wrote it.

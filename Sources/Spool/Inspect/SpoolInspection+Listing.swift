@@ -11,7 +11,7 @@ extension SpoolInspection where Port: ~Copyable {
     listing.report.damagedBytes = log.damagedBytes
     listing.report.damagedPlaces = log.damagedPlaces
     listing.report.cutSegments = log.cutSegments
-    listing.report.foreignSegments = log.foreignSegments
+    listing.report.foreignSegments = log.strangers(among: state.segments)
     listing.report.unreadFiles = log.unreadSegments + log.missing(of: state.segments)
     listing.report.damagedCursorCopies = damagedCursorCopies
     listing.laterVersions = laterVersions

@@ -45,7 +45,7 @@ extension SpoolInspection where Port: ~Copyable {
     }
     for number in log.foreignSegments { verifyForeign(number, &result) }
     for file in log.unreadSegments { verifyForeign(file.segment, &result) }
-    for file in log.missing(of: state.segments) {
+    for file in log.missing(of: state.segments) where !file.isForeign {
       result.damage.append(SpoolDamage(file: file.name, kind: .unreadableFile(file.error)))
     }
     for place in log.segments.indices { verify(log.segments[place], &result) }
@@ -183,17 +183,34 @@ extension SpoolInspection where Port: ~Copyable {
     _ result: inout SpoolVerification
   ) {
     let trailerBytes = UInt64(SegmentFooter.trailerBytes)
-    guard file.bytes >= UInt64(SegmentHeader.encodedBytes) + trailerBytes else { return }
+    guard file.bytes >= UInt64(SegmentHeader.encodedBytes) + trailerBytes else {
+      return verifyCut(segment, name, &result)
+    }
     do throws(IOError) {
       try read(file, at: file.bytes - trailerBytes, count: Int(trailerBytes))
     } catch {
       result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
       return
     }
-    guard SegmentFooter.looksLikeTrailer(buffer.bytes) else { return }
+    guard SegmentFooter.looksLikeTrailer(buffer.bytes) else {
+      return verifyCut(segment, name, &result)
+    }
     let offset = UInt64(segment.end)
     result.damage.append(
       SpoolDamage(file: name, kind: .footer, offset: offset, bytes: file.bytes - offset))
+  }
+
+  /// A segment that was written last has no footer, nor does perhaps the one before, and they get
+  /// theirs as soon as a start has found them.
+  private func verifyCut(
+    _ segment: RecoveredLog.Segment, _ name: FileName, _ result: inout SpoolVerification
+  ) {
+    let number = segment.footer.number
+    guard segment.footer.damagedBytes == 0,
+      log.segments.contains(where: { $0.isSealed && $0.footer.number > number + 1 })
+    else { return }
+    result.damage.append(
+      SpoolDamage(file: name, kind: .missingFooter, offset: UInt64(segment.end)))
   }
 
   /// A file with a segment's name that a start leaves alone.

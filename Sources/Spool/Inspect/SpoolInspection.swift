@@ -70,7 +70,8 @@ public struct SpoolInspection<Port: IOPort & ~Copyable>: ~Copyable {
   private mutating func recover(_ loaded: CursorState?) -> RecoveredLog {
     var recovery = LogRecovery(
       token: Self.token, directory: directory, files: files, synced: loaded?.synced ?? .start,
-      identity: loaded?.identity, nextSegment: Spool.nextSegment(of: loaded))
+      identity: loaded?.identity, nextSegment: Spool.nextSegment(of: loaded),
+      listed: loaded?.segments ?? [])
     recovery.trustsFirstBlock = true
     recovery.start(operations: &operations)
     while !recovery.isDone {

@@ -47,6 +47,10 @@ public struct LogRecovery: ~Copyable {
   var topics: [LaneHash: [UInt8]] = [:]
   /// Scanned segments, to be judged when all are known.
   var scanned: [(segment: UInt32, bytes: UInt64, items: [Item])] = []
+  /// Segments without a header and without a block that is good.
+  var lost: [LostSegment] = []
+  /// The segments that there were, by the cursor file.
+  let listed: [ClosedRange<UInt32>]
   /// Up to where each segment was synced.
   var syncedEnds: [UInt32: UInt32] = [:]
   var result = RecoveredLog()
@@ -75,7 +79,8 @@ public struct LogRecovery: ~Copyable {
   /// A recovery of the files of a directory. All its tokens are `token`; `synced` is a place up to
   /// which the log is known to have been durable. The `identity`, which the cursor file tells, says
   /// whose a segment is; without it the first segment does. `nextSegment` is above the number of
-  /// every segment that the cursor file knows. Whoever asks for `patience` has to `retry`: so
+  /// every segment that the cursor file knows, and those `listed` are the ones that it wants to be
+  /// there. Whoever asks for `patience` has to `retry`: so
   /// often, and for as long as a person or the end of other work can make a file readable, whoever
   /// can't read one of them waits.
   /// Without `keepsLists` the footers that are found have neither blocks nor runs, and cost the
@@ -83,9 +88,10 @@ public struct LogRecovery: ~Copyable {
   public init(
     token: Token, directory: Descriptor, files: [(name: FileName, bytes: UInt64)],
     synced: SpoolPosition = .start, identity: SpoolIdentity? = nil, nextSegment: UInt32 = 1,
-    patience: Int = 0, keepsLists: Bool = true
+    listed: [ClosedRange<UInt32>] = [], patience: Int = 0, keepsLists: Bool = true
   ) {
     self.token = token
+    self.listed = listed
     self.patience = patience
     self.directory = directory
     self.keepsLists = keepsLists
@@ -235,15 +241,6 @@ public struct LogRecovery: ~Copyable {
     readTrailer(operations: &operations)
   }
 
-  private mutating func noteLater(_ part: SpoolLaterVersion.Part, _ version: UInt32) {
-    let name = SegmentHeader.fileName(current.number)
-    // One of a kind tells enough of a file.
-    guard !result.laterVersions.contains(where: { $0.file == name && $0.part == part }) else {
-      return
-    }
-    result.laterVersions.append(SpoolLaterVersion(part, version, in: name))
-  }
-
   /// There is no header. When it never came to be, nothing in the segment counts; when it was
   /// damaged later, its blocks are as good as they were.
   private mutating func takeLostHeader(operations: inout OperationQueue) {
@@ -255,11 +252,24 @@ public struct LogRecovery: ~Copyable {
     scanUnlessForeign(operations: &operations)
   }
 
-  /// There is no footer of this spool.
+  /// There is no footer of this spool. Its identity in a block shows that a file is one of this
+  /// spool, whatever became of its header.
   private mutating func scanUnlessForeign(operations: inout OperationQueue) {
-    if isForeign, !trustsFirstBlock { return leaveAlone(operations: &operations) }
+    if isForeign, !trustsFirstBlock, result.identity == nil {
+      return leaveAlone(operations: &operations)
+    }
     beginScan(operations: &operations)
   }
+
+  /// How much of a file is gone through that nobody misses, and that shows nothing of this spool.
+  private static var strangeBytes: UInt64 { 4 << 20 }
+
+  /// Whether enough was seen of a file to call it somebody else's.
+  private var isStrange: Bool {
+    isForeign && windowOffset >= Self.strangeBytes && !hasBlock && !isListed(current.number)
+  }
+
+  private var hasBlock: Bool { items.contains { if case .block = $0 { true } else { false } } }
 
   private mutating func readTrailer(operations: inout OperationQueue) {
     phase = .readingTrailer
@@ -303,17 +313,6 @@ public struct LogRecovery: ~Copyable {
     close(operations: &operations)
   }
 
-  /// A segment has its footer on the disk: everything before that is durable.
-  mutating func add(_ footer: SegmentFooter, at offset: UInt32, fileBytes: UInt64) {
-    result.segments.append(
-      RecoveredLog.Segment(
-        footer: footer, fileBytes: fileBytes, isSealed: true, end: offset))
-    result.synced = max(
-      result.synced, SpoolPosition(segment: footer.number, offset: offset))
-    note(synced: footer.syncedBefore)
-    result.damagedBytes += footer.damagedBytes
-  }
-
   private mutating func beginScan(operations: inout OperationQueue) {
     phase = .scanning
     items = []
@@ -339,6 +338,7 @@ public struct LogRecovery: ~Copyable {
         if UInt64(offset) == windowOffset, end < current.bytes, buffer.count < windowWanted {
           return failed(IOError(.other), operations: &operations)
         }
+        if isStrange { return leaveAlone(operations: &operations) }
         self.scan = scan
         let wanted = max(count, Self.windowBytes)
         read(
@@ -369,7 +369,7 @@ public struct LogRecovery: ~Copyable {
   }
 
   private mutating func endScan(operations: inout OperationQueue) {
-    let hasBlock = items.contains { if case .block = $0 { true } else { false } }
+    let hasBlock = hasBlock
     let isLater = result.laterVersions.contains { $0.part == .block }
     // Blocks of a spool that nobody knows can't be told from records that look like blocks.
     if hasBlock, result.identity == nil { return leaveAlone(operations: &operations) }
@@ -379,7 +379,8 @@ public struct LogRecovery: ~Copyable {
     if isHeaderLost, !hasBlock, current.bytes == SegmentRemover.emptiedBytes {
       result.emptiedSegments.append(current.number)
     } else if isHeaderLost, !hasBlock, !isLater {
-      result.blankSegments.append(current.number)
+      let isBlank = items.allSatisfy { if case .bad(_, let isBlank) = $0 { isBlank } else { true } }
+      lost.append(LostSegment(number: current.number, bytes: current.bytes, isBlank: isBlank))
     } else {
       scanned.append((current.number, current.bytes, items))
     }

@@ -48,8 +48,8 @@ public struct RecoveredLog: Sendable {
   /// What a start finds where there is nothing.
   public init() {}
 
-  /// The segments of those that there were, by the cursor file, whose files are not there. They may
-  /// come back, with records that nobody has got.
+  /// The segments of those that there were, by the cursor file, whose files are not there, or are
+  /// none of this spool. They may come back, with records that nobody has got.
   func missing(of known: [ClosedRange<UInt32>]) -> [SpoolUnreadFile] {
     var found = Set(segments.map(\.footer.number))
     found.formUnion(blankSegments)
@@ -57,7 +57,13 @@ public struct RecoveredLog: Sendable {
     found.formUnion(unreadSegments.map(\.segment))
     found.formUnion(laterVersions.compactMap { SegmentHeader.number(of: $0.file) })
     return known.joined().filter { !found.contains($0) }.map {
-      SpoolUnreadFile(segment: $0, error: IOError(.notFound))
+      SpoolUnreadFile(
+        segment: $0, error: IOError(.notFound), isForeign: foreignSegments.contains($0))
     }
+  }
+
+  /// The files with a segment's name that are none of this spool, and in nobody's place.
+  func strangers(among known: [ClosedRange<UInt32>]) -> [UInt32] {
+    foreignSegments.filter { number in !known.contains { $0.contains(number) } }
   }
 }

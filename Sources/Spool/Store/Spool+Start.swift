@@ -88,8 +88,8 @@ extension Spool {
         recovery = LogRecovery(
           token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: files,
           synced: state?.synced ?? .start, identity: state?.identity,
-          nextSegment: Self.nextSegment(of: state), patience: Self.recoveryPatience,
-          keepsLists: false)
+          nextSegment: Self.nextSegment(of: state), listed: state?.segments ?? [],
+          patience: Self.recoveryPatience, keepsLists: false)
         recovery.plantedFault = plantedFault
         recovery.start(operations: &operations)
         followRecovery(at: now, operations: &operations)
@@ -119,8 +119,9 @@ extension Spool {
     recovered.damagedBytes = log.damagedBytes
     recovered.damagedPlaces = log.damagedPlaces
     recovered.cutSegments = log.cutSegments
-    recovered.foreignSegments = log.foreignSegments
-    recovered.unreadFiles = log.unreadSegments + log.missing(of: loaded?.segments ?? [])
+    let listed = loaded?.segments ?? []
+    recovered.foreignSegments = log.strangers(among: listed)
+    recovered.unreadFiles = log.unreadSegments + log.missing(of: listed)
     recovered.segments = log.segments.count
     recovered.areCursorsLost = loaded == nil && recovered.damagedCursorCopies > 0
     identity =
@@ -143,10 +144,13 @@ extension Spool {
     for segment in log.segments where !segment.isSealed {
       resealer.add(segment.footer, end: segment.end)
     }
-    for segment in log.blankSegments { remover.remove(segment) }
-    // They go when the numbers that are left out are saved.
-    self.emptied = Set(log.emptiedSegments)
-    dropping = log.emptiedSegments
+    // Those that were given up, and those whose numbers are left out, go when that is saved: the
+    // next start would look for them.
+    let isListed = { (number: UInt32) in listed.contains { range in range.contains(number) } }
+    let blank = Dictionary(grouping: log.blankSegments, by: isListed)
+    for segment in blank[false] ?? [] { remover.remove(segment) }
+    dropping = log.emptiedSegments + (blank[true] ?? [])
+    self.emptied = Set(dropping)
     loaded = nil
     for place in lanes.indices {
       renumberBatches(of: place)
