@@ -265,7 +265,8 @@ public struct DeliveryLoop<Port: IOPort & ~Copyable>: ~Copyable {
     }
     gateway.deliveryStatus.withLock { [status] in $0 = status }
     gateway.deliveryMetrics.isConnected.set(Int64(status.isConnected ? 1 : 0))
-    guard !status.isEmbedded else { return }
+    // That its own connections end then is no news.
+    guard !status.isEmbedded, !isStopping else { return }
     let time = port.unixMilliseconds
     logBlocked(status, at: time)
     let grace = gateway.startedAt.advanced(milliseconds: Self.connectGraceMilliseconds)
