@@ -32,6 +32,7 @@ public enum SpoolVerificationText {
     case .missingFooter:
       "there is no footer: what was behind this place is lost if the file was cut, as by a copy"
         + " that was interrupted"
+    case .emptyFile: "there is nothing in it: a start gives up the records that were"
     case .cursors: "this copy of the cursor file is damaged, or its last write was interrupted"
     case .laterVersion(let later):
       "no damage: \(SpoolVersionText.description(of: later)); not read"

@@ -13,6 +13,8 @@ public struct SpoolDamage: Sendable, Equatable {
     case footer
     /// A segment has no footer, and a later one that is not the next has: it seems to be cut.
     case missingFooter
+    /// A segment that there has to be has nothing in it: the next start gives its records up.
+    case emptyFile
     /// A copy of the cursor file.
     case cursors
     /// A later version of the gateway wrote it.

@@ -48,6 +48,9 @@ extension SpoolInspection where Port: ~Copyable {
     for file in log.missing(of: state.segments) where !file.isForeign {
       result.damage.append(SpoolDamage(file: file.name, kind: .unreadableFile(file.error)))
     }
+    for number in log.blankSegments where state.segments.contains(where: { $0.contains(number) }) {
+      result.damage.append(SpoolDamage(file: SegmentHeader.fileName(number), kind: .emptyFile))
+    }
     for place in log.segments.indices { verify(log.segments[place], &result) }
     return result
   }
