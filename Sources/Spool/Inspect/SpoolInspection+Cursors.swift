@@ -35,6 +35,14 @@ public struct SpoolChange: Sendable, Equatable {
     self.first = first
     self.isParked = isParked
   }
+
+  /// The change when it is about so many records at most.
+  func atMost(_ count: UInt64) -> SpoolChange {
+    var change = self
+    change.records = min(records, count)
+    change.undelivered = min(undelivered, change.records)
+    return change
+  }
 }
 
 // Setting readers back, and giving records up. Nothing is on the disk before `save`.
@@ -120,6 +128,7 @@ extension LaneCursors {
     // The broker would drop batches with numbers that it has seen.
     if reader.isEmpty { replication?.rebase(from: sequence, to: nextSequence) }
     let isParked = cursors[place].delivered.isParked
+    cursors[place].had = cursors[place].delivered
     cursors[place].delivered = delivered
     // It does not wait for what is stored for others from now on.
     if isParked { cursors[place].delivered.park(from: nextSequence) }

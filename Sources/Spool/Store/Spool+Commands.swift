@@ -58,7 +58,7 @@ extension Spool {
       reader: name, from: sequence, stored: storedRanges(of: lanes[place]))
     take(book, place, now: now)
     recallCompacted(of: place)
-    return change
+    return change.atMost(storedCount(of: lanes[place], in: sequence..<lanes[place].nextSequence))
   }
 
   /// Gives up the records of a topic's lane below `end`, or all of them; with `isTrial` only tells
@@ -74,8 +74,9 @@ extension Spool {
     }
     let last = min(end ?? .max, lanes[place].durableEnd)
     let change = try book.drop(before: last, stored: storedRanges(of: lanes[place]))
+    let count = storedCount(of: lanes[place], in: lanes[place].firstSequence..<last)
     if !isTrial { take(book, place, now: now) }
-    return change
+    return change.atMost(count)
   }
 
   private mutating func take(_ book: LaneCursors, _ place: Int, now: Instant) {
@@ -84,6 +85,17 @@ extension Spool {
     lanes[place].replication = book.replication
     dropCount += 1
     if lanes[place].replication == nil { cursorsChanged(at: now) } else { numbersChanged(at: now) }
+  }
+
+  /// How many records segments have of a lane with such sequences, at most: one that was compacted
+  /// into has few of many.
+  private func storedCount(of lane: SpoolLane, in range: Range<UInt64>) -> UInt64 {
+    var count: UInt64 = 0
+    for extent in reader.index.extents(of: lane.hash) {
+      let part = (extent.firstSequence..<extent.lastSequence &+ 1).clamped(to: range)
+      count += min(extent.recordCount, part.upperBound - part.lowerBound)
+    }
+    return count
   }
 
   /// The sequences that segments may hold of a lane.

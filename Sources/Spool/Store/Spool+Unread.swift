@@ -61,13 +61,14 @@ extension Spool {
     return count - min((count - kept + left / 2) / left * left, count)
   }
 
-  /// How many sequences of a range a cursor's reader has not got, without those that starts left
-  /// out.
+  /// How many sequences of a range a cursor's reader has not got, nor had before it was set back,
+  /// without those that starts left out.
   public func missingCount(
     _ cursor: Int, of lane: SpoolLaneID, in range: Range<UInt64>
   ) -> UInt64 {
     let place = Int(lane.rawValue)
-    let count = lanes[place].cursors[cursor].delivered.missingCount(in: range)
+    let known = lanes[place].cursors[cursor]
+    let count = known.delivered.missing(in: range).reduce(0) { $0 + known.had.missingCount(in: $1) }
     return countWithoutHoles(count, of: place)
   }
 
