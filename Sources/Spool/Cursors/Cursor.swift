@@ -9,8 +9,8 @@ public struct Cursor: Sendable, Equatable {
   /// What of that was passed over because it may be in a file that can't be read now. The disk is
   /// not told: when the file can be read again the reader gets it.
   var passed = DeliveredSet()
-  /// What the reader had before somebody set it back, for as long as the process lives: what of that
-  /// is not stored any more was delivered.
+  /// What the reader had before somebody set it back, for as long as the process lives: what of
+  /// that is not stored any more was delivered.
   var had = DeliveredSet()
   /// The names of the subscription's consumers, in the order in which they came: at most
   /// ``maximumConsumers``, each of 1 to 255 bytes.
