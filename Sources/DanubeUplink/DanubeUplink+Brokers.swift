@@ -144,10 +144,13 @@ extension DanubeUplink {
     if let place {
       // Who is bound to every address is the host that we reached.
       let isReached = host.literal?.isUnspecified ?? false
-      if isReached, answer.lookupType == .redirect, seedBrokers.count > 1,
+      if isReached, answer.lookupType == .redirect,
+        lanes[lane].strayRedirects + 1 < seedBrokers.count,
         owner.proxiedURL.isEmpty, place.addresses.first == connections[id].address
       {
-        // Another one of that name: only the broker itself can say that it is the one.
+        // Another one of that name: only the broker itself can say that it is the one. When all say
+        // the same, one of them means itself.
+        lanes[lane].strayRedirects += 1
         leaveSeed(asked)
         let text = "the owner of the topic is another broker that calls itself "
         return refuse(lane, text, answer.connectURL)

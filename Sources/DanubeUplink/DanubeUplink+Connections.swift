@@ -142,7 +142,8 @@ extension DanubeUplink {
       case .completed(let tag, let status):
         connections[id].keepalive.answered()
         completed(tag, status, id)
-      case .settings, .goAway, .pong: break
+      case .goAway: endRests(on: id)
+      case .settings, .pong: break
       }
     }
     if failure != nil { end(id, "the broker broke the HTTP/2 protocol", operations: &operations) }

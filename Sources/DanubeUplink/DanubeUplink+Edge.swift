@@ -51,7 +51,11 @@ extension DanubeUplink {
 
   /// Makes the calls of the registration that are due.
   mutating func keepRegistered(operations: inout OperationQueue) {
-    guard !edge.name.isEmpty, !edge.isCalling, now >= edge.nextAt, !isShuttingDown else { return }
+    guard !edge.name.isEmpty, !edge.isCalling, now >= edge.dueAt, !isShuttingDown else { return }
+    if now >= edge.refusedAgainAt {
+      edge.refusedAgainAt = .distantFuture
+      edge.isOutdated = true
+    }
     let isDue: Bool
     switch edge.phase {
     case .unregistered: isDue = edge.isOutdated
@@ -74,7 +78,7 @@ extension DanubeUplink {
     guard !edge.name.isEmpty, !edge.isCalling, readyLaneCount > 0,
       edge.phase != .unregistered || edge.isOutdated
     else { return .distantFuture }
-    return edge.nextAt
+    return edge.dueAt
   }
 
   private mutating func register(_ id: SlotID) {
@@ -137,6 +141,7 @@ extension DanubeUplink {
     edge.configVersion = answer.configVersion
     edge.nextAt = now.advanced(milliseconds: limits.edgeHeartbeatMilliseconds)
     if edge.isOutdated { edge.nextAt = now.advanced(milliseconds: limits.ownerCheckMilliseconds) }
+    edge.refusedAgainAt = .distantFuture
     var results: [[UInt8]: [UInt8]] = [:]
     for topic in answer.topics { results[topic.topicName] = topic.error }
     for lane in lanes.indices where lanes[lane].replication.isDeclared {
@@ -147,7 +152,13 @@ extension DanubeUplink {
       lanes[lane].replication.permission = isGranted ? .granted : .denied
       lanes[lane].replication.note =
         isGranted ? UplinkError() : UplinkError(.register, text: error)
-      if isGranted { resumeReplication(lane) } else { abandonReplication(lane) }
+      if isGranted {
+        resumeReplication(lane)
+      } else {
+        abandonReplication(lane)
+        // What was wrong may be right by then.
+        edge.refusedAgainAt = now.advanced(milliseconds: limits.edgeRetryMilliseconds)
+      }
     }
   }
 

@@ -210,7 +210,8 @@ extension DanubeUplink {
       }
     case .notFound: createOnSeed(lane, id)
     default:
-      leaveSeed(connections[id].broker)
+      // One that only had no place for the call is as good as any.
+      if status != .unavailable || !text.isEmpty { leaveSeed(connections[id].broker) }
       failed(lane, .lookup, status, text)
     }
   }
@@ -254,6 +255,7 @@ extension DanubeUplink {
     lanes[lane].epoch &+= 1
     lanes[lane].unansweredSince = nil
     lanes[lane].isBlocked = false
+    lanes[lane].strayRedirects = 0
     let isInTrouble = lanes[lane].hasTrouble && lanes[lane].keys.hasFailing
     if !isInTrouble { lanes[lane].lastError = UplinkError() }
     setPhase(.ready(broker: broker), of: lane)

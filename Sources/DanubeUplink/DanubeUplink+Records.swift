@@ -240,7 +240,7 @@ extension DanubeUplink {
   /// A call ended.
   mutating func completed(_ tag: UInt64, _ status: StatusCode, _ id: SlotID) {
     guard let call = calls[tag], call.connection == id else { return }
-    let text = status == .ok ? [] : connections[id].statusText
+    let text = status == .ok ? [] : withoutToken(connections[id].statusText)
     finish(call, tag, status, text)
     if call.kind == .send { lanes[call.lane].answered(at: now) }
   }

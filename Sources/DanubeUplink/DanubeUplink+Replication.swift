@@ -206,6 +206,13 @@ extension DanubeUplink {
     finishStream(of: lane)
   }
 
+  /// A connection is to end: streams on it are not kept for what may come.
+  mutating func endRests(on id: SlotID) {
+    for lane in lanes.indices where lanes[lane].replication.stream?.connection == id {
+      resumeReplication(lane)
+    }
+  }
+
   /// Ends the stream of a lane that has nothing to send on it.
   mutating func finishStream(of lane: Int) {
     guard let stream = takeStream(of: lane) else { return }

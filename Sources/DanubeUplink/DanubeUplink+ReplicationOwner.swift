@@ -71,13 +71,16 @@ extension DanubeUplink {
       if status == .notFound { loseProducer(lane) }
       return
     }
-    let owner = TopicOwner(answer).brokerURL
+    let url = TopicOwner(answer).brokerURL
+    let isNameless = Self.isNameless(url)
+    // Brokers of one such name are told apart by where they are.
+    let place = isNameless ? Array(" at \(connections[call.connection].address)".utf8) : []
+    let owner = url + place
     let before = lanes[lane].replication.owner
     let bound = lanes[lane].replication.boundOwner
     // Where the producer was made without a look-up, or all brokers may have this name, the one
     // that was asked is the owner if it says so.
     let isHere = answer.lookupType == .connect
-    let isNameless = Self.isNameless(owner)
     let isBound = bound.isEmpty || isNameless ? isHere : owner == bound
     lanes[lane].replication.owner = owner
     if lanes[lane].replication.isUnsettled, owner != before || isNameless && !isHere {

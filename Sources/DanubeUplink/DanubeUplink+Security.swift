@@ -16,6 +16,29 @@ extension DanubeUplink {
     }
   }
 
+  /// The most bytes that are kept of what a broker says.
+  private static var textLimit: Int { 1_024 }
+
+  /// What a broker says without our token, which some send back: it goes to the log, to people and
+  /// to the disk.
+  func withoutToken(_ text: [UInt8]) -> [UInt8] {
+    guard let token = security.token, !token.isEmpty, text.count >= token.count else {
+      return Array(text.prefix(Self.textLimit))
+    }
+    var result: [UInt8] = []
+    var place = 0
+    while place < text.count, result.count < Self.textLimit {
+      if text[place...].starts(with: token) {
+        result += Array("***".utf8)
+        place += token.count
+      } else {
+        result.append(text[place])
+        place += 1
+      }
+    }
+    return result
+  }
+
   /// Why an address that a broker names is not used; nil when it may be.
   func objection(toTLS usesTLS: Bool, namedBy broker: Int) -> String? {
     if !usesTLS, brokers[broker].usesTLS {

@@ -23,6 +23,8 @@ struct EdgeRegistration {
   var configVersion: UInt64 = 0
   /// When the next call is due.
   var nextAt = Instant(nanoseconds: 0)
+  /// When topics that the cluster refused are registered again.
+  var refusedAgainAt = Instant.distantFuture
   /// Registrations that failed in a row.
   var failures = 0
   /// Those of them in a row that were told there is no such service.
@@ -32,6 +34,9 @@ struct EdgeRegistration {
   var lastError = UplinkError()
 
   init(name: [UInt8]) { self.name = name }
+
+  /// When there is something to do.
+  var dueAt: Instant { min(nextAt, refusedAgainAt) }
 
   /// Whether a call is under way.
   var isCalling: Bool { phase == .registering || phase == .beating }

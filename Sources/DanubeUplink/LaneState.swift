@@ -16,6 +16,8 @@ struct LaneState {
   var backoff: Backoff
   /// Failures since a record was accepted: the first one is answered at once.
   var failures = 0
+  /// Seeds that named the owner 0.0.0.0, and not themselves, since there was a producer.
+  var strayRedirects = 0
   /// Whether the wait is for a fault of configuration.
   var isBlocked = false
   var lastError = UplinkError()

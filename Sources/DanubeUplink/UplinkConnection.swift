@@ -6,7 +6,7 @@ import TLS
 
 /// One connection to a broker: its HTTP/2 session and its bytes on the way.
 struct UplinkConnection: ~Copyable {
-  private static let statusTextLimit = 1024
+  private static let statusTextLimit = 16 << 10
   private static let backlogBytes: UInt64 = 64 << 10
 
   let broker: Int

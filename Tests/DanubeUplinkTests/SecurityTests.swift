@@ -317,6 +317,22 @@ struct SecurityTests {
     #expect(scene.loop.metrics.connectionsLost.value == 0)
   }
 
+  @Test("A token that a broker sends back is not told", .timeLimit(.minutes(1)))
+  func echoedToken() throws {
+    var security = ClientSecurity()
+    security.token = Array("secret-0123456789".utf8)
+    security.allowsPlaintextToken = true
+    let scene = try Scene(security: security)
+    scene.broker.onMessage = { _ in
+      .init(.fail(.internalError, "bad header: Bearer secret-0123456789, secret-0123456789!"))
+    }
+    scene.loop.publish([("k", numbered(1))])
+    #expect(scene.driver.run(milliseconds: 5_000) { scene.loop.status.lastError.contains("***") })
+    #expect(scene.loop.status.lastError.hasSuffix("bad header: Bearer ***, ***!"))
+    scene.broker.onMessage = nil
+    #expect(scene.settle())
+  }
+
   @Test("A token does not leave in clear unless it is allowed to", .timeLimit(.minutes(1)))
   func plaintextToken() throws {
     var security = ClientSecurity()

@@ -97,6 +97,52 @@ struct ReplicationTroubleTests {
     #expect(scene.oracle.isEveryPromiseKept)
   }
 
+  @Test(
+    "A topic that moves among brokers of one name while the gateway is down gets new numbers",
+    arguments: [false, true])
+  func namelessMovedAndCrashed(losesPower: Bool) throws {
+    let (scene, broker) = try ReplicationTests.scene(seed: 8)
+    let other = try ScriptedBroker(scene.world, host: GatewayScene.brokerHost + 1)
+    other.hasEdgeService = true
+    scene.driver.add(other)
+    let name = "http://0.0.0.0:6650"
+    let (here, there) = (broker.advertisedURL, other.advertisedURL)
+    var hasMoved = false
+    broker.onLookup = { topic in
+      if broker.createAttempts(of: topic) == 0, !hasMoved { return .fail(.notFound, "no topic") }
+      return .at(
+        connectURL: hasMoved ? there : here, brokerURL: name, type: hasMoved ? .redirect : .connect)
+    }
+    other.onLookup = { _ in .at(connectURL: there, brokerURL: name, type: .connect) }
+    broker.onBatch = { _, _ in .init(.ok, delayMilliseconds: 5) }
+    ReplicationTests.backlog(scene)
+    #expect(scene.run(milliseconds: 20_000) { broker.accepted.count > 0 })
+    // It was the owner no more when it took them. The next one has got as far as it.
+    hasMoved = true
+    other.addTopic("/default/keyed")
+    other.marks = broker.marks
+    try scene.crash(losesPower: losesPower)
+    #expect(
+      ReplicationTests.run(scene, seconds: 60) { Set(other.accepted.map(\.payload)).count == 300 })
+    scene.run(milliseconds: 3_000)
+    #expect(scene.violations.isEmpty, "\(scene.violations)")
+  }
+
+  @Test("A topic that the cluster refuses at first is registered again after a minute")
+  func refusedAtFirst() throws {
+    let (scene, broker) = try ReplicationTests.scene(seed: 9)
+    broker.onRegister = { _ in "metadata store: timeout" }
+    ReplicationTests.backlog(scene)
+    #expect(ReplicationTests.run(scene, seconds: 20) { scene.oracle.acceptedCount == 300 })
+    #expect(broker.batches.isEmpty)
+    broker.onRegister = nil
+    scene.run(milliseconds: 70_000)
+    Self.addBacklog(3, to: scene)
+    #expect(ReplicationTests.run(scene, seconds: 60) { scene.oracle.acceptedCount == 400 })
+    #expect(broker.accepted.suffix(100).allSatisfy { $0.isReplicated })
+    #expect(broker.registrations.count <= 4)
+  }
+
   @Test("Numbers of batches are in both copies of the cursor file before they are used")
   func damagedCopy() throws {
     for seed in UInt64(1)...10 {

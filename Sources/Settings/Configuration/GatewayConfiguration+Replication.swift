@@ -41,6 +41,8 @@ extension GatewayConfiguration {
         reason = "spool.mode is \"memory\""
       } else if !route.isReliable {
         reason = "the topic is not reliable"
+      } else if route.acknowledgement == .delivered {
+        reason = "ack is \"delivered\", which keeps nothing in the spool"
       } else if !route.isSoleWriter, !route.topic.begins(with: "/\(gateway.name)/") {
         reason =
           "its topic is not under \(quoted("/\(gateway.name)/")), and sole_writer is not set"
