@@ -19,14 +19,19 @@ extension LanePolicy {
   /// What several routes to one topic ask for: the strictest order and storage, the
   /// slowest path, the highest priority, the largest limits.
   mutating func join(_ other: LanePolicy) {
-    if other.order == .topic || order == .none { order = other.order }
+    joinOrder(other)
     if other.storage != .spill { storage = other.storage }
-    if other.path.rawValue < path.rawValue { path = other.path }
     isSoleWriter = isSoleWriter && other.isSoleWriter
     if other.priority.rawValue > priority.rawValue { priority = other.priority }
     maximumSpoolBytes = Self.larger(maximumSpoolBytes, other.maximumSpoolBytes)
     maximumSpoolAgeMilliseconds = Self.larger(
       maximumSpoolAgeMilliseconds, other.maximumSpoolAgeMilliseconds)
+  }
+
+  /// The strictest order and the slowest path of two.
+  mutating func joinOrder(_ other: LanePolicy) {
+    if other.order == .topic || order == .none { order = other.order }
+    if other.path.rawValue < path.rawValue { path = other.path }
   }
 
   /// The larger of two limits, of which 0 is none.

@@ -58,9 +58,9 @@ extension GatewayConfiguration {
   /// What all routes to each topic without placeholders ask for: of several the strictest.
   fileprivate var policies: [String: LanePolicy] {
     var policies: [String: LanePolicy] = [:]
-    for route in routes {
+    let joined = RoutePolicies(self).policies
+    for (route, policy) in zip(routes, joined) {
       guard let topic = route.topic.constant else { continue }
-      let policy = LanePolicy(route, path: danube.path)
       policies[topic]?.join(policy)
       if policies[topic] == nil { policies[topic] = policy }
     }

@@ -22,6 +22,8 @@ struct Router: ~Copyable {
     let isReliable: Bool
     let mapsTopicValues: Bool
     let policy: LanePolicy
+    /// How its own records are kept in order.
+    let order: RecordOrder
     let acknowledgement: RouteConfiguration.Acknowledgement
     let key: CompiledTemplates.ID
     /// Attributes that are the same for every message, encoded.
@@ -65,14 +67,14 @@ struct Router: ~Copyable {
     tries = RouteSource.allCases.map { RouteTrie(source: $0) }
     topics = TopicRegistry(seed: seed)
     nextPartitions = Array(repeating: 0, count: configuration.routes.count)
-    for route in configuration.routes { add(route, path: configuration.danube.path) }
+    let policies = RoutePolicies(configuration).policies
+    for (route, policy) in zip(configuration.routes, policies) { add(route, policy) }
   }
 
   // MARK: Routes
 
-  private mutating func add(
-    _ route: RouteConfiguration, path: DanubeConfiguration.Path
-  ) {
+  /// `policy` is that of topics which it makes.
+  private mutating func add(_ route: RouteConfiguration, _ policy: LanePolicy) {
     let source: RouteSource = route.mqtt != nil ? .mqtt : .webhook
     tries[Int(source.rawValue)].insert(route.steps, route: UInt32(routes.count))
     let constants = constants(of: route, source)
@@ -89,7 +91,8 @@ struct Router: ~Copyable {
       Route(
         source: source, topic: templates.add(route.topic, of: route), lane: staticLane(of: route),
         partitions: UInt32(route.partitions), isReliable: route.isReliable,
-        mapsTopicValues: route.topicValues == .map, policy: LanePolicy(route, path: path),
+        mapsTopicValues: route.topicValues == .map, policy: policy,
+        order: RecordOrder(route.order),
         acknowledgement: route.acknowledgement, key: templates.add(route.key, of: route),
         constants: templates.add(constants.rawBytes),
         attributes: firstAttribute..<attributes.count, places: firstPlace..<places.count))
@@ -200,7 +203,7 @@ struct Router: ~Copyable {
     fields.prefix.append(prefix(of: lane))
     fields.prefix.append(templates.bytes(of: route.constants))
     let orderHash: UInt64
-    switch route.policy.order {
+    switch route.order {
     case .key: orderHash = fields.key.isEmpty ? mixed(sender) : keyHash
     case .topic: orderHash = RecordOrder.topicHash
     case .none:
