@@ -240,6 +240,9 @@ extension DanubeUplink {
   /// A call ended.
   mutating func completed(_ tag: UInt64, _ status: StatusCode, _ id: SlotID) {
     guard let call = calls[tag], call.connection == id else { return }
+    // It has no place for more: that says nothing of the topic.
+    let isUntouched = connections[id].session.currentCallWasUntouched
+    let status = isUntouched ? .resourceExhausted : status
     let text = status == .ok ? [] : withoutToken(connections[id].statusText)
     finish(call, tag, status, text)
     if call.kind == .send { lanes[call.lane].answered(at: now) }

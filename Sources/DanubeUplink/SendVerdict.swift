@@ -20,8 +20,7 @@ enum SendVerdict: Equatable {
       // An OK without a MessageResponse is not the broker's word that it has the record.
       self = hasMessage ? .accepted : .retryRecord(.failed)
     case .notFound: self = .retryLane(.producerUnknown)
-    // Without a word: the server had no place for the call, and has done nothing of it.
-    case .unavailable: self = text.isEmpty ? .retryRecord(.exhausted) : .retryLane(.unavailable)
+    case .unavailable: self = .retryLane(.unavailable)
     case .permissionDenied: self = Self.denied(text: text, topic: topic)
     case .invalidArgument: self = .refused(.invalidRequest)
     case .outOfRange: self = .refused(.tooLarge)

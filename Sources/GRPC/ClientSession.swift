@@ -272,6 +272,10 @@ public struct ClientSession: ~Copyable {
     get { unsafe _overrideLifetime(attachment(ofMessage: false), borrowing: self) }
   }
 
+  /// Whether the server did nothing of the call of the `completed` event that was taken last: it
+  /// refused the stream, or told so by GOAWAY.
+  public var currentCallWasUntouched: Bool { unsafe state.pointee.events.current.isUntouched }
+
   @_lifetime(borrow self)
   private func attachment(ofMessage wanted: Bool) -> RawSpan {
     let entry = unsafe state.pointee.events.current

@@ -111,11 +111,14 @@ struct ClientState: ~Copyable {
     }
   }
 
-  private mutating func complete(_ slot: Int, _ status: StatusCode) {
+  private mutating func complete(_ slot: Int, _ status: StatusCode, isUntouched: Bool = false) {
     guard calls[slot].isLive else { return }
     let text = calls[slot].statusMessage
     calls[slot].statusMessage = .empty
-    events.append(.init(event: .completed(tag: tags[slot], status: status), message: text))
+    events.append(
+      .init(
+        event: .completed(tag: tags[slot], status: status), message: text, isUntouched: isUntouched)
+    )
     release(slot)
   }
 
@@ -208,7 +211,7 @@ struct ClientState: ~Copyable {
 
   /// The stream is closed in both directions.
   mutating func streamClosed(_ slot: Int, code: UInt32) {
-    complete(slot, StatusCode(resetCode: code))
+    complete(slot, StatusCode(resetCode: code), isUntouched: code == StatusCode.refusedStream)
     calls[slot] = ClientCall()
     freeSlots.append(slot)
   }
@@ -229,7 +232,7 @@ struct ClientState: ~Copyable {
     hasGoAway = true
     for slot in calls.indices where calls[slot].isLive {
       let stream = calls[slot].streamID
-      if stream > last || !isSent(stream) { complete(slot, .unavailable) }
+      if stream > last || !isSent(stream) { complete(slot, .unavailable, isUntouched: true) }
     }
     events.append(.init(event: .goAway))
   }

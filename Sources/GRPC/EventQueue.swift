@@ -13,6 +13,8 @@ struct EventQueue<Event: BitwiseCopyable>: ~Copyable {
     var authorization = ReceivedMessage.empty
     /// The time limit of a call that arrived, milliseconds.
     var timeoutMilliseconds: Int?
+    /// Whether the server did nothing of the call that completed.
+    var isUntouched = false
   }
 
   private var entries: [Entry] = []

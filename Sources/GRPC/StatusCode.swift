@@ -49,11 +49,14 @@ extension StatusCode {
     }
   }
 
+  /// REFUSED_STREAM.
+  static var refusedStream: UInt32 { 7 }
+
   /// What the code of a RST_STREAM means (gRPC over HTTP/2, "HTTP2 Transport Mapping"; the codes
   /// are those of RFC 9113 §7).
   init(resetCode: UInt32) {
     switch resetCode {
-    case 7: self = .unavailable  // REFUSED_STREAM: nothing was done, trying again is safe.
+    case Self.refusedStream: self = .unavailable  // Nothing was done, trying again is safe.
     case 8: self = .cancelled  // CANCEL
     case 0xb: self = .resourceExhausted  // ENHANCE_YOUR_CALM
     case 0xc: self = .permissionDenied  // INADEQUATE_SECURITY

@@ -47,7 +47,7 @@ struct PartsTests {
     (.ok, "", .accepted),
     (.notFound, "producer 4 not found", .retryLane(.producerUnknown)),
     (.unavailable, "served by another broker", .retryLane(.unavailable)),
-    (.unavailable, "", .retryRecord(.exhausted)),
+    (.unavailable, "", .retryLane(.unavailable)),
     (.permissionDenied, "Topic is draining or closed; retry lookup", .retryLane(.topicMoved)),
     (.permissionDenied, "the topic was MOVED", .retryLane(.topicMoved)),
     (.permissionDenied, "topic not found in the registry", .retryLane(.topicMoved)),

@@ -51,6 +51,8 @@ struct ClientProtocolTests {
       Frames.data(1, Array("<html>not gRPC at all</html>".utf8), ends: true))
     #expect(pair.clientLog == [.settings, .completed(1, status, "")])
     #expect(!pair.isDraining)
+    // Whoever stands before the server has said that: the server may have done something.
+    #expect(pair.untouched.isEmpty)
   }
 
   @Test("grpc-status wins over the HTTP status")
@@ -127,6 +129,8 @@ struct ClientProtocolTests {
     let pair = try answer(Frames.reset(1, code: code))
     #expect(pair.clientLog == [.settings, .completed(1, status, "")])
     #expect(pair.canStartCall)
+    // REFUSED_STREAM (RFC 9113 §7).
+    #expect(pair.untouched == (code == 7 ? [1] : []))
   }
 
   @Test("A reset after the trailers changes nothing")
@@ -168,6 +172,7 @@ struct ClientProtocolTests {
   func goAway() throws {
     let pair = try answer(Frames.goAway(last: 0, code: 0))
     #expect(pair.clientLog == [.settings, .completed(1, .unavailable, ""), .goAway])
+    #expect(pair.untouched == [1])
     #expect(pair.isDraining)
   }
 

@@ -94,6 +94,8 @@ final class Pair {
   var down: Pipe
   var answer = Answer.echo
   var clientLog: [ClientLog] = []
+  /// Calls of which the server did nothing.
+  var untouched: Set<UInt64> = []
   var serverLog: [ServerLog] = []
   /// The time limits of calls that were opened.
   var streamTimeouts: [Int?] = []
@@ -178,6 +180,7 @@ final class Pair {
       case .completed(let tag, let status):
         let text = String(decoding: copy(client.currentStatusMessage), as: UTF8.self)
         clientLog.append(.completed(tag, status, text))
+        if client.currentCallWasUntouched { untouched.insert(tag) }
       case .goAway: clientLog.append(.goAway)
       case .pong: clientLog.append(.pong)
       case .settings: clientLog.append(.settings)
