@@ -187,7 +187,10 @@ extension Delivery {
     metrics.spoolSkipped.add(skipped)
     let lost = min(spool?.lostRecords(of: spoolLane, in: first..<end) ?? 0, skipped)
     lanes[lane].tally.noteUnused(end - first - lost)
-    spool?.pass(first..<end, to: cursor, of: spoolLane, now: now)
+    let replication = lanes[lane].replication
+    let isInBatch =
+      replication.isActive && (replication.open != nil || !replication.batches.isEmpty)
+    spool?.pass(first..<end, to: cursor, of: spoolLane, isInBatch: isInBatch, now: now)
     lanes[lane].nextRead = end
   }
 

@@ -34,6 +34,59 @@ struct HoleTests {
     // Whoever passes over the hole stops before the record that came.
     #expect(loop.ends.allSatisfy { $0 <= loop.hole }, "\(loop.hole): \(loop.ends)")
   }
+
+  @Test("A batch that is under way with a hole in it keeps its number over a restart")
+  func inBatch() throws {
+    let world = SimulatedWorld(seed: 5)
+    let limits = SpoolLimits(log: UnreadTests.limits, cursorMilliseconds: 20)
+    let topic = LogLoop.topic(99)
+    func loop() throws -> (SimulationDriver, SpoolLoop) {
+      let model = SpoolModel()
+      model.isStuck = false
+      let loop = try SpoolLoop(world, model, limits: limits, wanted: 0)
+      loop.isDelivering = false
+      let driver = SimulationDriver(world)
+      driver.add(loop)
+      driver.run(until: world.now.advanced(milliseconds: 1_000)) { loop.spool.isReady }
+      return (driver, loop)
+    }
+    let (driver, first) = try loop()
+    let lane = first.spool.lane(topic: topic, isReliable: true)
+    let cursor = first.spool.addCursor(named: [], of: lane, at: 0, now: world.now)
+    func append(_ sequences: Range<UInt64>) {
+      for sequence in sequences {
+        let record = LogLoop.record(2, sequence, padding: 10)
+        _ = first.spool.append(record.span.bytes, to: lane, at: world.now)
+      }
+    }
+    append(0..<5)
+    // Two numbers whose records did not become durable.
+    first.spool.lanes[Int(lane.rawValue)].nextSequence += 2
+    append(7..<11)
+    first.spool.pass(5..<7, to: cursor, of: lane, isInBatch: true, now: world.now)
+    let isPlanned = first.spool.plan(11, base: 1_000, of: lane, now: world.now)
+    driver.run(milliseconds: 500)
+    let isSaved = first.spool.savedChangeCount == first.spool.changeCount
+    #expect(isPlanned && isSaved)
+    world.kill(first.portID)
+
+    let (next, second) = try loop()
+    let known = second.spool.lane(topic: topic, isReliable: true)
+    let plan = second.spool.replication(of: known)
+    #expect(plan?.base == 1_000 && plan?.ends == [11])
+    // When the batch is done with, there is nothing left of the hole.
+    second.spool.pass(5..<7, to: 0, of: known, isInBatch: true, now: world.now)
+    second.spool.deliver(0..<11, to: 0, of: known, now: world.now)
+    second.spool.removePlans(through: 11, of: known, now: world.now)
+    next.run(milliseconds: 500)
+    world.kill(second.portID)
+
+    let (_, third) = try loop()
+    let last = third.spool.lane(topic: topic, isReliable: true)
+    let missing = third.spool.firstMissing(0, of: last, from: 0)
+    let base = third.spool.replication(of: last)?.base
+    #expect(missing == 11 && base == 1_000)
+  }
 }
 
 /// Appends a record behind a hole, and asks in each turn, before its end, for what is in the hole.

@@ -6,8 +6,9 @@ public struct Cursor: Sendable, Equatable {
   public var isExclusive: Bool
   /// What the reader has got.
   public var delivered: DeliveredSet
-  /// What of that was passed over because it may be in a file that can't be read now. The disk is
-  /// not told: when the file can be read again the reader gets it.
+  /// What of that was passed over because it may be in a file that can't be read now, or because
+  /// there is a hole within a batch that is under way. The disk is not told: when the file can be
+  /// read again the reader gets it.
   var passed = DeliveredSet()
   /// What the reader had before somebody set it back, for as long as the process lives: what of
   /// that is not stored any more was delivered.
@@ -31,6 +32,14 @@ public struct Cursor: Sendable, Equatable {
   mutating func pass(_ sequences: Range<UInt64>) {
     for range in delivered.missing(in: sequences) { passed.insert(range) }
     delivered.insert(sequences)
+  }
+
+  /// What was passed over before `end` is delivered.
+  mutating func keepPassed(before end: UInt64) {
+    guard passed != DeliveredSet() else { return }
+    var before = DeliveredSet()
+    before.insert(0..<end)
+    passed = passed.subtracting(before)
   }
 
   /// The cursor as the disk is to know it.

@@ -26,8 +26,17 @@ extension Spool {
   /// Batches that end at or before `end` are done with: what became of their records is for the
   /// cursors to say.
   public mutating func removePlans(through end: UInt64, of lane: SpoolLaneID, now: Instant) {
-    lanes[Int(lane.rawValue)].replication?.remove(through: end)
+    let place = Int(lane.rawValue)
+    lanes[place].replication?.remove(through: end)
+    keepPassed(of: place, before: end)
     cursorsChanged(at: now)
+  }
+
+  /// No batch is under way any more with holes before a sequence.
+  private mutating func keepPassed(of place: Int, before end: UInt64) {
+    guard !hasUnread, let cursor = lanes[place].cursors.firstIndex(where: { $0.name.isEmpty })
+    else { return }
+    lanes[place].cursors[cursor].keepPassed(before: end)
   }
 
   /// Forgets what is planned: records from `first` on that were sent may be sent again in other
@@ -38,6 +47,7 @@ extension Spool {
     let place = Int(lane.rawValue)
     guard let last = lanes[place].replication?.ends.last else { return }
     lanes[place].replication?.rebase(from: first, to: last)
+    keepPassed(of: place, before: .max)
     numbersChanged(at: now)
   }
 

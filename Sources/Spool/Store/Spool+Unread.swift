@@ -25,16 +25,21 @@ extension Spool {
     recovered.unreadFiles.append(SpoolUnreadFile(segment: segment, error: IOError(.notFound)))
   }
 
-  /// There are no records with these numbers, as far as is known: a cursor goes on behind them.
+  /// There are no records with these numbers, as far as is known: a cursor goes on behind them. The
+  /// disk is not told of a hole within a batch before the batch is done with: to a start it would
+  /// look as if what comes behind the batch's first records had been taken.
   public mutating func pass(
-    _ sequences: Range<UInt64>, to cursor: Int, of lane: SpoolLaneID, now: Instant
+    _ sequences: Range<UInt64>, to cursor: Int, of lane: SpoolLaneID, isInBatch: Bool = false,
+    now: Instant
   ) {
-    pass(sequences, to: cursor, of: Int(lane.rawValue))
+    pass(sequences, to: cursor, of: Int(lane.rawValue), isInBatch: isInBatch)
     cursorsChanged(at: now)
   }
 
-  private mutating func pass(_ sequences: Range<UInt64>, to cursor: Int, of place: Int) {
-    if hasUnread {
+  private mutating func pass(
+    _ sequences: Range<UInt64>, to cursor: Int, of place: Int, isInBatch: Bool = false
+  ) {
+    if hasUnread || isInBatch {
       lanes[place].cursors[cursor].pass(sequences)
     } else {
       lanes[place].cursors[cursor].delivered.insert(sequences)
