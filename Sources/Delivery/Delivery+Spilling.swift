@@ -145,16 +145,19 @@ extension Delivery {
     }
     if toSpill.isEmpty { return }
     var left: [Int] = []
-    let lanes = toSpill
-    for lane in lanes {
+    var served: [Int] = []
+    let waiting = toSpill
+    for lane in waiting {
+      let count = lanes[lane].batches.count
       if isNearlyDrained(lane), !isOverdue(lane, at: now, patience) {
         left.append(lane)
       } else if !spill(lane, at: now) {
-        // A full disk, or a slow one: all waits where it is.
-        left.append(lane)
+        // A full disk, or a slow one: all waits where it is. Who got some of the room is the last
+        // to get more: a lane to which more comes than there is room for would leave others none.
+        if lanes[lane].batches.count < count { served.append(lane) } else { left.append(lane) }
       }
     }
-    toSpill = left
+    toSpill = left + served
   }
 
   /// Whether the oldest batch of a lane in memory has waited long enough.

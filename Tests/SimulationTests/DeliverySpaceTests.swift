@@ -10,7 +10,9 @@ import Testing
   "Lanes for which the disk has no space, when their broker comes back", .timeLimit(.minutes(1)))
 struct DeliverySpaceTests {
   /// A spool that lane 0 has filled while the broker was away. It takes long to be emptied.
-  private static func full() throws -> (driver: SimulationDriver, loop: SpoolingDelivery) {
+  private static func full(
+    _ limits: SpoolLimits = SpoolingDelivery.smallLimits
+  ) throws -> (driver: SimulationDriver, loop: SpoolingDelivery) {
     let world = SimulatedWorld(seed: 3)
     let driver = SimulationDriver(world)
     let broker = try ScriptedBroker(world, host: GatewayScene.brokerHost)
@@ -20,7 +22,7 @@ struct DeliverySpaceTests {
       lanes: topics.map {
         LaneDescription(topic: Array($0.utf8), producerName: Array("edge".utf8))
       })
-    let loop = try SpoolingDelivery(world, bench: bench, broker: broker)
+    let loop = try SpoolingDelivery(world, bench: bench, broker: broker, limits: limits)
     driver.add(broker)
     driver.add(loop)
     return (driver, loop)
@@ -77,6 +79,24 @@ struct DeliverySpaceTests {
     #expect(loop.bench.lanes.isRefusing(LaneID(rawValue: 0)))
   }
 
+  @Test("Lanes that wait for a slow disk take turns, however much one of them has")
+  func turns() throws {
+    let limits = SpoolLimits(
+      log: LogLimits(segmentBytes: 64 << 10, queuedBytes: 4 << 10), blockBytes: 4 << 10,
+      commitMilliseconds: 5)
+    let (driver, loop) = try Self.full(limits)
+    let many = try (0..<60).map { _ in
+      try loop.bench.batch(lane: 0, count: 10, paddingBytes: 400)
+    }
+    let one = try loop.bench.batch(lane: 1, count: 1)
+    for batch in many { loop.submit(batch) }
+    loop.submit(one)
+    #expect(driver.run(milliseconds: 10_000) { loop.completed.contains(one) })
+    let before = loop.completed.count
+    #expect(before < 20)
+    #expect(driver.run(milliseconds: 10_000) { loop.completed.count == 61 })
+  }
+
   private let small = LaneID(rawValue: 1)
 }
 
@@ -97,7 +117,13 @@ private final class SpoolingDelivery: SimulatedLoop {
   private var toSubmit: [BatchID] = []
   private var isStarted = false
 
-  init(_ world: SimulatedWorld, bench: DeliveryBench, broker: ScriptedBroker) throws {
+  static let smallLimits = SpoolLimits(
+    log: LogLimits(segmentBytes: 64 << 10), maximumBytes: 256 << 10, commitMilliseconds: 5,
+    overflow: .reject)
+
+  init(
+    _ world: SimulatedWorld, bench: DeliveryBench, broker: ScriptedBroker, limits: SpoolLimits
+  ) throws {
     self.world = world
     self.bench = bench
     self.broker = broker
@@ -107,11 +133,8 @@ private final class SpoolingDelivery: SimulatedLoop {
     let seed = ResolvedHost(host: address.host, port: address.port, addresses: [address])
     let directory = try port.openDirectory("spool")
     let spool = Spool(
-      owner: 6,
-      limits: SpoolLimits(
-        log: LogLimits(segmentBytes: 64 << 10), maximumBytes: 256 << 10, commitMilliseconds: 5,
-        overflow: .reject),
-      directory: directory, files: try port.files(in: directory), seed: 2)
+      owner: 6, limits: limits, directory: directory, files: try port.files(in: directory),
+      seed: 2)
     delivery = Delivery(
       store: bench.store, lanes: bench.lanes,
       uplink: DanubeUplink(
