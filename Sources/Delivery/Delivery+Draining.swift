@@ -6,9 +6,13 @@ import Spool
 
 // From the disk to the broker, when it is back.
 extension Delivery {
-  /// Batches of a lane that are replayed at a time: one is sent while the next is read.
+  /// Batches of a lane that are replayed at a time, however many records they have: one is sent
+  /// while the next is read.
   private static var replaysPerLane: Int { 2 }
-  /// Records of a replayed batch at most.
+  /// The most of them. What trickled in lies in blocks of few records: with two of them at a time a
+  /// long line would never be used, and the lane never catch up.
+  private static var mostReplaysPerLane: Int { 64 }
+  /// Records of a replayed batch at most, and of a lane's batches beyond the first ones.
   private static var recordsPerReplay: Int { 1_024 }
 
   /// What a replayed batch takes of memory: a block of the spool and the entries of its records, as
@@ -54,7 +58,7 @@ extension Delivery {
       if lanes[lane].replays == 0 { endSpooling(lane, end: end, at: now) }
       return
     }
-    guard lanes[lane].replays < Self.replaysPerLane, hasReplayRoom(lane),
+    guard mayReplay(lane), hasReplayRoom(lane),
       uplink?.isReady(lanes[lane].id) == true, next < spool?.durableEnd(of: spoolLane) ?? 0
     else { return }
     guard lanes[lane].pace.available(rate: limits.drainRecordsPerSecond, at: now) > 0 else {
@@ -76,6 +80,13 @@ extension Delivery {
     guard let read = spool?.read(spoolLane, from: next, skipsUnreadable: skips) else { return }
     lanes[lane].read = read
     readers[read] = lane
+  }
+
+  /// Whether a lane may have one more batch under way.
+  private func mayReplay(_ lane: Int) -> Bool {
+    lanes[lane].replays < Self.replaysPerLane
+      || lanes[lane].replays < Self.mostReplaysPerLane
+        && lanes[lane].replayedRecords < Self.recordsPerReplay
   }
 
   /// Whether there is memory for one more batch of a lane: of the usual size, or of that of the
@@ -250,6 +261,7 @@ extension Delivery {
       return
     }
     lanes[lane].replays += 1
+    lanes[lane].replayedRecords += count
     metrics.replayedRecords.add(UInt64(count))
     uplink?.submit(batch)
   }
@@ -285,6 +297,7 @@ extension Delivery {
   /// A replayed batch is done with.
   mutating func replayReleased(_ batch: BatchID) {
     guard let lane = lanePlaceOfReplay(batch) else { return }
+    lanes[lane].replayedRecords -= store.recordCount(of: batch)
     store.releaseReplay(batch)
     lanes[lane].replays -= 1
   }

@@ -32,6 +32,8 @@ struct DeliveryLane {
   var replayBytes = 0
   /// Replayed batches that the uplink has.
   var replays = 0
+  /// Records in these.
+  var replayedRecords = 0
   /// Records on their way into quarantine: the broker refused them.
   var leaving: Set<UInt64> = []
   /// Records that were set aside, and those that could not be, since somebody was told.
