@@ -67,6 +67,13 @@ extension DanubeUplink {
     guard call.epoch == lanes[lane].epoch, lanes[lane].isReady else { return }
     guard let answer, answer.lookupType != .failed else {
       // Nobody owns it now, or nobody says: records wait for that.
+      let isGone = status == .notFound || answer != nil
+      if isGone, lanes[lane].replication.isUnsettled {
+        // Who had it may have acknowledged since what nobody will read, also if it comes back.
+        metrics.replicationMoved.add()
+        lanes[lane].replication.note = UplinkError(.replicate, "nobody owns the topic")
+        abandonReplication(lane)
+      }
       lanes[lane].replication.isOwnerKnown = false
       if status == .notFound { loseProducer(lane) }
       return

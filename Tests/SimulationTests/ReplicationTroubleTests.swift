@@ -97,6 +97,31 @@ struct ReplicationTroubleTests {
     #expect(scene.oracle.isEveryPromiseKept)
   }
 
+  @Test("What a broker took while nobody owned the topic comes again, if only to itself")
+  func ownedByNobody() throws {
+    let (scene, broker) = try ReplicationTests.scene(seed: 5)
+    let url = broker.advertisedURL
+    var isOwned = true
+    broker.onLookup = { topic in
+      broker.createAttempts(of: topic) == 0 || !isOwned
+        ? .fail(.notFound, "no topic") : .at(connectURL: url, brokerURL: url, type: .connect)
+    }
+    broker.onBatch = { _, _ in .init(.ok, delayMilliseconds: 20) }
+    ReplicationTests.backlog(scene)
+    #expect(scene.run(milliseconds: 20_000) { broker.accepted.count > 0 })
+    // Before a look-up could confirm that.
+    isOwned = false
+    #expect(scene.run(milliseconds: 20_000) { scene.metric(Self.movedMetric) > 0 })
+    scene.run(milliseconds: 1_000)
+    isOwned = true
+    let taken = broker.accepted.count
+    let depth = "danube_gateway_spool_depth_records"
+    #expect(ReplicationTests.run(scene, seconds: 60) { scene.metrics([depth])[depth] == 0 })
+    let again = Set(broker.accepted[taken...].map(\.payload))
+    #expect(again.isSuperset(of: broker.accepted[..<taken].map(\.payload)))
+    #expect(broker.repeatedBatches == 0 && scene.oracle.isEveryPromiseKept)
+  }
+
   @Test(
     "A topic that moves among brokers of one name while the gateway is down gets new numbers",
     arguments: [false, true])
