@@ -37,10 +37,11 @@ enum SendVerdict: Equatable {
   /// Every publish failure inside the broker arrives as PERMISSION_DENIED; only its text tells.
   private static func denied(text: [UInt8], topic: [UInt8]) -> SendVerdict {
     let words = TextSearch(text: text, leavingOut: topic)
-    for moved in movedWords where words.contains(moved) { return .retryLane(.topicMoved) }
+    // What a schema objects to may be said in any words, of the record itself.
     for invalid in ["schema", "validation"] where words.contains(invalid) {
       return .refused(.invalidPayload)
     }
+    for moved in movedWords where words.contains(moved) { return .retryLane(.topicMoved) }
     return words.contains("not found") ? .retryLane(.topicMoved) : .retryRecord(.denied)
   }
 }

@@ -1,4 +1,5 @@
-/// Looks for words in a broker's message, whatever their case.
+/// Looks for words in a broker's message, whatever their case: for whole ones, "removed" is not
+/// "moved".
 struct TextSearch {
   private let text: [UInt8]
 
@@ -20,12 +21,19 @@ struct TextSearch {
     self.text = kept
   }
 
-  /// Whether the message holds `word`, which is lower case. O(message × word).
+  /// Whether the message holds `word`, or words, which are lower case. O(message × word).
   func contains(_ word: String) -> Bool {
     let wanted = Array(word.utf8)
     guard text.count >= wanted.count else { return false }
-    return (0...(text.count - wanted.count)).contains {
-      text[$0..<($0 + wanted.count)].elementsEqual(wanted)
+    return (0...(text.count - wanted.count)).contains { start in
+      let end = start + wanted.count
+      return text[start..<end].elementsEqual(wanted)
+        && (start == 0 || !Self.isLetter(text[start - 1]))
+        && (end == text.count || !Self.isLetter(text[end]))
     }
+  }
+
+  private static func isLetter(_ byte: UInt8) -> Bool {
+    byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z")
   }
 }

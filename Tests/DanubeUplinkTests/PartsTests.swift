@@ -54,6 +54,11 @@ struct PartsTests {
     (.permissionDenied, "producer not attached", .retryLane(.topicMoved)),
     (.permissionDenied, "Schema validation failed: not JSON", .refused(.invalidPayload)),
     (.permissionDenied, "schema 5 not found", .refused(.invalidPayload)),
+    (
+      .permissionDenied, #"Schema validation failed: "closed" is not one of ["open"]"#,
+      .refused(.invalidPayload)
+    ),
+    (.permissionDenied, "the right was removed", .retryRecord(.denied)),
     (.permissionDenied, "no role", .retryRecord(.denied)),
     (.permissionDenied, "", .retryRecord(.denied)),
     (.permissionDenied, "topic /default/schema-closed: no role", .retryRecord(.denied)),
