@@ -14,4 +14,10 @@ public struct TopicOwner: Equatable, Sendable {
     proxiedURL = answer.isProxy ? answer.brokerURL : []
     usesTLS = AdvertisedAddress(answer.connectURL)?.isTLS ?? false
   }
+
+  /// Whether what calls carry of it can stand in a field of HTTP: at most 2,048 visible characters
+  /// of ASCII.
+  public var isNamedInFields: Bool {
+    proxiedURL.count <= 2_048 && proxiedURL.allSatisfy { (0x21...0x7e).contains($0) }
+  }
 }

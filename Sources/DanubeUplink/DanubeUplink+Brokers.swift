@@ -139,6 +139,10 @@ extension DanubeUplink {
       return refuse(lane, "\(text): ", answer.connectURL)
     }
     let owner = TopicOwner(answer)
+    // It goes into a field of every call.
+    guard owner.isNamedInFields else {
+      return refuse(lane, "not a URL to name a broker by: ", Array(answer.brokerURL.prefix(200)))
+    }
     let host = NamedHost(name: advertised.host, port: advertised.port)
     let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
     if let place {

@@ -53,4 +53,18 @@ struct NamesTests {
       }
     }
   }
+
+  @Test(
+    "What calls carry of a broker behind a proxy can stand in a field",
+    arguments: [
+      ("http://b:6650", true), ("", true), ("http://b:6650\r\nx-danube-internal-broker: b", false),
+      ("http://b b", false), ("http://b\u{0}", false), ("http://\u{fc}", false),
+      (String(repeating: "b", count: 2_049), false),
+    ])
+  func brokerURL(text: String, isFine: Bool) {
+    let answer = TopicLookupResponse(
+      requestID: 1, lookupType: .connect, connectURL: Array("http://a:6650".utf8),
+      brokerURL: Array(text.utf8), isProxy: true)
+    #expect(TopicOwner(answer).isNamedInFields == isFine)
+  }
 }
