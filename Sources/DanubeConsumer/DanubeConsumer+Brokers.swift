@@ -110,6 +110,11 @@ extension DanubeConsumer {
       return failed(partition, "\(text): \(shown)")
     }
     let owner = TopicOwner(answer)
+    // It goes into a field of every call.
+    guard owner.isNamedInFields else {
+      let url = String(decoding: answer.brokerURL.prefix(200), as: UTF8.self)
+      return failed(partition, "not a URL to name a broker by: \(url)")
+    }
     let host = NamedHost(name: advertised.host, port: advertised.port)
     let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
     if let place {
