@@ -45,9 +45,10 @@ extension Spool {
     of lane: SpoolLaneID, from first: UInt64, now: Instant
   ) {
     let place = Int(lane.rawValue)
+    // Also of one whose end was not planned yet.
+    keepPassed(of: place, before: .max)
     guard let last = lanes[place].replication?.ends.last else { return }
     lanes[place].replication?.rebase(from: first, to: last)
-    keepPassed(of: place, before: .max)
     numbersChanged(at: now)
   }
 
