@@ -107,7 +107,7 @@ public struct SpoolMetrics: Sendable {
         "spool_flash_bytes_total", "Bytes given to the disk, whatever became of them.",
         unit: .bytes, labels: [("kind", kind)])
     }
-    usedBytes = gauge("spool_used_bytes", "Bytes of the log's files.", unit: .bytes)
+    usedBytes = gauge("spool_used_bytes", "Bytes of all files of the spool.", unit: .bytes)
     limitBytes = gauge("spool_limit_bytes", "Bytes that they may have.", unit: .bytes)
     segments = gauge("spool_segments", "Files of the log.")
     isFailing = gauge("spool_failing", "1 while something about the spool's disk fails.")

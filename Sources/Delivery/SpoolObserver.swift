@@ -231,7 +231,9 @@ struct SpoolObserver {
   }
 
   private mutating func followSpace(_ spool: borrowing Spool) {
-    status.usedBytes = spool.usedBytes
+    status.usedBytes = spool.diskBytes
+    status.logBytes = spool.usedBytes
+    status.logLimitBytes = spool.maximumBytes
     status.limitBytes = spool.limitBytes
     status.segments = spool.segmentCount
     let wasFull = isFull
@@ -239,8 +241,8 @@ struct SpoolObserver {
     if isFull == wasFull { return }
     tell(
       isFull
-        ? .full(usedBytes: spool.usedBytes, limitBytes: spool.limitBytes)
-        : .hasRoom(usedBytes: spool.usedBytes, limitBytes: spool.limitBytes))
+        ? .full(usedBytes: spool.diskBytes, limitBytes: spool.limitBytes)
+        : .hasRoom(usedBytes: spool.diskBytes, limitBytes: spool.limitBytes))
   }
 
   private func count(_ spool: inout Spool, _ metrics: SpoolMetrics) {

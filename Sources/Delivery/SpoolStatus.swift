@@ -63,10 +63,14 @@ public struct SpoolStatus: Sendable {
   public var startDelay: SpoolStartDelay?
   /// The last failure of any kind, also one that has passed; nil when there was none.
   public var lastError: IOError?
-  /// Bytes of the log's files.
+  /// Bytes of all files of the spool.
   public var usedBytes: UInt64 = 0
-  /// Bytes that they may have.
+  /// Bytes that they may have, but for two of 64 KiB.
   public var limitBytes: UInt64 = 0
+  /// Bytes of the log's files but for those that are about to go.
+  public var logBytes: UInt64 = 0
+  /// Bytes that these may have.
+  public var logLimitBytes: UInt64 = 0
   /// Files of the log.
   public var segments = 0
   /// What there is of all topics.

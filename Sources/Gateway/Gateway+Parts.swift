@@ -85,6 +85,8 @@ extension Gateway {
       log: LogLimits(segmentBytes: UInt32(segmentBytes)),
       maximumBytes: UInt64(settings.maxBytes),
       maximumAgeMilliseconds: UInt64(settings.maxAgeSeconds) * 1_000,
+      blockBytes: min(256 << 10, segmentBytes / 4),
+      largestBytes: largestBytes(of: settings.maxBytes),
       commitMilliseconds: settings.commitMilliseconds,
       overflow: settings.overflow == .dropOldest ? .dropOldest : .reject,
       quarantineBytes: UInt64(settings.quarantineMaxBytes))
@@ -95,12 +97,31 @@ extension Gateway {
   private var brokerSpoolLimits: SpoolLimits {
     let settings = configuration.spool
     let retained = configuration.broker.retainBytes
-    let segmentBytes = max(min(settings.segmentBytes, retained / 16), 16_384)
+    let segmentBytes = max(min(settings.segmentBytes, retained / 16), 16_384) / 512 * 512
     return SpoolLimits(
-      log: LogLimits(segmentBytes: UInt32(segmentBytes / 512 * 512)),
+      log: LogLimits(segmentBytes: UInt32(segmentBytes)),
       maximumBytes: UInt64(retained),
       maximumAgeMilliseconds: UInt64(configuration.broker.retainAgeSeconds) * 1_000,
+      blockBytes: min(256 << 10, segmentBytes / 4),
+      largestBytes: min(max(largestBytes(of: retained), 4 << 20), retained / 4),
       commitMilliseconds: settings.commitMilliseconds, overflow: .dropOldest)
+  }
+
+  /// Bytes of the most that comes at once, which a configuration allows to be a quarter of a limit.
+  private func largestBytes(of limit: Int) -> Int {
+    let largest = configuration.listeners.map(\.largestInputBytes).max() ?? 0
+    return min(max(largest, Self.batchBytes(configuration)), limit / 4)
+  }
+
+  /// Bytes of a batch, which finds room in the spool as a whole: large ones would leave much of a
+  /// small limit unused.
+  static func batchBytes(_ configuration: GatewayConfiguration) -> Int {
+    let batchBytes = configuration.limits.maxBatchBytes
+    guard usesSpool(configuration) else { return batchBytes }
+    let isEmbedded = configuration.danube.target == .embedded
+    let limit = isEmbedded ? configuration.broker.retainBytes : configuration.spool.maxBytes
+    let segmentBytes = min(configuration.spool.segmentBytes, limit / (isEmbedded ? 16 : 8))
+    return min(batchBytes, max(segmentBytes / 2, 4_096))
   }
 
   func makeDelivery(owner: UInt8, spool: consuming Spool?) -> Delivery {

@@ -114,7 +114,7 @@ public final class Gateway: Sendable {
     let limits = BatchLimits(
       batches: Self.batchLimit(memoryBytes: configuration.limits.memoryBytes),
       memoryBytes: configuration.limits.memoryBytes,
-      batchBytes: configuration.limits.maxBatchBytes)
+      batchBytes: Self.batchBytes(configuration))
     LimitMetrics.register(configuration, batches: limits, registry: registry)
     registry.freeze()
     store = BatchStore(

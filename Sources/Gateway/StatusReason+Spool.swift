@@ -121,8 +121,8 @@ extension StatusReason {
       if delivery.isConnected, route.acknowledgement != .disk { return true }
       if route.acknowledgement == .delivered { return false }
       return switch route.priority {
-      case .low: spool.usedBytes < spool.limitBytes / 2
-      case .normal: !hasHigh || spool.usedBytes < spool.limitBytes / 10 * 9
+      case .low: spool.logBytes < spool.logLimitBytes / 2
+      case .normal: !hasHigh || spool.logBytes < spool.logLimitBytes / 10 * 9
       case .high: true
       }
     }

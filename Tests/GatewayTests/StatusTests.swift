@@ -134,8 +134,8 @@ struct StatusTests {
       }
       gateway.deliveryStatus.withLock {
         $0.spool.state = .holding
-        $0.spool.usedBytes = used
-        $0.spool.limitBytes = 1_000
+        $0.spool.logBytes = used
+        $0.spool.logLimitBytes = 1_000
         $0.spool.room.refusing = 1
       }
       #expect(codes(try status(gateway)).contains("spool_refusing"))

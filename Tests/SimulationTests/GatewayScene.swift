@@ -101,6 +101,15 @@ final class GatewayScene {
     starts += 1
   }
 
+  /// Messages have so many bytes at most: of a small spool less is kept free for them.
+  static func limitMessages(of configuration: inout GatewayConfiguration, to bytes: Int) {
+    for listener in configuration.listeners.indices {
+      configuration.listeners[listener].maxPacketBytes = bytes
+      configuration.listeners[listener].maxBodyBytes = bytes
+      configuration.listeners[listener].maxHeadBytes = 1 << 10
+    }
+  }
+
   /// A small gateway in front of the broker, without a spool.
   static func configuration(isEmbedded: Bool = false) -> GatewayConfiguration {
     var configuration = GatewayConfiguration(

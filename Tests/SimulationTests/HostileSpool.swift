@@ -85,7 +85,7 @@ final class HostileSpool {
     configuration.spool.segmentBytes =
       [4_096, 8_192, 65_536, 65_536].randomElement(using: &random) ?? 65_536
     configuration.spool.maxBytes =
-      [16_384, 131_072, 1 << 30, 1 << 30].randomElement(using: &random) ?? 1 << 30
+      [32_768, 131_072, 1 << 30, 1 << 30].randomElement(using: &random) ?? 1 << 30
     configuration.spool.commitMilliseconds = [0, 2, 10].randomElement(using: &random) ?? 2
     configuration.spool.spillAfterMilliseconds =
       [5, 20, 100].randomElement(using: &random) ?? 20
@@ -93,6 +93,7 @@ final class HostileSpool {
       [100, 2_000, 5_000].randomElement(using: &random) ?? 2_000
     configuration.limits.memoryBytes = [128 << 10, 512 << 10].randomElement(using: &random) ?? 0
     configuration.limits.maxBatchBytes = 16 << 10
+    GatewayScene.limitMessages(of: &configuration, to: 8 << 10)
     configuration.danube.maxInFlight = [2, 16, 64].randomElement(using: &random) ?? 16
     configuration.danube.callDeadlineMilliseconds = 400
     configuration.danube.connectTimeoutMilliseconds = 300
@@ -306,12 +307,10 @@ final class HostileSpool {
     let spool = scene.gateway.configuration.spool
     let segments = disk.fileCount(in: "data/spool") { $0.hasSuffix(".seg") }
     peakSegments = max(peakSegments, segments.count)
-    // The limit, the next segment, and the batch that found room last; and as much again of what
-    // was taken, did not get durable where it was, and was written anew.
-    let batch = scene.gateway.configuration.limits.maxBatchBytes
+    // The limit; and what was taken, did not get durable where it was, and was written anew.
     let faults = disk.faultCounts
-    let again = faults.failedWrites + faults.failedSyncs > 0 ? batch : 0
-    let most = spool.maxBytes + min(spool.segmentBytes, spool.maxBytes / 4) + batch + again
+    let batch = scene.gateway.configuration.limits.maxBatchBytes
+    let most = spool.maxBytes + (faults.failedWrites + faults.failedSyncs > 0 ? batch : 0)
     if segments.bytes > most {
       scene.oracle.complain("\(segments.bytes) bytes of segments, of \(spool.maxBytes)")
     }

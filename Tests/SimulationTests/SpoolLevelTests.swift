@@ -93,6 +93,7 @@ struct SpoolLevelTests {
   private static func small(_ overflow: SpoolConfiguration.Overflow) -> GatewayConfiguration {
     var configuration = configuration()
     configuration.spool.maxBytes = 128 << 10
+    GatewayScene.limitMessages(of: &configuration, to: 8 << 10)
     configuration.spool.overflow = overflow
     return configuration
   }

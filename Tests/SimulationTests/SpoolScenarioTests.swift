@@ -115,8 +115,9 @@ struct SpoolScenarioTests {
   @Test("A spool with room for hardly a segment is never full for ever")
   func tinySpool() throws {
     var configuration = Self.configuration()
-    configuration.spool.maxBytes = 65_536
+    configuration.spool.maxBytes = 98_304
     configuration.limits.memoryBytes = 128 << 10
+    GatewayScene.limitMessages(of: &configuration, to: 4 << 10)
     let scene = try Self.scene(seed: 6, configuration: configuration)
     Self.awayBroker(scene)
     scene.run(milliseconds: 3_000)

@@ -17,6 +17,7 @@ struct SpoolSpaceTests {
     configuration.spool.segmentBytes = 65_536
     configuration.spool.spillAfterMilliseconds = 50
     configuration.spool.maxBytes = 128 << 10
+    GatewayScene.limitMessages(of: &configuration, to: 8 << 10)
     configuration.spool.overflow = overflow
     let scene = try GatewayScene(seed: 1, configuration: configuration)
     scene.oracle.seesAcceptance = false

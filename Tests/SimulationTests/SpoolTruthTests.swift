@@ -27,6 +27,7 @@ struct SpoolTruthTests {
     configuration.spool.segmentBytes = 8_192
     configuration.spool.spillAfterMilliseconds = 50
     configuration.spool.maxBytes = shortage == .priority ? 64 << 10 : 1 << 20
+    GatewayScene.limitMessages(of: &configuration, to: 8 << 10)
     configuration.spool.overflow = overflow
     for index in configuration.routes.indices {
       switch shortage {
@@ -240,6 +241,7 @@ struct SpoolTruthTests {
     var configuration = Self.configuration(nil, .dropOldest)
     configuration.spool.segmentBytes = 16_384
     configuration.spool.maxBytes = 48 << 10
+    GatewayScene.limitMessages(of: &configuration, to: 8 << 10)
     let scene = try Self.scene(configuration, messages: 600)
     var sources = scene.gateway.takeLogSources()
     #expect(scene.run(milliseconds: 60_000) { scene.devices.allSatisfy(\.isDone) })

@@ -17,13 +17,16 @@ struct FixtureTests {
   private static let folder =
     URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures/v1"
 
+  /// As they are written since footers have their place within the size of a segment.
+  private static let writtenFolder = folder + "-footer-within"
+
   private static let writes = ProcessInfo.processInfo.environment["WRITE_FIXTURES"] == "1"
 
-  private func bench(_ name: String) throws -> InspectionBench {
+  private func bench(_ name: String, in folder: String = folder) throws -> InspectionBench {
     let bench = try InspectionBench()
-    for file in try FileManager.default.contentsOfDirectory(atPath: "\(Self.folder)/\(name)") {
+    for file in try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)") {
       try FileManager.default.copyItem(
-        atPath: "\(Self.folder)/\(name)/\(file)", toPath: "\(bench.path)/\(file)")
+        atPath: "\(folder)/\(name)/\(file)", toPath: "\(bench.path)/\(file)")
     }
     return bench
   }
@@ -215,12 +218,28 @@ struct FixtureTests {
     FixtureWriter.blocks(of: segment).flatMap(\.runs)
   }
 
-  @Test("The writer of today still writes these very files, or they are written anew")
+  @Test(
+    "Where the footer is makes no difference to what is in a segment",
+    arguments: ["whole", "compacted"])
+  func footerWithin(name: String) throws {
+    let (old, new) = (try bench(name), try bench(name, in: Self.writtenFolder))
+    defer { withExtendedLifetime((old, new)) {} }
+    var before = try old.inspect()
+    var since = try new.inspect()
+    #expect(since.log.damagedPlaces == 0 && since.damagedCursorCopies == 0)
+    let segmentBytes = UInt64(ScriptedSpool.limits.log.segmentBytes)
+    #expect(since.log.segments.allSatisfy { $0.fileBytes <= segmentBytes })
+    #expect(since.log.segments.contains { $0.isSealed })
+    let lanes = self.lanes(&since).lanes
+    #expect(lanes == self.lanes(&before).lanes && !lanes.isEmpty)
+  }
+
+  @Test("The writer of today still writes its very files, or they are written anew")
   func made() throws {
     let fixtures = try FixtureWriter.all()
     #expect(fixtures.values.flatMap(\.values).reduce(0) { $0 + $1.count } <= 64 << 10)
     for (name, files) in fixtures {
-      let folder = "\(Self.folder)/\(name)"
+      let folder = "\(Self.writtenFolder)/\(name)"
       if Self.writes {
         try? FileManager.default.removeItem(atPath: folder)
         try FileManager.default.createDirectory(

@@ -22,7 +22,7 @@ final class ScriptedSpool: SimulatedLoop {
   }
 
   static let limits = SpoolLimits(
-    log: LogLimits(segmentBytes: 6 << 10), maximumBytes: 40 << 10, blockBytes: 2 << 10)
+    log: LogLimits(segmentBytes: 7 << 10), maximumBytes: 40 << 10, blockBytes: 2 << 10)
 
   var port: SimulatedPort
   var operations = OperationQueue()

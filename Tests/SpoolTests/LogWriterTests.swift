@@ -117,7 +117,7 @@ struct LogWriterTests {
     let outcome = try run(seed: UInt64(seed), wanted: 300) { world, disk in
       disk.faults.failedWritePerMille = 20
       disk.faults.failedSyncPerMille = 20
-      disk.faults.noSpacePerMille = 30
+      disk.faults.noSpacePerMille = 45
       disk.faults.shortPerMille = 100
     }
     #expect(outcome.loop.durable == 300)

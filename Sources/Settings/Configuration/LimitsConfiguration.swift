@@ -43,7 +43,10 @@ extension LimitsConfiguration: ConfigurationSection {
     .init(
       "max_batch", .byteSize(4096...ListenerConfiguration.maxPacketLimitBytes),
       default: "\"256KiB\"",
-      "The size at which a batch goes on without waiting. A larger record is a batch of its own."
+      """
+      The size at which a batch goes on without waiting; half of a file of the spool if that is
+      less. A larger record is a batch of its own.
+      """
     ) { $0.maxBatchBytes = $1 },
     .init(
       "max_topics", .integer(1...65_536, of: "topics"), default: "1000",

@@ -71,7 +71,10 @@ extension SpoolConfiguration: ConfigurationSection {
       "max_bytes", .byteSize(1_048_576...(1 << 44)), default: "\"1GiB\"",
       """
       How much the spool may hold on the disk, all its files together, but for two of 64KiB. At
-      least four times the largest max_packet or max_body.
+      least four times the largest max_packet or max_body. Two files with the topics are part of
+      it, 64KiB each or a multiple: some 50 bytes and the name of every topic. If both together
+      take more than half, with some 2000 topics of 80 bytes a MiB, the records have the other
+      half all the same, and the limit is exceeded.
       """
     ) { $0.maxBytes = $1 },
     .init(
@@ -99,7 +102,10 @@ extension SpoolConfiguration: ConfigurationSection {
     ) { $0.overflow = $1 },
     .init(
       "segment_bytes", .byteSize(65_536...(1 << 30)), default: "\"8MiB\"",
-      "The size of one file of the spool. Space comes back a file at a time."
+      """
+      The size of one file of the spool; an eighth of max_bytes, or a sixteenth of retain_bytes, if
+      that is less. Space comes back a file at a time. A record that is larger has its own.
+      """
     ) { $0.segmentBytes = $1 },
     .init(
       "commit_ms", .milliseconds(0...1_000), default: "10",

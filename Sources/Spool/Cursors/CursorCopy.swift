@@ -24,6 +24,8 @@ struct CursorCopy {
   var isNameDurable = false
   /// Bytes that have their place on the disk: writing over them needs no space.
   var solidBytes = 0
+  /// Bytes of the file.
+  var fileBytes = 0
 
   init(_ name: StaticString) {
     guard let name = FileName(name.description) else {

@@ -10,8 +10,19 @@ extension CursorFile {
     (bytes + stepBytes - 1) / stepBytes * stepBytes
   }
 
-  /// What a file should have room for: twice the state, because it may grow when there is no space.
-  private var wantedBytes: Int { Self.roundedUp(2 * stateBytes) }
+  /// What a file should have room for: twice the state, because it may grow when there is no space,
+  /// if that is not too much.
+  private var wantedBytes: Int { wantedBytes(for: stateBytes) }
+
+  private func wantedBytes(for stateBytes: Int) -> Int {
+    Self.roundedUp(stateBytes + min(stateBytes, mostSpareBytes))
+  }
+
+  /// Bytes that both copies take on the disk with a state that is larger by so much than the one
+  /// that was saved last.
+  func diskBytes(growing bytes: Int) -> Int {
+    max(diskBytes, 2 * wantedBytes(for: savedBytes + bytes))
+  }
 
   /// What the file grows by when the space that was asked for is there.
   var bytesBeingReserved: Int { max(0, askedBytes - fileBytes) }
@@ -44,16 +55,21 @@ extension CursorFile {
       fileBytes = Int(clamping: bytes)
       copies[current].exists = true
       copies[current].solidBytes = min(copies[current].solidBytes, fileBytes)
+      copies[current].fileBytes = fileBytes
       fit(operations: &operations)
     case (.openingToWrite, .failed(let error)): notOpened(error, operations: &operations)
     case (.truncating, .done):
       fileBytes = wantedBytes
       copies[current].solidBytes = min(copies[current].solidBytes, fileBytes)
+      copies[current].fileBytes = fileBytes
       reserve(operations: &operations)
-    case (.allocating, .done): write(askedBytes, operations: &operations)
+    case (.allocating, .done):
+      copies[current].fileBytes = max(copies[current].fileBytes, askedBytes)
+      write(askedBytes, operations: &operations)
     case (.allocating, .failed(let error)): notAllocated(error, operations: &operations)
     case (.writing, .transferred(let count)) where count > 0:
       writtenBytes += count
+      copies[current].fileBytes = max(copies[current].fileBytes, writtenBytes)
       writeOn(operations: &operations)
     case (.writing, .transferred): notWritten(IOError(.noSpace), operations: &operations)
     case (.writing, .failed(let error)): notWritten(error, operations: &operations)
@@ -186,6 +202,7 @@ extension CursorFile {
       beginWrite(operations: &operations)
       return
     case .write:
+      savedBytes = image.stateBytes
       copies[current].generation = image.generation
       newest = current
       found.release()

@@ -67,6 +67,12 @@ public struct CursorFile: ~Copyable {
   var writtenBytes = 0
   var failure: IOError?
 
+  /// Bytes beyond the state that are reserved in each copy, at most.
+  let mostSpareBytes: Int
+
+  /// Bytes of the state that was saved last.
+  var savedBytes = 0
+
   private var events: [CursorEvent] = []
 
   /// A copy of a later version of the format, if there is one: such files are left as they are, and
@@ -74,14 +80,19 @@ public struct CursorFile: ~Copyable {
   public var laterVersion: SpoolLaterVersion? { laterVersions.first }
   var laterVersions: [SpoolLaterVersion] = []
 
-  /// The cursor file of a spool's directory, which holds `files`. `owner` marks its tokens.
+  /// The cursor file of a spool's directory, which holds `files`. `owner` marks its tokens. Each
+  /// copy has room for twice what is in it, but for no more than `mostSpareBytes` more.
   public init(
-    owner: UInt8, directory: Descriptor, files: [(name: FileName, bytes: UInt64)]
+    owner: UInt8, directory: Descriptor, files: [(name: FileName, bytes: UInt64)],
+    mostSpareBytes: Int = .max
   ) {
+    self.mostSpareBytes = mostSpareBytes
     token = Token(owner: owner, verb: LogVerb.cursorFirst)
     self.directory = directory
     for copy in copies.indices {
-      copies[copy].exists = files.contains { $0.name == copies[copy].name }
+      let file = files.first { $0.name == copies[copy].name }
+      copies[copy].exists = file != nil
+      copies[copy].fileBytes = file.map { Int(clamping: $0.bytes) } ?? 0
     }
   }
 
@@ -151,7 +162,7 @@ public struct CursorFile: ~Copyable {
   static var leastBytes: Int { 128 << 10 }
 
   /// Bytes that both copies take on the disk.
-  var reservedBytes: Int { copies.reduce(0) { $0 + $1.solidBytes } }
+  var diskBytes: Int { copies.reduce(0) { $0 + $1.fileBytes } }
 
   mutating func tell(_ event: CursorEvent) { events.append(event) }
 

@@ -23,14 +23,15 @@ public struct BlockBuilder: ~Copyable {
   /// Whether nothing was gathered.
   public var isEmpty: Bool { recordCount == 0 }
 
-  /// Whether a record still fits when blocks are to have about `targetBytes`. One that is larger
-  /// has a block of its own.
+  /// Whether a record still fits when blocks are to have about `targetBytes` and no more than
+  /// `mostRuns` runs. One that is larger has a block of its own.
   public func hasRoom(
-    for bytes: Int, lane: LaneHash, sequence: UInt64, targetBytes: Int
+    for bytes: Int, lane: LaneHash, sequence: UInt64, targetBytes: Int,
+    mostRuns: Int = BlockHeader.maximumRuns
   ) -> Bool {
     if isEmpty { return bytes <= BlockHeader.maximumRawBytes }
     return raw.count + bytes <= targetBytes
-      && (runs.count < BlockHeader.maximumRuns || follows(lane, sequence))
+      && (runs.count < mostRuns || follows(lane, sequence))
   }
 
   /// Whether a record belongs to the last run.

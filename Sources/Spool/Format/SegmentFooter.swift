@@ -75,6 +75,8 @@ public struct SegmentFooter: Sendable, Equatable {
   private static let blockBytes = 8
   private static let runBytes = 24
   private static let laneBytes = 42
+  /// The sum of the lists, and the times.
+  private static let summaryBytes = 52
   static let magic: UInt64 = 0x444e_4545_5542_4e41
   static let version: UInt32 = 1
 
@@ -100,6 +102,16 @@ public struct SegmentFooter: Sendable, Equatable {
   public init(number: UInt32, identity: UInt64) {
     self.number = number
     self.identity = identity
+  }
+
+  /// Bytes of lists with so much in them, and topics of so many bytes together.
+  static func contentBytes(blocks: Int, runs: Int, lanes: Int, topicBytes: Int) -> Int {
+    blocks * blockBytes + runs * runBytes + lanes * laneBytes + topicBytes
+  }
+
+  /// Bytes of a footer with lists of so many bytes.
+  static func encodedBytes(content: Int) -> Int {
+    BlockHeader.aligned(content + summaryBytes + trailerBytes)
   }
 
   /// Appends the footer as it is written at `offset` of the file, a multiple of 512.

@@ -9,6 +9,8 @@ struct ActiveSegment {
   /// What was added so far and is durable.
   private(set) var footer: SegmentFooter
   private var places: [LaneHash: Int] = [:]
+  /// Bytes of the lists of the footer.
+  private(set) var listBytes = 0
 
   init(number: UInt32, file: Descriptor, identity: SpoolIdentity) {
     self.number = number
@@ -18,7 +20,11 @@ struct ActiveSegment {
 
   /// A block is durable. `topic` tells a lane's topic, when the lane is new here.
   mutating func add(_ header: BlockHeader, topic: (LaneHash) -> [UInt8]) {
+    let known = footer.lanes.count
     footer.add(header, places: &places, topic: topic)
+    listBytes += SegmentFooter.contentBytes(
+      blocks: 1, runs: header.runs.count, lanes: footer.lanes.count - known,
+      topicBytes: footer.lanes[known...].reduce(0) { $0 + $1.topic.count })
   }
 
   var position: SpoolPosition { SpoolPosition(segment: number, offset: offset) }

@@ -72,7 +72,7 @@ extension LogWriter {
   private mutating func prepareAhead(operations: inout OperationQueue) {
     let isNeeded: Bool
     if let active {
-      isNeeded = isLeaving || active.offset > limits.segmentBytes / 2
+      isNeeded = isLeaving || mayPrepareAhead && active.offset > limits.segmentBytes / 2
     } else {
       // After a failure also when nothing waits: else nobody would learn that it is over.
       isNeeded = !order.isEmpty || hasNoSegment
@@ -86,11 +86,11 @@ extension LogWriter {
     }
   }
 
-  /// Whether a block has a place behind what is in the segment; a block of any size has one in an
-  /// empty segment.
-  private func fits(_ bytes: Int, in segment: ActiveSegment) -> Bool {
-    segment.offset == UInt32(SegmentHeader.encodedBytes)
-      || Int(segment.offset) + bytes <= Int(limits.segmentBytes)
+  /// Whether there is a place for a footer, whose lists are larger by so much, behind blocks that
+  /// end at `offset`.
+  private func fits(_ offset: Int, adding footerBytes: Int, in segment: ActiveSegment) -> Bool {
+    let footerBytes = SegmentFooter.encodedBytes(content: segment.listBytes + footerBytes)
+    return offset + footerBytes <= Int(limits.segmentBytes)
   }
 
   /// Seals the segment at hand, if everything in it is durable.
@@ -129,8 +129,15 @@ extension LogWriter {
 
   private mutating func startWrite(operations: inout OperationQueue) {
     guard writingCount == 0, writtenCount < order.count, let segment = active else { return }
-    let next = blocks[order[writtenCount]].block.totalBytes
-    guard fits(next, in: segment) else {
+    // Of these the footer knows nothing yet.
+    var footerBytes = 0
+    for place in 0...writtenCount { footerBytes += blocks[order[place]].footerBytes }
+    let end = Int(segment.offset) + blocks[order[writtenCount]].block.totalBytes
+    // A block of any size has a place in an empty segment.
+    guard
+      segment.offset == UInt32(SegmentHeader.encodedBytes)
+        || fits(end, adding: footerBytes, in: segment)
+    else {
       seal(operations: &operations)
       prepareAhead(operations: &operations)
       // The segment that is ready takes the block in this very turn.
@@ -142,10 +149,11 @@ extension LogWriter {
     while writtenCount + writingCount < order.count, writingCount < Self.blocksPerWrite {
       let id = order[writtenCount + writingCount]
       let total = blocks[id].block.totalBytes
-      if writingCount > 0,
-        bytes + total > Self.bytesPerWrite || Int(offset) + total > Int(limits.segmentBytes)
-      {
-        break
+      if writingCount > 0 {
+        footerBytes += blocks[id].footerBytes
+        guard bytes + total <= Self.bytesPerWrite,
+          fits(Int(offset) + total, adding: footerBytes, in: segment)
+        else { break }
       }
       blocks[id].block.place(
         at: SpoolPosition(segment: segment.number, offset: offset), synced: syncedPosition,

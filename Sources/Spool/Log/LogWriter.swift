@@ -14,6 +14,8 @@ public struct LogWriter: ~Copyable {
     let ticket: UInt64
     /// The topics of its lanes, in the order of the runs.
     let topics: [[UInt8]]
+    /// Bytes that it adds to the lists of a footer, at most.
+    let footerBytes: Int
 
     consuming func giveBack(to spare: inout SpareMemory, limitBytes: Int) {
       block.giveBack(to: &spare, limitBytes: limitBytes)
@@ -50,6 +52,8 @@ public struct LogWriter: ~Copyable {
   private static let spareAgeMilliseconds = 10_000
   /// Bytes of blocks that are not durable.
   public private(set) var queuedBytes = 0
+  /// Bytes that these add to the lists of footers, at most.
+  private(set) var queuedFooterBytes = 0
   /// Up to where the log is durable.
   public internal(set) var syncedPosition: SpoolPosition
   var events: [LogEvent] = []
@@ -65,6 +69,8 @@ public struct LogWriter: ~Copyable {
   public private(set) var lastTicket: UInt64 = 0
   /// Whether the disk had no space for the next segment.
   public internal(set) var isShortOfSpace = false
+  /// Whether there is space for the next segment although nothing waits for it yet.
+  var mayPrepareAhead = true
   /// Whether the next segment could not be made when that was last tried.
   var hasNoSegment = false
   private(set) var answersBeforeSync = false
@@ -123,12 +129,19 @@ public struct LogWriter: ~Copyable {
   /// The segment that blocks are being added to.
   public var activeSegment: UInt32? { active?.number }
 
-  /// Bytes that still fit into the segment at hand, less what is not durable; below zero when
-  /// another segment is needed for what waits.
+  /// Bytes that still fit into the segment at hand beside its footer, less what is not durable;
+  /// below zero when another segment is needed for what waits.
   public var freeBytes: Int {
-    guard let active, !isLeaving else { return -queuedBytes }
-    return Int(limits.segmentBytes) - Int(active.offset) - queuedBytes
+    // Not all of the segment is copied for it, which would cost more than all the rest.
+    guard let offset = active?.offset, let listBytes = active?.listBytes, !isLeaving else {
+      return -queuedBytes - queuedFooterBytes
+    }
+    return Int(limits.segmentBytes) - Int(offset) - queuedBytes
+      - SegmentFooter.encodedBytes(content: listBytes + queuedFooterBytes)
   }
+
+  /// Bytes that the file of the next segment takes already.
+  var nextFileBytes: Int { preparer.phase == .idle ? 0 : Int(limits.segmentBytes) }
 
   /// Seals the segment at hand as soon as nothing waits to be written, if there is something in it.
   mutating func sealWhenIdle() { isToSeal = true }
@@ -149,7 +162,13 @@ public struct LogWriter: ~Copyable {
     precondition(topics.count == block.header.runs.count)
     lastTicket += 1
     queuedBytes += block.totalBytes
-    order.append(blocks.insert(Pending(block: block, ticket: lastTicket, topics: topics)))
+    let footerBytes = SegmentFooter.contentBytes(
+      blocks: 1, runs: topics.count, lanes: topics.count,
+      topicBytes: topics.reduce(0) { $0 + $1.count })
+    queuedFooterBytes += footerBytes
+    order.append(
+      blocks.insert(
+        Pending(block: block, ticket: lastTicket, topics: topics, footerBytes: footerBytes)))
     return lastTicket
   }
 
@@ -206,6 +225,7 @@ public struct LogWriter: ~Copyable {
       let pending = blocks.remove(order[place])
       ticket = pending.ticket
       queuedBytes -= pending.block.totalBytes
+      queuedFooterBytes -= pending.footerBytes
       let topics = pending.topics
       let header = pending.block.header
       pending.giveBack(to: &spare, limitBytes: limits.queuedBytes)

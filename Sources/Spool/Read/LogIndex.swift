@@ -185,6 +185,11 @@ public struct LogIndex: Sendable {
     let place = place(of: number)
     segments[place].end = max(
       segments[place].end, header.position.offset + UInt32(header.totalBytes))
+    // A block of any size has a place in an empty segment.
+    if UInt64(segments[place].end) > segments[place].fileBytes {
+      totalBytes += UInt64(segments[place].end) - segments[place].fileBytes
+      segments[place].fileBytes = UInt64(segments[place].end)
+    }
     segments[place].times.add(header.clock)
     for (index, run) in header.runs.enumerated() {
       add(

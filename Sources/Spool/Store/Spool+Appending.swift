@@ -19,6 +19,8 @@ extension Spool {
     var hash = hash
     while laneByHash[hash] != nil { hash = LaneHash(rawValue: hash.rawValue &+ 1) }
     lanes.append(SpoolLane(topic: topic, hash: hash, isReliable: isReliable))
+    noteTopic(topic.count)
+    if keepsDelivered || !isReady { unsavedLaneBytes += topic.count + Self.cursorBytesPerLane }
     priorityCounts[Int(lanes[lanes.count - 1].priority.rawValue)] += 1
     if lanes[lanes.count - 1].isQuarantine { quarantines.append(lanes.count - 1) }
     if isReady {
@@ -81,12 +83,18 @@ extension Spool {
     let sequence = lanes[place].nextSequence
     if !builder.isEmpty,
       !builder.hasRoom(
-        for: element.byteCount, lane: hash, sequence: sequence, targetBytes: limits.blockBytes)
+        for: element.byteCount, lane: hash, sequence: sequence, targetBytes: limits.blockBytes,
+        mostRuns: mostRuns)
     {
       closeBlock()
     }
     if builder.isEmpty { builderOpenedAt = now }
     lanes[place].nextSequence = sequence + 1
+    if sequence == firstSequenceOfLanes, !keepsDelivered {
+      // Before there is a record nobody has to know of the lane.
+      unsavedLaneBytes += lanes[place].topic.count + Self.cursorBytesPerLane
+      cursorsChanged(at: now)
+    }
     builder.append(lane: hash, sequence: sequence, element)
     return SpoolReceipt(sequence: sequence, ticket: openTicket)
   }
@@ -134,6 +142,8 @@ extension Spool {
       lastCommitAt = now
       closeBlock()
     }
+    let mayPrepareAhead = hasSpaceAhead
+    writer?.mayPrepareAhead = mayPrepareAhead
     writer?.flush(at: now, clock: self.clock, operations: &operations)
     takeWriterEvents(at: now)
     noteWriter()

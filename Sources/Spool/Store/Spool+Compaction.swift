@@ -54,11 +54,6 @@ extension Spool {
     compaction = SegmentCompaction(segment: chosen.number, lanes: lanes)
   }
 
-  /// Whether new records find no room, or old ones would be dropped soon.
-  var isCrowded: Bool {
-    isDiskShort || usedBytes + UInt64(limits.log.segmentBytes) > appendBytes
-  }
-
   private func isCompactable(_ segment: LogIndex.Segment) -> Bool {
     !segment.isActive && !compacted.contains(segment.number)
       && spared[segment.number] == nil && !releasing.contains(segment.number)
@@ -102,7 +97,7 @@ extension Spool {
     case .some(let writer):
       return writer.queuedBytes * 2 < limits.log.queuedBytes && writer.hasRoom
         && writer.nextDeadline == .distantFuture
-        && hasSpace(for: 1, within: maximumBytes)
+        && hasSpace(for: limits.blockBytes, within: maximumBytes)
     case .none: return false
     }
   }
@@ -112,6 +107,7 @@ extension Spool {
     guard let handle = compaction?.handle else { return false }
     let hash = lanes[place].hash
     let targetBytes = limits.blockBytes
+    let mostRuns = mostRuns
     var copies = BlockBuilder()
     swap(&copies, &builder)
     if copies.isEmpty { builderOpenedAt = now }
@@ -126,7 +122,8 @@ extension Spool {
         if needed == sequence {
           guard
             copies.hasRoom(
-              for: element.byteCount, lane: hash, sequence: sequence, targetBytes: targetBytes)
+              for: element.byteCount, lane: hash, sequence: sequence, targetBytes: targetBytes,
+              mostRuns: mostRuns)
           else {
             isFull = true
             return

@@ -100,7 +100,9 @@ extension Spool {
     changeCount += 1
     guard !areCursorsDirty else { return }
     areCursorsDirty = true
-    nextCursorSave = now.advanced(milliseconds: limits.cursorMilliseconds)
+    // When space is wanted, what was delivered is to give it back soon.
+    nextCursorSave = now.advanced(
+      milliseconds: isCrowded ? limits.cursorMilliseconds / 10 : limits.cursorMilliseconds)
   }
 
   /// Saves the cursors when it is time, and with them learns which segments nobody needs any more.
@@ -114,6 +116,7 @@ extension Spool {
       syncSave = .distantFuture
       nextCursorSave = .distantFuture
       savingChangeCount = changeCount
+      savingLaneBytes = unsavedLaneBytes
       releasing = releasableSegments() + dropping
       dropping = []
       clocks.keep(bootIDs)
@@ -150,6 +153,13 @@ extension Spool {
     }
   }
 
+  /// Whether a lane is in the cursor file. Of one that never had a record there is nothing to know,
+  /// but for a broker, whose topics and subscriptions are to be there.
+  private func isSaved(_ lane: SpoolLane) -> Bool {
+    lane.nextSequence > firstSequenceOfLanes || keepsDelivered || lane.replication != nil
+      || lane.receivedThrough != nil || lane.cursors.contains { !$0.name.isEmpty }
+  }
+
   private var cursorState: CursorState {
     var state = CursorState()
     state.identity = identity
@@ -158,10 +168,10 @@ extension Spool {
     case .some(let writer): state.synced = writer.syncedPosition
     case .none: break
     }
-    state.lanes = lanes.map { lane in
+    for lane in lanes where isSaved(lane) {
       var known = LaneCursors(lane)
       for cursor in known.cursors.indices { known.cursors[cursor] = known.cursors[cursor].durable }
-      return known
+      state.lanes.append(known)
     }
     state.clocks = clocks.saved(bootIDs)
     state.segments = CursorSegments.ranges(of: expectedSegments)
@@ -201,6 +211,8 @@ extension Spool {
       faults.writing = nil
     }
     counters.cursorSaves &+= 1
+    unsavedLaneBytes -= savingLaneBytes
+    savingLaneBytes = 0
     // Saves go to the one copy and to the other in turn.
     twiceSavedChangeCount = savedChangeCount
     savedChangeCount = savingChangeCount

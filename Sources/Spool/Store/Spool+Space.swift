@@ -2,22 +2,45 @@ import IOPort
 
 // Space, its limits, and how it comes back.
 extension Spool {
-  /// Bytes of all files of the log.
+  /// Bytes of all files of the log that are not about to go.
   public var usedBytes: UInt64 { reader.index.totalBytes }
 
-  /// Bytes that the log may have: less for a large cursor file, and with less than two segments
-  /// nothing could be trimmed.
-  var maximumBytes: UInt64 {
-    let excess = UInt64(max(0, cursorFile.reservedBytes - CursorFile.leastBytes))
-    let cursors = min(excess, limits.maximumBytes / 2)
-    return max(limits.maximumBytes - cursors, 2 * UInt64(limits.log.segmentBytes))
+  /// Bytes of all files of the spool, also of those that are about to go or to be used, and of
+  /// those that can't be read.
+  public var diskBytes: UInt64 {
+    var bytes = usedBytes + goingFiles.total + newFileBytes + UInt64(cursorFile.diskBytes)
+    guard hasUnread else { return bytes }
+    for unread in recovered.unreadFiles where reader.index[unread.segment] == nil {
+      bytes += files.first { $0.name == unread.name }?.bytes ?? 0
+    }
+    return bytes
   }
 
-  /// Bytes of the file that is ready to be the next segment.
-  private var readyBytes: UInt64 {
+  /// Bytes that the log may have: less for a large cursor file, as large as it will be with
+  /// the lanes that there are, and as much as is needed at least.
+  public var maximumBytes: UInt64 {
+    let bytes = cursorFile.diskBytes(growing: unsavedLaneBytes)
+    let excess = UInt64(max(0, bytes - CursorFile.leastBytes))
+    let cursors = min(excess, limits.maximumBytes / 2)
+    return max(limits.maximumBytes - cursors, leastBytes + UInt64(limits.log.segmentBytes))
+  }
+
+  /// Bytes of files that are not in the index yet: of the segment at hand before something in it is
+  /// durable, and of the next one.
+  private var newFileBytes: UInt64 { activeFileBytes + nextFileBytes }
+
+  private var activeFileBytes: UInt64 {
     switch writer {
     case .some(let writer):
-      return writer.newestSegment == writer.activeSegment ? 0 : UInt64(limits.log.segmentBytes)
+      guard let active = writer.activeSegment, reader.index[active] == nil else { return 0 }
+      return UInt64(limits.log.segmentBytes)
+    case .none: return 0
+    }
+  }
+
+  private var nextFileBytes: UInt64 {
+    switch writer {
+    case .some(let writer): return UInt64(writer.nextFileBytes)
     case .none: return 0
     }
   }
@@ -25,40 +48,113 @@ extension Spool {
   /// Whether new records wait for files to go that were dropped for them: on the disk those count
   /// until they are gone.
   var waitsForRemoval: Bool {
-    guard limits.overflow == .dropOldest, !goingBytes.isEmpty else { return false }
-    let going = goingBytes.values.reduce(0, +)
-    return going >= maximumBytes || !hasSpace(for: 1, within: maximumBytes - going)
+    guard limits.overflow == .dropOldest,
+      !hasSpace(for: limits.largestBytes, within: maximumBytes)
+    else { return false }
+    // Without them it is dropped for what comes, as soon as what is on its way is there.
+    switch writer {
+    case .some(let writer):
+      return !goingFiles.isEmpty || reader.index.segments.count > 1 || !builder.isEmpty
+        || !writer.isIdle
+    case .none: return false
+    }
   }
 
   /// Bytes up to which new records are taken; what is above is for compaction.
   var appendBytes: UInt64 {
     let reserve = min(2 * UInt64(limits.log.segmentBytes), maximumBytes / 4)
-    return max(maximumBytes - reserve, UInt64(limits.log.segmentBytes))
+    return max(maximumBytes - reserve, 3 * UInt64(limits.log.segmentBytes))
+  }
+
+  /// Bytes with which a spool that nobody needs anything of takes records: a segment stays as long
+  /// as it is at hand, and the largest record goes to others.
+  private var leastBytes: UInt64 {
+    UInt64(2 + largeSegments(limits.largestBytes)) * UInt64(limits.log.segmentBytes)
+  }
+
+  /// Segments that one record takes which is larger than a block, with all that comes with it.
+  private func largeSegments(_ bytes: Int) -> Int {
+    let segmentBytes = Int(limits.log.segmentBytes)
+    return (bytes + 2 * SegmentHeader.encodedBytes + segmentBytes - 1) / segmentBytes
   }
 
   /// Whether so many bytes more, and what waits for the disk, fit into the segment at hand, or into
-  /// others within a limit.
+  /// others within a limit for all files of the log.
   func hasSpace(for bytes: Int, within limit: UInt64) -> Bool {
+    hasSpace(for: bytes, besides: goingFiles.total, within: limit)
+  }
+
+  private func hasSpace(
+    for bytes: Int, besides goingBytes: UInt64, within limit: UInt64
+  ) -> Bool {
+    let segments = segmentsNeeded(for: bytes)
+    if segments == 0 { return true }
+    // The next one may be there already.
+    let needed = max(UInt64(segments) * UInt64(limits.log.segmentBytes), nextFileBytes)
+    return usedBytes + goingBytes + activeFileBytes + needed <= limit
+  }
+
+  /// Whether there is space for the next segment before anybody needs it.
+  var hasSpaceAhead: Bool {
+    let next = UInt64(limits.log.segmentBytes)
+    return usedBytes + goingFiles.total + activeFileBytes + next <= maximumBytes
+  }
+
+  /// Segments that have to be made for so many bytes more, and for what waits for the disk.
+  private func segmentsNeeded(for bytes: Int) -> Int {
+    let segmentBytes = Int(limits.log.segmentBytes)
+    // A block that does not fit as a whole goes to the next segment.
+    let lost = min(limits.blockBytes, segmentBytes / 4)
+    let left = freeBytes - builder.rawBytes - gatheredFooterBytes - lost
+    if bytes <= left { return 0 }
+    // Records that are larger than a block have one of their own.
+    let isLarge = bytes > limits.blockBytes
+    let excess = max((isLarge ? 0 : bytes) - left, 0)
+    let least = segmentBytes - lost - SegmentHeader.encodedBytes
+    return (excess + least - 1) / least + (isLarge ? largeSegments(bytes) : 0)
+  }
+
+  private var freeBytes: Int {
     switch writer {
-    case .some(let writer):
-      // A block that does not fit as a whole goes to the next segment.
-      let lost = min(limits.blockBytes, Int(limits.log.segmentBytes) / 4)
-      let excess = builder.rawBytes + bytes + lost - writer.freeBytes
-      guard excess > 0 else { return true }
-      let segmentBytes = UInt64(limits.log.segmentBytes)
-      let segments = (UInt64(excess) + segmentBytes - 1) / segmentBytes
-      var used = usedBytes
-      // It counts as soon as something in it is durable.
-      if let active = writer.activeSegment, reader.index[active] == nil { used += segmentBytes }
-      return used + segments * segmentBytes <= limit
-    case .none: return false
+    case .some(let writer): return writer.freeBytes
+    case .none: return 0
     }
+  }
+
+  /// Bytes by which a block with what is gathered, and one record more, is larger than the records,
+  /// and which it adds to a footer, at most.
+  private var gatheredFooterBytes: Int {
+    let runs = builder.runs.count + 1
+    return runs * BlockRun.encodedBytes
+      + SegmentFooter.contentBytes(
+        blocks: 1, runs: runs, lanes: runs, topicBytes: runs * longestTopicBytes)
+  }
+
+  /// Learns that there are topics of so many bytes. With very many lanes what a block adds to the
+  /// footer would take more than half of a small segment.
+  mutating func noteTopic(_ byteCount: Int) {
+    guard byteCount > longestTopicBytes || mostRuns == 0 else { return }
+    longestTopicBytes = byteCount
+    let perRun =
+      BlockRun.encodedBytes
+      + SegmentFooter.contentBytes(blocks: 0, runs: 1, lanes: 1, topicBytes: byteCount)
+    mostRuns = min(BlockHeader.maximumRuns, max(1, Int(limits.log.segmentBytes) / 2 / perRun))
   }
 
   /// Whether no more records fit within the limits.
   public var isFull: Bool {
-    guard limits.overflow != .dropOldest else { return false }
-    return !hasSpace(for: 1, within: appendBytes)
+    limits.overflow != .dropOldest && !hasSpaceToAppend(besides: goingFiles.total)
+  }
+
+  /// Whether there is space for whatever comes. For what is large that may be of the space for
+  /// compaction, all but a segment.
+  private func hasSpaceToAppend(besides goingBytes: UInt64) -> Bool {
+    // Nearly always so, and asked for every batch.
+    if segmentsNeeded(for: limits.largestBytes) == 0 { return true }
+    return hasSpace(for: 1, besides: goingBytes, within: appendBytes)
+      && hasSpace(
+        for: limits.largestBytes, besides: goingBytes,
+        within: maximumBytes - UInt64(limits.log.segmentBytes))
   }
 
   /// Drops what is too old, and the oldest when there is too much and that is what is wanted.
@@ -77,7 +173,19 @@ extension Spool {
       enforceShares(at: now)
     }
     // What is dropped is on the disk for a moment yet, and so is the next file already.
-    while usedBytes + readyBytes > appendBytes, let victim = nextVictim { drop(victim, at: now) }
+    while hasTooMuch, let victim = nextVictim { drop(victim, at: now) }
+  }
+
+  /// Whether new records find no room, or old ones would be dropped soon.
+  var isCrowded: Bool {
+    if isDiskShort || usedBytes + 2 * UInt64(limits.log.segmentBytes) > appendBytes { return true }
+    return !hasSpaceToAppend(besides: 0)
+  }
+
+  /// Whether the oldest records have to go so that there is room for new ones.
+  private var hasTooMuch: Bool {
+    if usedBytes + newFileBytes > appendBytes { return true }
+    return !hasSpace(for: limits.largestBytes, besides: 0, within: maximumBytes)
   }
 
   /// Whether what is left of another mode takes space that is wanted: lanes of low priority are
@@ -175,7 +283,7 @@ extension Spool {
   private mutating func forget(_ segment: UInt32) {
     compacted.remove(segment)
     spared[segment] = nil
-    if let known = reader.index[segment] { goingBytes[segment] = known.fileBytes }
+    if let known = reader.index[segment] { goingFiles[segment] = known.fileBytes }
     reader.forget(segment)
     resealer.cancel(segment)
   }
@@ -191,7 +299,7 @@ extension Spool {
       })
     else { return }
     forget(segment)
-    goingBytes[segment] = nil
+    goingFiles[segment] = nil
     emptied.insert(segment)
     if !dropping.contains(segment), !leftOut.contains(segment) { dropping.append(segment) }
     remover.empty(segment)
@@ -215,7 +323,7 @@ extension Spool {
     while let event = remover.nextEvent() {
       switch event {
       case .removed(let segment):
-        goingBytes[segment] = nil
+        goingFiles[segment] = nil
         faults.segments = nil
       case .failed(_, let error): failed(error)
       }

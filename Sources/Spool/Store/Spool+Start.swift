@@ -55,7 +55,8 @@ extension Spool {
     guard recoveryRetryAt <= now else { return }
     recoveryRetryAt = .distantFuture
     if phase == .loading {
-      cursorFile = CursorFile(owner: owner, directory: directory, files: files)
+      cursorFile = CursorFile(
+        owner: owner, directory: directory, files: files, mostSpareBytes: limits.mostSpareBytes)
       cursorFile.load(operations: &operations)
     } else {
       recovery.retry(operations: &operations)

@@ -46,6 +46,15 @@ public struct Spool: ~Copyable {
   /// What the first record of a new lane gets.
   var firstSequenceOfLanes: UInt64 = 0
   var laneByTopic: [[UInt8]: Int] = [:]
+  /// Bytes of the longest topic.
+  var longestTopicBytes = 0
+  /// Runs that a block may have.
+  var mostRuns = 0
+  /// Bytes in the cursor file of lanes that are not in it, about; and of those of them that the
+  /// save under way tells.
+  var unsavedLaneBytes = 0
+  var savingLaneBytes = 0
+  static let cursorBytesPerLane = 64
   var laneByHash: [LaneHash: Int] = [:]
 
   var builder = BlockBuilder()
@@ -97,8 +106,8 @@ public struct Spool: ~Copyable {
   var leftOut: [UInt32] = []
   /// The newest segment that was to be told to the disk.
   var listedThrough: UInt32 = 0
-  /// Bytes of files that are in no index any more, and on the disk yet.
-  var goingBytes: [UInt32: UInt64] = [:]
+  /// Files that are in no index any more, and on the disk yet.
+  var goingFiles = FileSizes()
   /// Segments dropped by a limit, whose files go when the disk knows of it: a lane must not begin
   /// its sequences anew because the file that told them is gone.
   var dropping: [UInt32] = []
@@ -174,7 +183,8 @@ public struct Spool: ~Copyable {
     recoveryBackoff = Backoff(
       minimumMilliseconds: limits.log.retryMinimumMilliseconds,
       maximumMilliseconds: limits.log.retryMaximumMilliseconds, seed: seed ^ 3)
-    cursorFile = CursorFile(owner: owner, directory: directory, files: files)
+    cursorFile = CursorFile(
+      owner: owner, directory: directory, files: files, mostSpareBytes: limits.mostSpareBytes)
     recovery = LogRecovery(
       token: Token(owner: owner, verb: LogVerb.recover), directory: directory, files: [])
     // Replaced by one that knows the log as soon as that is known.
