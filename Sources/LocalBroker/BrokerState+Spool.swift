@@ -236,11 +236,40 @@ extension BrokerState {
     while !log.hasRoom(byteCount), let oldest = log.removeOldest() { topics[oldest].forgetOldest() }
   }
 
-  /// Appends the message of a client, which is answered when it is durable.
+  /// Takes the message of a client, which is answered when it is durable. It waits for room that
+  /// comes by itself, as where files are about to go.
   mutating func spoolMessage(
     _ message: RawSpan, topic: Int, requestID: UInt64, from call: ConsumerStream
   ) throws(Refusal) {
-    guard hasSpoolRoom, !isBatchWaiting else { throw .noSpace }
+    guard heldMessages.isEmpty, hasSpoolRoom, !isBatchWaiting else {
+      let bytes = heldMessages.byteCount + message.byteCount
+      guard !isSpoolStuck, bytes <= limits.heldBatchBytes else { throw .noSpace }
+      heldMessages.append(
+        HeldMessage(
+          call: call, requestID: requestID, topic: topic, bytes: Array(copying: message)))
+      return
+    }
+    appendMessage(message, topic: topic, requestID: requestID, from: call)
+  }
+
+  /// Whether the disk takes nothing.
+  private var isSpoolStuck: Bool {
+    switch spool {
+    case .some(let spool): return !spool.isReady || spool.isStuck
+    case .none: return false
+    }
+  }
+
+  /// The next message that waited for room, if there is some.
+  mutating func nextHeldMessage() -> HeldMessage? {
+    guard hasSpoolRoom, !isBatchWaiting else { return nil }
+    return heldMessages.popFirst()
+  }
+
+  /// Appends the message of a client. There must be room.
+  mutating func appendMessage(
+    _ message: RawSpan, topic: Int, requestID: UInt64, from call: ConsumerStream
+  ) {
     element.removeAll(keepingCapacityUpTo: 64 << 10)
     element.appendLengthDelimited(2, message)
     var scratch = GrowableBytes()

@@ -31,6 +31,8 @@ struct BrokerState: ~Copyable {
   var heldAcks = RingQueue<HeldAck>()
   /// The edges that registered, and the versions of what they were told.
   var edges: [[UInt8]: UInt64] = [:]
+  /// Messages of clients that wait for room, in the order in which they came.
+  var heldMessages = HeldMessages()
   /// Whether batches of the gateway wait for room: they come before the calls of clients.
   var isBatchWaiting = false
   /// The subscription of each request to the spool.

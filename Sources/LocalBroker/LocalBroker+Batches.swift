@@ -69,6 +69,19 @@ extension LocalBroker {
     }
   }
 
+  /// Appends messages that waited for room, of clients that still wait for the answer.
+  mutating func appendHeldMessages() {
+    while let held = state.nextHeldMessage() {
+      guard isAwaited(held.call) else { continue }
+      state.appendMessage(
+        held.bytes.rawBytes, topic: held.topic, requestID: held.requestID, from: held.call)
+    }
+  }
+
+  private func isAwaited(_ call: ConsumerStream) -> Bool {
+    connections.contains(call.connection) && !connections[call.connection].isClosing
+  }
+
   /// Refuses everything that waits for the disk, which takes nothing: batches and messages of
   /// clients. What was given to the disk already may become durable later all the same, so that a
   /// sender that tries again is heard twice.
@@ -77,16 +90,13 @@ extension LocalBroker {
     while let batch = waitingBatches.popFirst() {
       settled.append(SettledBatch(batch: batch, refusal: .noSpace))
     }
+    while let held = state.heldMessages.popFirst() { refuseForSpace(held.call) }
     for index in 0..<state.awaited.count {
       let awaited = state.awaited[index]
       switch awaited.waiter {
       case .nobody: continue
       case .batch(let batch): settled.append(SettledBatch(batch: batch, refusal: .noSpace))
-      case .call(let call, _):
-        if connections.contains(call.connection), !connections[call.connection].isClosing {
-          refuse(call.stream, on: call.connection, .noSpace)
-          touch(call.connection)
-        }
+      case .call(let call, _): refuseForSpace(call)
       case .replicated(let call, _):
         // The number of the batch is kept all the same, should its records become durable.
         endReplication(call, .noSpace)
@@ -94,6 +104,12 @@ extension LocalBroker {
       }
       state.awaited[index] = Awaited(ticket: awaited.ticket, topic: awaited.topic, waiter: .nobody)
     }
+  }
+
+  private mutating func refuseForSpace(_ call: ConsumerStream) {
+    guard isAwaited(call) else { return }
+    refuse(call.stream, on: call.connection, .noSpace)
+    touch(call.connection)
   }
 
   /// The next batch of which it is known what became of it; nil when there is none.

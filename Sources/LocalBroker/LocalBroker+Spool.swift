@@ -115,6 +115,7 @@ extension LocalBroker {
     answerBatches()
     // The disk took something: what waited for that is committed in the next turn.
     appendWaitingBatches()
+    appendHeldMessages()
     takeHeldBatches()
     state.noticeDrops()
   }
@@ -192,7 +193,7 @@ extension LocalBroker {
     switch state.spool {
     case .some(let spool):
       return waitingBatches.isEmpty && state.awaited.isEmpty && settled.isEmpty && spool.isSettled
-        && state.heldAcks.isEmpty
+        && state.heldAcks.isEmpty && state.heldMessages.isEmpty
     case .none: return true
     }
   }
@@ -201,7 +202,8 @@ extension LocalBroker {
   var spoolDeadline: Instant {
     switch state.spool {
     case .some(let spool):
-      let isWaiting = !waitingBatches.isEmpty || !heldBatches.isEmpty
+      let isWaiting =
+        !waitingBatches.isEmpty || !heldBatches.isEmpty || !state.heldMessages.isEmpty
       let isDue = spool.hasEvents || (isWaiting && state.hasSpoolRoom)
       return isDue ? Instant(nanoseconds: 0) : spool.nextDeadline
     case .none: return .distantFuture
