@@ -232,8 +232,10 @@ struct SpoolObserver {
 
   private mutating func followSpace(_ spool: borrowing Spool) {
     status.usedBytes = spool.diskBytes
-    status.logBytes = spool.usedBytes
-    status.logLimitBytes = spool.maximumBytes
+    status.fullPriorities.removeAll(keepingCapacity: true)
+    for priority in [SpoolPriority.low, .normal] where spool.isFull(for: priority) {
+      status.fullPriorities.append(priority)
+    }
     status.limitBytes = spool.limitBytes
     status.segments = spool.segmentCount
     let wasFull = isFull

@@ -67,10 +67,8 @@ public struct SpoolStatus: Sendable {
   public var usedBytes: UInt64 = 0
   /// Bytes that they may have, but for two of 64 KiB.
   public var limitBytes: UInt64 = 0
-  /// Bytes of the log's files but for those that are about to go.
-  public var logBytes: UInt64 = 0
-  /// Bytes that these may have.
-  public var logLimitBytes: UInt64 = 0
+  /// Priorities of which new topics find no space.
+  public var fullPriorities: [SpoolPriority] = []
   /// Files of the log.
   public var segments = 0
   /// What there is of all topics.

@@ -81,8 +81,8 @@ extension Gateway {
     // Space comes back a segment at a time, and never that of the one at hand: with fewer than some
     // a full spool would stay full.
     let segmentBytes = min(settings.segmentBytes, settings.maxBytes / 8) / 512 * 512
-    return SpoolLimits(
-      log: LogLimits(segmentBytes: UInt32(segmentBytes)),
+    var limits = SpoolLimits(
+      log: logLimits(segmentBytes: segmentBytes, maximumBytes: settings.maxBytes),
       maximumBytes: UInt64(settings.maxBytes),
       maximumAgeMilliseconds: UInt64(settings.maxAgeSeconds) * 1_000,
       blockBytes: min(256 << 10, segmentBytes / 4),
@@ -90,6 +90,8 @@ extension Gateway {
       commitMilliseconds: settings.commitMilliseconds,
       overflow: settings.overflow == .dropOldest ? .dropOldest : .reject,
       quarantineBytes: UInt64(settings.quarantineMaxBytes))
+    limits.reservesForHigh = configuration.routes.contains { $0.priority == .high }
+    return limits
   }
 
   /// The embedded broker keeps what its limit allows, and drops the oldest. Space comes back a file
@@ -99,12 +101,19 @@ extension Gateway {
     let retained = configuration.broker.retainBytes
     let segmentBytes = max(min(settings.segmentBytes, retained / 16), 16_384) / 512 * 512
     return SpoolLimits(
-      log: LogLimits(segmentBytes: UInt32(segmentBytes)),
+      log: logLimits(segmentBytes: segmentBytes, maximumBytes: retained),
       maximumBytes: UInt64(retained),
       maximumAgeMilliseconds: UInt64(configuration.broker.retainAgeSeconds) * 1_000,
       blockBytes: min(256 << 10, segmentBytes / 4),
       largestBytes: min(max(largestBytes(of: retained), 4 << 20), retained / 4),
       commitMilliseconds: settings.commitMilliseconds, overflow: .dropOldest)
+  }
+
+  /// What waits for the disk is little against a limit, or it would push out what is there.
+  private func logLimits(segmentBytes: Int, maximumBytes: Int) -> LogLimits {
+    var limits = LogLimits(segmentBytes: UInt32(segmentBytes))
+    limits.queuedBytes = min(limits.queuedBytes, maximumBytes / 16)
+    return limits
   }
 
   /// Bytes of the most that comes at once, which a configuration allows to be a quarter of a limit.

@@ -115,14 +115,13 @@ extension StatusReason {
     guard gateway.lanes.count < gateway.lanes.capacity else { return false }
     let spool = delivery.spool
     let routes = gateway.configuration.routes
-    let hasHigh = routes.contains { $0.priority == .high }
     return routes.contains { route in
       if route.topic.isConstant { return false }
       if delivery.isConnected, route.acknowledgement != .disk { return true }
       if route.acknowledgement == .delivered { return false }
       return switch route.priority {
-      case .low: spool.logBytes < spool.logLimitBytes / 2
-      case .normal: !hasHigh || spool.logBytes < spool.logLimitBytes / 10 * 9
+      case .low: !spool.fullPriorities.contains(.low)
+      case .normal: !spool.fullPriorities.contains(.normal)
       case .high: true
       }
     }

@@ -6,6 +6,7 @@ import Ingest
 import Metrics
 import Records
 import Settings
+import Spool
 import Synchronization
 import Testing
 
@@ -116,8 +117,8 @@ struct StatusTests {
   @Test("New topics keep a gateway ready whose known topics refuse, if there is space for them")
   func refusing() throws {
     func isReady(
-      priority: RouteConfiguration.Priority = .normal, maxTopics: Int = 10, used: UInt64 = 600,
-      to topic: String = "/default/{1}", isDropping: Bool = false
+      priority: RouteConfiguration.Priority = .normal, maxTopics: Int = 10,
+      full: [SpoolPriority] = [.low], to topic: String = "/default/{1}", isDropping: Bool = false
     ) throws -> Bool {
       var configuration = GatewayConfiguration(
         routes: [try RouteConfiguration(mqtt: "a/+", to: topic)])
@@ -134,8 +135,7 @@ struct StatusTests {
       }
       gateway.deliveryStatus.withLock {
         $0.spool.state = .holding
-        $0.spool.logBytes = used
-        $0.spool.logLimitBytes = 1_000
+        $0.spool.fullPriorities = full
         $0.spool.room.refusing = 1
       }
       #expect(codes(try status(gateway)).contains("spool_refusing"))
@@ -144,7 +144,8 @@ struct StatusTests {
     #expect(try isReady())
     #expect(try !isReady(maxTopics: 1))
     #expect(try !isReady(priority: .low))
-    #expect(try isReady(priority: .low, used: 400))
+    #expect(try isReady(priority: .low, full: []))
+    #expect(try !isReady(full: [.low, .normal]))
     #expect(try !isReady(to: "/default/x"))
     #expect(try isReady(to: "/default/x", isDropping: true))
   }

@@ -100,7 +100,7 @@ struct SpoolLimitsTests {
   func dropOldest() throws {
     let world = SimulatedWorld(seed: 2)
     let limits = limits(overflow: .dropOldest)
-    let loop = try fill(world, limits, wanted: 1_000) { loop in
+    let loop = try fill(world, limits, wanted: 1_000, milliseconds: 5_000) { loop in
       for (number, lane) in loop.lanes {
         loop.spool.setPolicy(
           of: lane.id, maximumBytes: number == 2 ? 12_000 : 0,

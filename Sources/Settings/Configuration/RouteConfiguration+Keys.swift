@@ -108,7 +108,8 @@ extension RouteConfiguration: ConfigurationSection {
       "priority", .choice, default: "\"normal\"",
       """
       Who is refused, or loses the oldest records, first when the spool is full: "low" from half of
-      spool.max_bytes on, "normal" when it is full, but with a route of "high" from nine tenths on.
+      what new records may have on, "normal" when all of it is used, but with a route of "high" all
+      but a tenth, and a file at least.
       """
     ) { $0.priority = $1 },
     .init(

@@ -136,8 +136,15 @@ public struct LogWriter: ~Copyable {
     guard let offset = active?.offset, let listBytes = active?.listBytes, !isLeaving else {
       return -queuedBytes - queuedFooterBytes
     }
-    return Int(limits.segmentBytes) - Int(offset) - queuedBytes
-      - SegmentFooter.encodedBytes(content: listBytes + queuedFooterBytes)
+    // A record that is larger than a segment leaves none.
+    let footerBytes = SegmentFooter.encodedBytes(content: listBytes + queuedFooterBytes)
+    return max(0, Int(limits.segmentBytes) - Int(offset) - footerBytes) - queuedBytes
+  }
+
+  /// Bytes that the file of the segment at hand has.
+  var activeFileBytes: Int {
+    guard let offset = active?.offset else { return 0 }
+    return max(Int(limits.segmentBytes), Int(offset))
   }
 
   /// Bytes that the file of the next segment takes already.

@@ -12,6 +12,25 @@ public struct LogIndex: Sendable {
     public var firstSequence: UInt64
     /// The highest sequence; between the two there may be holes.
     public var lastSequence: UInt64
+    /// The largest hole that is known, between copies of old records and new ones; empty when none
+    /// is. Footers do not tell of holes.
+    var hole: Range<UInt64> {
+      get { holeStart..<holeEnd }
+      set { (holeStart, holeEnd) = (newValue.lowerBound, newValue.upperBound) }
+    }
+    private var holeStart: UInt64 = 0
+    private var holeEnd: UInt64 = 0
+
+    init(
+      segment: UInt32, firstSequence: UInt64, lastSequence: UInt64, recordCount: UInt64,
+      rawBytes: UInt64
+    ) {
+      self.segment = segment
+      self.firstSequence = firstSequence
+      self.lastSequence = lastSequence
+      self.recordCount = recordCount
+      self.rawBytes = rawBytes
+    }
     /// Records.
     public var recordCount: UInt64
     /// Bytes of the records before compression.
@@ -286,11 +305,28 @@ extension LogIndex.LaneExtents {
       extents.insert(extent, at: place)
       return true
     }
-    let known = extents[place - 1]
-    extents[place - 1].firstSequence = min(known.firstSequence, extent.firstSequence)
-    extents[place - 1].lastSequence = max(known.lastSequence, extent.lastSequence)
-    extents[place - 1].recordCount += extent.recordCount
-    extents[place - 1].rawBytes += extent.rawBytes
+    extents[place - 1].include(extent)
     return false
+  }
+}
+
+extension LogIndex.Extent {
+  /// Adds sequences that follow each other.
+  fileprivate mutating func include(_ run: LogIndex.Extent) {
+    let sequences = run.firstSequence..<run.lastSequence &+ 1
+    var holes = [hole, hole]
+    if hole.upperBound > sequences.lowerBound, hole.lowerBound < sequences.upperBound {
+      // What is left of it before the run, and behind.
+      holes[0] = hole.lowerBound..<max(hole.lowerBound, sequences.lowerBound)
+      holes[1] = min(hole.upperBound, sequences.upperBound)..<hole.upperBound
+    }
+    if sequences.upperBound < firstSequence { holes.append(sequences.upperBound..<firstSequence) }
+    let end = lastSequence &+ 1
+    if end < sequences.lowerBound { holes.append(end..<sequences.lowerBound) }
+    hole = holes.max { $0.count < $1.count } ?? 0..<0
+    firstSequence = min(firstSequence, run.firstSequence)
+    lastSequence = max(lastSequence, run.lastSequence)
+    recordCount += run.recordCount
+    rawBytes += run.rawBytes
   }
 }

@@ -12,6 +12,8 @@ struct SegmentCompaction {
   var isReadable = false
   /// The block that is gathered has no room for the next record.
   var waitsForBlock = false
+  /// The next record is larger than a block, and there is no space for it.
+  var waitsForSpace = false
   /// The copies are durable when this ticket is.
   var ticket: UInt64 = 0
   var copiedRecords: UInt64 = 0

@@ -89,6 +89,7 @@ extension Spool {
       closeBlock()
     }
     if builder.isEmpty { builderOpenedAt = now }
+    wasAppended = true
     lanes[place].nextSequence = sequence + 1
     if sequence == firstSequenceOfLanes, !keepsDelivered {
       // Before there is a record nobody has to know of the lane.

@@ -12,6 +12,9 @@ extension Spool {
   /// Runs that are copied in a turn, at most.
   private static var runsPerTurn: Int { 32 }
 
+  /// The part of a segment that may be needed when records would be dropped otherwise.
+  static var mostNeededPart: Double { 0.75 }
+
   /// Whether space is worth the work.
   private var isCompactionWorthwhile: Bool {
     usedBytes > maximumBytes / 4 || isDiskShort
@@ -31,7 +34,7 @@ extension Spool {
     guard compaction == nil, !isLeaving, !keepsDelivered, isCompactionWorthwhile else { return }
     spared = spared.filter { $0.value > now }
     // Even a small gain is one when records would be dropped or refused otherwise.
-    var best = !isCrowded ? 0.25 : limits.overflow == .dropOldest ? 0.875 : 0.5
+    var best = !isCrowded ? 0.25 : limits.overflow == .dropOldest ? Self.mostNeededPart : 0.5
     var chosen: LogIndex.Segment?
     for segment in reader.index.segments where isCompactable(segment) {
       let needed = neededBytes(of: segment)
@@ -97,9 +100,21 @@ extension Spool {
     case .some(let writer):
       return writer.queuedBytes * 2 < limits.log.queuedBytes && writer.hasRoom
         && writer.nextDeadline == .distantFuture
-        && hasSpace(for: limits.blockBytes, within: maximumBytes)
+        && hasSpaceToCopy(besides: goingFiles.total)
     case .none: return false
     }
+  }
+
+  private func hasSpaceToCopy(besides goingBytes: UInt64) -> Bool {
+    let isLarge = compaction?.waitsForSpace == true
+    let bytes = isLarge ? max(limits.largestBytes, limits.blockBytes) : limits.blockBytes
+    return hasSpace(for: bytes, besides: goingBytes, within: maximumBytes)
+  }
+
+  /// Whether a segment is being compacted, and nothing but time is needed for it.
+  var isCompacting: Bool {
+    guard let compaction else { return false }
+    return compaction.lanes.isEmpty || hasSpaceToCopy(besides: 0)
   }
 
   /// Copies what is needed of the run at hand; false when the block was full before its end.
@@ -108,6 +123,9 @@ extension Spool {
     let hash = lanes[place].hash
     let targetBytes = limits.blockBytes
     let mostRuns = mostRuns
+    let hasSpaceForLarge = hasSpace(
+      for: max(limits.largestBytes, targetBytes), within: maximumBytes)
+    var isTooLarge = false
     var copies = BlockBuilder()
     swap(&copies, &builder)
     if copies.isEmpty { builderOpenedAt = now }
@@ -120,7 +138,8 @@ extension Spool {
         guard !isFull, sequence >= next, sequence <= last else { return }
         if needed < sequence { needed = firstNeeded(of: place, from: sequence) }
         if needed == sequence {
-          guard
+          isTooLarge = element.byteCount > targetBytes && !hasSpaceForLarge
+          guard !isTooLarge,
             copies.hasRoom(
               for: element.byteCount, lane: hash, sequence: sequence, targetBytes: targetBytes,
               mostRuns: mostRuns)
@@ -139,7 +158,8 @@ extension Spool {
     compaction?.copiedRecords += count
     let ticket = openTicket
     if count > 0 { compaction?.ticket = ticket }
-    compaction?.waitsForBlock = isFull
+    compaction?.waitsForBlock = isFull && !isTooLarge
+    compaction?.waitsForSpace = isTooLarge
     guard !isFull else { return false }
     releaseCompactionRead()
     return true
@@ -168,7 +188,7 @@ extension Spool {
   mutating func recallCompacted(of place: Int) {
     endCompaction()
     for extent in reader.index.extents(of: lanes[place].hash)
-    where firstNeeded(of: place, from: extent.firstSequence) <= extent.lastSequence {
+    where isNeeded(of: place, extent) {
       compacted.remove(extent.segment)
     }
   }

@@ -45,15 +45,29 @@ extension Spool {
       guard let place = laneByHash[hash],
         let extent = reader.index.extent(of: hash, in: segment.number)
       else { return false }
-      return firstNeeded(of: place, from: extent.firstSequence) <= extent.lastSequence
+      return isNeeded(of: place, extent)
     }
+  }
+
+  /// Whether somebody needs something that a segment holds of a lane.
+  func isNeeded(of place: Int, _ extent: LogIndex.Extent) -> Bool {
+    let first = firstNeeded(of: place, from: extent.firstSequence)
+    guard extent.hole.contains(first) else { return first <= extent.lastSequence }
+    return firstNeeded(of: place, from: extent.hole.upperBound) <= extent.lastSequence
+  }
+
+  /// How many records are needed that a segment holds of a lane, at most. After a compaction it
+  /// holds few of many sequences, and most likely those needed.
+  func neededCount(of place: Int, _ extent: LogIndex.Extent) -> UInt64 {
+    var needed = neededCount(of: place, in: extent.firstSequence..<extent.lastSequence + 1)
+    if needed > 0, !extent.hole.isEmpty { needed -= neededCount(of: place, in: extent.hole) }
+    return min(needed, extent.recordCount)
   }
 
   /// Bytes before compression of what is needed of a lane in a segment, about.
   func neededRawBytes(of place: Int, _ extent: LogIndex.Extent) -> UInt64 {
-    let needed = neededCount(of: place, in: extent.firstSequence..<extent.lastSequence + 1)
+    let needed = neededCount(of: place, extent)
     guard needed > 0 else { return 0 }
-    // After a compaction a segment holds few of many sequences, and most likely those needed.
     let records = max(1, extent.recordCount)
     return needed >= records ? extent.rawBytes : max(1, extent.rawBytes / records * needed)
   }

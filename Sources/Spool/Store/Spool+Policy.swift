@@ -25,7 +25,9 @@ extension Spool {
   }
 
   /// Whether some lane has high priority: the others leave it some room.
-  var hasHighPriority: Bool { priorityCounts[Int(SpoolPriority.high.rawValue)] > 0 }
+  var hasHighPriority: Bool {
+    limits.reservesForHigh || priorityCounts[Int(SpoolPriority.high.rawValue)] > 0
+  }
 
   /// Whether lanes differ in priority.
   var hasPriorities: Bool { priorityCounts.contains { $0 > 0 && $0 < lanes.count } }
@@ -41,12 +43,34 @@ extension Spool {
     guard limits.overflow != .dropOldest else { return false }
     let book = lanes[Int(lane.rawValue)]
     if book.maximumBytes > 0, book.neededBytes >= book.maximumBytes { return true }
-    switch book.priority {
-    case .low: if usedBytes >= maximumBytes / 2 { return true }
-    case .normal: if hasHighPriority, usedBytes >= maximumBytes / 10 * 9 { return true }
-    case .high: break
-    }
+    if let limit = shareBytes(of: book.priority), !hasSpace(asShareOf: limit) { return true }
     return isFull
+  }
+
+  /// Whether the largest record that a device may send finds room in a new lane of a priority.
+  public func isFull(for priority: SpoolPriority) -> Bool {
+    guard limits.overflow != .dropOldest else { return false }
+    if let limit = shareBytes(of: priority), !hasSpace(asShareOf: limit) { return true }
+    return isFull
+  }
+
+  /// Bytes of the log up to which lanes of a priority take records; nil: up to where all do. What
+  /// is left to others is a segment at least, unless the spool has too few.
+  private func shareBytes(of priority: SpoolPriority) -> UInt64? {
+    switch priority {
+    case .low: return max(appendBytes / 2, leastBytes)
+    case .normal:
+      guard hasHighPriority else { return nil }
+      let left = max(appendBytes / 10, UInt64(limits.log.segmentBytes))
+      return max(appendBytes - left, leastBytes)
+    case .high: return nil
+    }
+  }
+
+  /// Whether there is space within a share of the log. Above it there is none, even in the segment
+  /// at hand.
+  private func hasSpace(asShareOf limit: UInt64) -> Bool {
+    usedBytes <= limit && hasSpace(for: limits.largestBytes, within: limit)
   }
 
   /// Whether records of a lane are taken: the disk keeps up, and there is space within the limits.
@@ -68,7 +92,7 @@ extension Spool {
         enforceOwnLimit(of: place, at: now)
       }
     }
-    if hasPriorities, isCrowded { enforcePriorities(at: now) }
+    if hasPriorities, isCrowded, wasAppended { enforcePriorities(at: now) }
   }
 
   /// Drops the oldest records of a lane that is above its own limit, and an eighth of the limit
@@ -89,15 +113,14 @@ extension Spool {
       let bytes = neededBytes(of: place, extent)
       guard bytes > 0 else { continue }
       if bytes <= needed - goal {
-        dropRecords(of: place, before: extent.lastSequence + 1)
+        dropAsMany(of: place, as: extent)
         needed -= bytes
         saveAtOnce(at: now)
       } else {
         // Its records are taken to be of one size.
-        let first = firstNeeded(of: place, from: extent.firstSequence)
+        let records = neededCount(of: place, extent)
         let share = Double(needed - goal) / Double(bytes)
-        let count = Double(extent.lastSequence + 1 - first) * share
-        dropRecords(of: place, before: first + UInt64(count.rounded(.up)))
+        dropOldest(UInt64((Double(records) * share).rounded(.up)), of: place)
         needed = measureNeededBytes(of: place)
         cursorsChanged(at: now)
         return
@@ -105,27 +128,93 @@ extension Spool {
     }
   }
 
-  /// Drops records of the least important lanes, segment by segment, until what is left fits: the
-  /// space itself comes back by compaction.
-  private mutating func enforcePriorities(at now: Instant) {
-    let sealed = reader.index.segments.filter { !$0.isActive }
-    let goal = appendBytes - UInt64(limits.log.segmentBytes)
-    let activeBytes = UInt64(limits.log.segmentBytes)
-    var needed = sealed.reduce(activeBytes) { $0 + neededBytes(of: $1) }
+  /// Drops records of the least important lanes, segment by segment, until what is left fits, and
+  /// so many bytes at least: the space itself comes back by compaction.
+  private mutating func enforcePriorities(at now: Instant, gaining bytes: UInt64 = 0) {
+    let sealed = reader.index.segments.filter { !$0.isActive && !compacted.contains($0.number) }
+    var needed = sealed.reduce(0) { $0 + lastingBytes(of: $1) }
+    let goal = min(keptBytes, needed - min(needed, bytes))
     for priority in [SpoolPriority.low, .normal]
     where lanes.contains(where: { $0.priority > priority }) {
       for segment in sealed {
         guard needed > goal else { return }
-        let before = neededBytes(of: segment)
+        var gain: UInt64 = 0
         for (place, extent) in extents(in: segment) where lanes[place].priority == priority {
-          dropRecords(of: place, before: extent.lastSequence + 1)
+          gain += neededBytes(of: place, extent)
+          dropAsMany(of: place, as: extent)
         }
-        let after = neededBytes(of: segment)
-        guard after < before else { continue }
-        needed -= before - after
+        guard gain > 0 else { continue }
+        needed -= min(needed, gain)
         saveAtOnce(at: now)
       }
     }
+  }
+
+  /// Drops as many of the oldest records of a lane as a segment holds of those that are needed.
+  /// Where copies went to segments with newer records these are not all in it, and to drop all
+  /// before its newest one would leave little of the lane.
+  private mutating func dropAsMany(of place: Int, as extent: LogIndex.Extent) {
+    dropOldest(neededCount(of: place, extent), of: place)
+  }
+
+  /// Drops the oldest records of a lane of which there is some need.
+  private mutating func dropOldest(_ count: UInt64, of place: Int) {
+    guard count > 0 else { return }
+    let first = lanes[place].firstSequence
+    var (low, high) = (first, lanes[place].nextSequence)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if neededCount(of: place, in: first..<middle) < count {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    dropRecords(of: place, before: low)
+  }
+
+  /// Drops the records of a segment. Where lanes differ in priority, or copies of old records are
+  /// in it with newer ones, as many older ones of its lanes: its file goes when it is compacted.
+  mutating func dropVictim(_ victim: LogIndex.Segment, at now: Instant) {
+    if hasPriorities || isMixed(victim), importance(of: victim) > 0 {
+      for (place, extent) in extents(in: victim) { dropAsMany(of: place, as: extent) }
+      saveAtOnce(at: now)
+      guard importance(of: victim) == 0 else { return }
+    }
+    drop(victim, at: now)
+  }
+
+  /// Whether a segment holds copies of old records and newer ones of a lane.
+  private func isMixed(_ segment: LogIndex.Segment) -> Bool {
+    extents(in: segment).contains { !$0.extent.hole.isEmpty }
+  }
+
+  /// Bytes that a segment takes of the disk as long as nobody gets anything of it: where there is
+  /// too little to gain it is not compacted.
+  private func lastingBytes(of segment: LogIndex.Segment) -> UInt64 {
+    let needed = neededBytes(of: segment)
+    return Double(needed) < Self.mostNeededPart * Double(segment.fileBytes)
+      ? needed : segment.fileBytes
+  }
+
+  /// Whether space comes back by compaction, without that a segment is dropped which holds more
+  /// important records than others do, or newer ones.
+  mutating func reclaims(insteadOf victim: LogIndex.Segment, at now: Instant) -> Bool {
+    guard faults.cursors == nil,
+      hasPriorities && importance(of: victim) > lowestImportance || isMixed(victim)
+    else { return false }
+    while compacted.isEmpty, compaction == nil {
+      let count = dropCount
+      enforcePriorities(at: now, gaining: UInt64(limits.log.segmentBytes))
+      beginCompaction(at: now)
+      if dropCount == count { break }
+    }
+    return !compacted.isEmpty || isCompacting
+  }
+
+  /// The importance of a segment that only has records of the lowest priority that lanes have.
+  private var lowestImportance: UInt8 {
+    UInt8(priorityCounts.firstIndex { $0 > 0 } ?? 0) + 1
   }
 
   /// What became free is to be used.

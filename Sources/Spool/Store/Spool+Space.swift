@@ -33,7 +33,7 @@ extension Spool {
     switch writer {
     case .some(let writer):
       guard let active = writer.activeSegment, reader.index[active] == nil else { return 0 }
-      return UInt64(limits.log.segmentBytes)
+      return UInt64(writer.activeFileBytes)
     case .none: return 0
     }
   }
@@ -49,8 +49,11 @@ extension Spool {
   /// until they are gone.
   var waitsForRemoval: Bool {
     guard limits.overflow == .dropOldest,
-      !hasSpace(for: limits.largestBytes, within: maximumBytes)
+      waitsForCompaction || !hasSpaceToAppend(besides: goingFiles.total)
     else { return false }
+    // With cursors that can't be saved nothing goes: devices do not wait for that.
+    guard wasAppended, faults.cursors == nil else { return false }
+    if waitsForCompaction { return true }
     // Without them it is dropped for what comes, as soon as what is on its way is there.
     switch writer {
     case .some(let writer):
@@ -68,7 +71,7 @@ extension Spool {
 
   /// Bytes with which a spool that nobody needs anything of takes records: a segment stays as long
   /// as it is at hand, and the largest record goes to others.
-  private var leastBytes: UInt64 {
+  var leastBytes: UInt64 {
     UInt64(2 + largeSegments(limits.largestBytes)) * UInt64(limits.log.segmentBytes)
   }
 
@@ -84,7 +87,7 @@ extension Spool {
     hasSpace(for: bytes, besides: goingFiles.total, within: limit)
   }
 
-  private func hasSpace(
+  func hasSpace(
     for bytes: Int, besides goingBytes: UInt64, within limit: UInt64
   ) -> Bool {
     let segments = segmentsNeeded(for: bytes)
@@ -112,6 +115,14 @@ extension Spool {
     let excess = max((isLarge ? 0 : bytes) - left, 0)
     let least = segmentBytes - lost - SegmentHeader.encodedBytes
     return (excess + least - 1) / least + (isLarge ? largeSegments(bytes) : 0)
+  }
+
+  /// Bytes of blocks that are not durable.
+  private var queuedBytes: Int {
+    switch writer {
+    case .some(let writer): return writer.queuedBytes
+    case .none: return 0
+    }
   }
 
   private var freeBytes: Int {
@@ -167,13 +178,28 @@ extension Spool {
       nextCursorSave = min(nextCursorSave, now)
     }
     limitQuarantine(at: now)
+    sealUnneeded()
     guard limits.overflow == .dropOldest else { return }
     if nextShareCheck <= now {
       nextShareCheck = now.advanced(milliseconds: 100)
       enforceShares(at: now)
     }
+    waitsForCompaction = false
     // What is dropped is on the disk for a moment yet, and so is the next file already.
-    while hasTooMuch, let victim = nextVictim { drop(victim, at: now) }
+    while wasAppended, hasTooMuch, let victim = nextVictim {
+      waitsForCompaction = reclaims(insteadOf: victim, at: now)
+      if waitsForCompaction { return }
+      dropVictim(victim, at: now)
+    }
+  }
+
+  /// Seals the segment at hand if nobody needs it and new records find no room: one with a large
+  /// record may be all that is in their way.
+  private mutating func sealUnneeded() {
+    guard !keepsDelivered, !hasSpaceToAppend(besides: 0),
+      let active = reader.index.segments.last, active.isActive, !isNeeded(active)
+    else { return }
+    writer?.sealWhenIdle()
   }
 
   /// Whether new records find no room, or old ones would be dropped soon.
@@ -182,10 +208,20 @@ extension Spool {
     return !hasSpaceToAppend(besides: 0)
   }
 
+  /// Bytes of sealed segments with which no record has to go when what waits for the disk is
+  /// there, and one segment more.
+  var keptBytes: UInt64 {
+    let segmentBytes = UInt64(limits.log.segmentBytes)
+    let isLarge = limits.largestBytes > limits.blockBytes
+    let large = UInt64(isLarge ? largeSegments(limits.largestBytes) : 0)
+    let most = min(appendBytes - segmentBytes, maximumBytes - (2 + large) * segmentBytes)
+    let waiting = 2 * segmentBytes + UInt64(queuedBytes)
+    return most - min(most, waiting)
+  }
+
   /// Whether the oldest records have to go so that there is room for new ones.
   private var hasTooMuch: Bool {
-    if usedBytes + newFileBytes > appendBytes { return true }
-    return !hasSpace(for: limits.largestBytes, besides: 0, within: maximumBytes)
+    usedBytes + newFileBytes > appendBytes || !hasSpaceToAppend(besides: 0)
   }
 
   /// Whether what is left of another mode takes space that is wanted: lanes of low priority are
@@ -199,18 +235,21 @@ extension Spool {
   /// The segment that is dropped when there is too much: the oldest of those of which the most
   /// important lane is the least important.
   private var nextVictim: LogIndex.Segment? {
-    let sealed = reader.index.segments.filter { !$0.isActive }
+    // Those that were copied go anyway; the copies would be dropped with them.
+    let sealed = reader.index.segments.filter {
+      !$0.isActive && (!hasPriorities || !compacted.contains($0.number))
+    }
     guard hasPriorities else { return sealed.first }
     return sealed.min { left, right in importance(of: left) < importance(of: right) }
   }
 
   /// The highest priority of lanes that need something of a segment; 0: nobody does.
-  private func importance(of segment: LogIndex.Segment) -> UInt8 {
+  func importance(of segment: LogIndex.Segment) -> UInt8 {
     var highest: UInt8 = 0
     for hash in segment.lanes {
       guard let place = laneByHash[hash],
         let extent = reader.index.extent(of: hash, in: segment.number),
-        firstNeeded(of: place, from: extent.firstSequence) <= extent.lastSequence
+        isNeeded(of: place, extent)
       else { continue }
       highest = max(highest, lanes[place].priority.rawValue + 1)
     }
@@ -229,7 +268,7 @@ extension Spool {
 
   /// Drops a segment with all its records, delivered or not.
   mutating func drop(_ segment: LogIndex.Segment, at now: Instant) {
-    for (place, extent) in extents(in: segment) {
+    for (place, extent) in extents(in: segment) where isNeeded(of: place, extent) {
       dropRecords(of: place, before: extent.lastSequence + 1)
     }
     forget(segment.number)

@@ -161,6 +161,10 @@ public struct Spool: ~Copyable {
   var limitedCount = 0
   /// The shortest age at which records of a lane are dropped, milliseconds; nil without any.
   var shortestOwnAge: UInt64?
+  /// Whether a record came since the start: nothing is dropped for records that nobody sends.
+  var wasAppended = false
+  /// Whether new records wait for a compaction, so that more important ones are not dropped.
+  var waitsForCompaction = false
   /// What compaction did so far.
   public internal(set) var compactions = SpoolCompactionReport()
   /// How often records of a lane were dropped by a limit.

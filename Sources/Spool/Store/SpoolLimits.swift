@@ -35,6 +35,8 @@ public struct SpoolLimits: Sendable, Equatable {
   public var cursorMilliseconds: Int
   /// What happens when it is full.
   public var overflow: Overflow
+  /// Whether lanes of high priority may come: the others leave them some space from the start.
+  public var reservesForHigh = false
   /// Bytes on the disk that what a broker refused may take, about; then its oldest is dropped.
   public var quarantineBytes: UInt64
 
