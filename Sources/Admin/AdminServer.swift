@@ -94,6 +94,7 @@ public struct AdminServer: ~Copyable {
     // Not asked for.
     case .connected: break
     case .connectFailed: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,6 +41,15 @@
 static inline bool clinux_clock_is_synchronised(void) {
   struct timex timex = {0};
   return adjtimex(&timex) >= 0 && !(timex.status & STA_UNSYNC);
+}
+
+// MARK: Sockets
+
+// Bytes of a socket's send queue that the other host has not acknowledged (tcp(7), SIOCOUTQ);
+// negative where nobody can tell.
+static inline int clinux_queued_bytes(int fd) {
+  int count = 0;
+  return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
 }
 
 // MARK: The submission queue

@@ -129,6 +129,7 @@ public struct DanubeConsumer: ~Copyable {
     // Not asked for.
     case .accepted: break
     case .acceptEnded: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

@@ -85,11 +85,15 @@ extension DanubeUplink {
     connections[id].phase = .open(descriptor)
     metrics.connectionsOpened.add()
     let broker = connections[id].broker
-    var last: CallWindow?
-    if let old = brokers[broker].current, old != id { last = connections[old].window }
+    var last: (window: CallWindow, link: LinkQueue)?
+    if let old = brokers[broker].current, old != id {
+      last = (connections[old].window, connections[old].link)
+    }
     let connectNanoseconds = connections[id].connectNanoseconds(at: now)
     connections[id].window.begin(
-      after: last, connectNanoseconds: connectNanoseconds, at: now)
+      after: last?.window, connectNanoseconds: connectNanoseconds, at: now)
+    connections[id].link.begin(
+      after: last?.link, connectNanoseconds: connectNanoseconds, at: now)
     if brokers[broker].successor == id {
       if let old = brokers[broker].current { connections[old].isRetired = true }
       brokers[broker].current = id
@@ -174,6 +178,11 @@ extension DanubeUplink {
     metrics.bytesSent.add(UInt64(count))
     connections[id].sent(count, at: now)
     takeReleasedTags(id)
+  }
+
+  mutating func queueMeasured(_ count: Int, _ id: SlotID) {
+    guard connections.contains(id), connections[id].phase.socket != nil else { return }
+    connections[id].queueMeasured(count, at: now)
   }
 
   mutating func sendFailed(_ error: IOError, _ id: SlotID, operations: inout OperationQueue) {

@@ -175,7 +175,7 @@ extension DanubeUplink {
     let record = RecordRef(batch: BatchID(rawValue: 0), index: 0)
     let call = Call(
       kind, lane: lane ?? -1, epoch: lane.map { lanes[$0].epoch } ?? 0, record: record,
-      connection: id, startedAt: now)
+      connection: id, sentMark: connections[id].linkMark, startedAt: now)
     let tag = calls.insert(call)
     let isStarted = connections[id].startCall(
       method, tag: tag, timeoutMilliseconds: limits.callDeadlineMilliseconds, message: scratch,

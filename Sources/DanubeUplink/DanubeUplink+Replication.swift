@@ -9,12 +9,14 @@ public import Records
 // time. A broker writes a batch only if its number is above the last one's, so that whatever is in
 // doubt is sent again as it was.
 extension DanubeUplink {
-  /// Streams of a lane that end in a row, without an acknowledgement, before it may be given up.
-  private static var streamAttempts: Int { 5 }
   /// Batches on a stream that others wait for, before it is their turn.
   private static var batchesPerTurn: Int { 32 }
-  /// No more batches are given to a stream while it has so many bytes to send.
+  /// No more batches are given to a stream while it has so many bytes to send, or those of two
+  /// batches.
   private static var unsentBytes: Int { 1 << 20 }
+  /// What a batch may take on the way that is sent for the first time, and more with each failure:
+  /// 64 kbit/s.
+  private static var bytesPerMillisecond: Int { 8 }
 
   /// Takes a batch to replicate, after those of its lane that came before. Its records are one
   /// element of `ReplicateBatch.messages` after the other, `number` is above that of every batch
@@ -32,6 +34,25 @@ extension DanubeUplink {
     recordsUnderWay += store.recordCount(of: batch)
     lanes[lane].replication.batches.append(LaneReplication.Batch(id: batch, number: number))
     resumeReplication(lane)
+  }
+
+  /// How large a batch should be that is cut now, and how many more of a lane can be used soon:
+  /// what is planned stays as it is, so that on a narrow link there should not be much of it.
+  public func replicationDemand(
+    of lane: LaneID
+  ) -> (batchBytes: Int, batches: Int) {
+    let lane = place(of: lane)
+    let pace = lanes[lane].replication.pace
+    let window = min(pace.window, limits.replicationWindow)
+    return (batchBytes(of: lane), 2 * window - lanes[lane].replication.batches.count)
+  }
+
+  private func batchBytes(of lane: Int) -> Int {
+    let bytes = lanes[lane].replication.pace.batchBytes
+    guard case .ready(let broker) = lanes[lane].phase, let id = brokers[broker].current else {
+      return bytes
+    }
+    return min(bytes, connections[id].link.limitBytes)
   }
 
   /// Gives the batches of a lane back, whatever became of them: `replicationLost` follows, and
@@ -97,7 +118,7 @@ extension DanubeUplink {
     let tag = calls.insert(
       Call(
         .replicate, lane: lane, epoch: lanes[lane].epoch, record: record, connection: id,
-        startedAt: now))
+        patience: streamPatience(of: lane), startedAt: now))
     // A part of the calls is left to records that are published.
     let calls = connections[id].session.freeCallCount + connections[id].session.callsInFlight
     let isFree = connections[id].replicationStreams < max(1, calls / 4 * 3)
@@ -111,10 +132,21 @@ extension DanubeUplink {
     connections[id].replicationStreams += 1
     lanes[lane].replication.stream = (tag, id)
     lanes[lane].replication.streamBatches = 0
-    lanes[lane].replication.unsentBytes = .max
+    noteStreamProgress(lane)
     lanes[lane].replication.sentCount = 0
     metrics.replicationStreams.add()
     return true
+  }
+
+  /// A stream that failed may have ended while its batch was still on its way: the next one has
+  /// more time, as much as such a batch may need.
+  private func streamPatience(of lane: Int) -> Int {
+    guard let first = lanes[lane].replication.batches.first else { return 0 }
+    let needed = store.byteCount(of: first.id) / Self.bytesPerMillisecond
+    let most = min(lanes[lane].replication.failures, CallTable.maximumPatience)
+    var patience = 0
+    while patience < most, deadlineMilliseconds(patience: patience) < needed { patience += 1 }
+    return patience
   }
 
   private mutating func wantStream(_ lane: Int) {
@@ -127,7 +159,7 @@ extension DanubeUplink {
     }
   }
 
-  private mutating func noLongerWantsStream(_ lane: Int) {
+  mutating func noLongerWantsStream(_ lane: Int) {
     guard lanes[lane].replication.isStreamWanted else { return }
     lanes[lane].replication.isStreamWanted = false
     wantedStreams -= 1
@@ -140,9 +172,11 @@ extension DanubeUplink {
 
   private mutating func sendBatches(_ lane: Int, _ id: SlotID) {
     guard let stream = lanes[lane].replication.stream else { return }
+    let window = min(lanes[lane].replication.pace.window, limits.replicationWindow)
+    let unsentBytes = min(Self.unsentBytes, 2 * batchBytes(of: lane))
     while lanes[lane].replication.sentCount < lanes[lane].replication.batches.count,
-      lanes[lane].replication.sentCount < limits.replicationWindow,
-      connections[id].session.unsentBytes(tag: stream.tag) < Self.unsentBytes, !isTurnOver(lane)
+      lanes[lane].replication.sentCount < window,
+      connections[id].session.unsentBytes(tag: stream.tag) < unsentBytes, !isTurnOver(lane)
     {
       let place = lanes[lane].replication.sentCount
       let batch = lanes[lane].replication.batches[place]
@@ -157,8 +191,10 @@ extension DanubeUplink {
         tag: stream.tag, head: scratch, body: messages,
         bodyTag: isReferenced ? batch.id.rawValue : nil, tail: tail)
       if isReferenced { pins[Int(batch.id.rawValue)].count += 1 }
+      lanes[lane].replication.batches[place].sentAt = now
       lanes[lane].replication.sentCount += 1
       lanes[lane].replication.streamBatches += 1
+      noteStreamProgress(lane)
       metrics.replicatedBatches.add()
     }
   }
@@ -179,7 +215,7 @@ extension DanubeUplink {
   }
 
   /// Ends the stream of a lane; batches that are not acknowledged are sent again.
-  private mutating func closeStream(of lane: Int) {
+  mutating func closeStream(of lane: Int) {
     guard let stream = takeStream(of: lane) else { return }
     calls.remove(stream.tag)
     if connections.contains(stream.connection), connections[stream.connection].isOpen {
@@ -221,116 +257,12 @@ extension DanubeUplink {
   }
 
   /// A lane has its stream no more.
-  private mutating func takeStream(of lane: Int) -> (tag: UInt64, connection: SlotID)? {
+  mutating func takeStream(of lane: Int) -> (tag: UInt64, connection: SlotID)? {
     guard let stream = lanes[lane].replication.stream else { return nil }
     lanes[lane].replication.stream = nil
     if connections.contains(stream.connection) {
       connections[stream.connection].replicationStreams -= 1
     }
     return stream
-  }
-
-  // MARK: Answers
-
-  /// The broker acknowledged a batch.
-  mutating func replicateAcknowledged(_ tag: UInt64, _ call: Call, _ ack: ReplicateAck?) {
-    let lane = call.lane
-    guard lanes[lane].replication.stream?.tag == tag else { return }
-    guard let ack, lanes[lane].replication.sentCount > 0,
-      let first = lanes[lane].replication.batches.first, ack.ackedOffset == first.number
-    else {
-      // Acknowledgements come in order, one a batch.
-      closeStream(of: lane)
-      let text = "not the acknowledgement of the batch that was sent first"
-      return streamFailed(lane, UplinkError(.replicate, text))
-    }
-    lanes[lane].replication.batches.popFirst()
-    lanes[lane].replication.sentCount -= 1
-    lanes[lane].replication.failures = 0
-    lanes[lane].replication.acknowledged = first.number
-    lanes[lane].replication.unconfirmed += 1
-    lanes[lane].replication.unsentBytes = .max
-    lanes[lane].failures = 0
-    lanes[lane].backoff.reset()
-    calls.renew(tag, at: now, isQueued: false)
-    let count = store.recordCount(of: first.id)
-    metrics.replicatedRecords.add(UInt64(count))
-    giveUp(first.id)
-    resumeReplication(lane)
-  }
-
-  /// The uplink has done with a batch: it is released when no send names its memory.
-  private mutating func giveUp(_ batch: BatchID) {
-    recordsUnderWay -= store.recordCount(of: batch)
-    store.settleAll(of: batch)
-    if pins[Int(batch.rawValue)].count == 0 { releaseIfDone(batch) }
-  }
-
-  /// The stream of a lane ended, or its connection did.
-  mutating func streamEnded(
-    _ tag: UInt64, _ call: Call, _ status: StatusCode, _ text: [UInt8]
-  ) {
-    guard lanes[call.lane].replication.stream?.tag == tag else { return }
-    _ = takeStream(of: call.lane)
-    streamFailed(call.lane, UplinkError(.replicate, status: status, text: text))
-  }
-
-  private mutating func streamFailed(_ lane: Int, _ error: UplinkError) {
-    lanes[lane].replication.note = error
-    lastError = error
-    if lanes[lane].replication.failures == 0 { lanes[lane].replication.failingSince = now }
-    lanes[lane].replication.failures += 1
-    let patience = limits.replicationPatienceMilliseconds
-    let isLasting =
-      lanes[lane].replication.failures >= Self.streamAttempts
-      && now >= lanes[lane].replication.failingSince.advanced(milliseconds: patience)
-    if error.status == .unimplemented || isLasting {
-      // Records go the other way, until the cluster is asked again.
-      lanes[lane].replication.permission = .denied
-      lanes[lane].replication.isDeclared = false
-      edge.isOutdated = true
-      edge.nextAt = now.advanced(milliseconds: limits.edgeRetryMilliseconds)
-      return abandonReplication(lane)
-    }
-    lanes[lane].replication.retryAt = now.advanced(milliseconds: lanes[lane].backoff.next())
-    // The owner may be another one by now.
-    lanes[lane].replication.isOwnerKnown = false
-    resumeReplication(lane)
-  }
-
-  /// A stream had no acknowledgement in time. One that has nothing to wait for is closed.
-  mutating func streamExpired(_ tag: UInt64, _ call: Call) {
-    let lane = call.lane
-    guard lanes[lane].replication.stream?.tag == tag else { return calls.remove(tag) }
-    let isAwaited = lanes[lane].replication.sentCount > 0
-    let unsent = connections[call.connection].session.unsentBytes(tag: tag)
-    if isAwaited, unsent < lanes[lane].replication.unsentBytes {
-      // The network still takes bytes of it.
-      lanes[lane].replication.unsentBytes = unsent
-      return calls.renew(tag, at: now, isQueued: false)
-    }
-    guard isAwaited else { return finishStream(of: lane) }
-    closeStream(of: lane)
-    connections[call.connection].keepalive.doubt()
-    let text = Array("no acknowledgement in time".utf8)
-    streamFailed(lane, UplinkError(.replicate, status: .deadlineExceeded, text: text))
-  }
-
-  /// Gives the batches of a lane back.
-  mutating func abandonReplication(_ lane: Int) {
-    guard !lanes[lane].replication.isIdle else { return }
-    metrics.replicationGivenUp.add()
-    takeBackBatches(lane)
-    progress.append(.replicationLost(lanes[lane].id))
-  }
-
-  private mutating func takeBackBatches(_ lane: Int) {
-    closeStream(of: lane)
-    noLongerWantsStream(lane)
-    while let batch = lanes[lane].replication.batches.popFirst() { giveUp(batch.id) }
-    lanes[lane].replication.sentCount = 0
-    lanes[lane].replication.acknowledged = nil
-    lanes[lane].replication.acknowledgedBeforeCheck = nil
-    lanes[lane].replication.unconfirmed = 0
   }
 }

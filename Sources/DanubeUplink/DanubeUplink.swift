@@ -135,6 +135,7 @@ public struct DanubeUplink: ~Copyable {
     case .receiveEnded(let error): receiveEnded(error, id, operations: &operations)
     case .sent(let count): sent(count, id)
     case .sendFailed(let error): sendFailed(error, id, operations: &operations)
+    case .queueMeasured(let count): queueMeasured(count, id)
     case .closed: closed(id)
     // Not asked for.
     case .accepted: break
@@ -181,6 +182,7 @@ public struct DanubeUplink: ~Copyable {
       if connections[id].isOpen, !connections[id].isRetired { window += connections[id].sendLimit }
       connections[id].flush(
         token: token(.send, id), scratch: &plaintext, operations: &operations)
+      connections[id].measure(token: token(.measure, id), at: now, operations: &operations)
       takeReleasedTags(id)
     }
     metrics.callsInFlight.set(sendsInFlight)
@@ -238,6 +240,7 @@ public struct DanubeUplink: ~Copyable {
     case send
     case close
     case cancel
+    case measure
   }
 
   func token(_ verb: Verb, _ id: SlotID) -> Token {

@@ -9,6 +9,8 @@ struct LaneReplication {
     let id: BatchID
     /// What the broker tells batches of a topic apart by; it only grows.
     let number: UInt64
+    /// When the stream got it last.
+    var sentAt = Instant(nanoseconds: 0)
   }
 
   /// Whether the topic may be replicated, as far as the cluster has said.
@@ -32,6 +34,12 @@ struct LaneReplication {
   var stream: (tag: UInt64, connection: SlotID)?
   /// What the stream had still to send when it was last given more time.
   var unsentBytes = Int.max
+  /// The bytes of the link with which all of it has left; known once all of it is framed.
+  var linkMark = UInt64.max
+  /// How often it was given more time in a row for what others send on its connection.
+  var renewals = 0
+  /// How large batches are, and how many of them are under way.
+  var pace = BatchPace()
   /// Batches that were sent on it.
   var streamBatches = 0
   /// Whether it has batches and no stream, because there are no more streams to have.

@@ -30,6 +30,8 @@ struct UplinkConnection: ~Copyable {
   var window: CallWindow
   /// Streams of lanes that replicate.
   var replicationStreams = 0
+  /// What the kernel has.
+  var link: LinkQueue
   /// When bytes left last.
   private(set) var sentAt: Instant
 
@@ -48,6 +50,7 @@ struct UplinkConnection: ~Copyable {
     keepalive = Keepalive(intervalMilliseconds: pingIntervalMilliseconds, at: deadline)
     sentAt = deadline
     window = CallWindow(deadlineMilliseconds: callDeadlineMilliseconds, at: now)
+    link = LinkQueue(at: now)
     startedAt = now
   }
 
@@ -72,8 +75,28 @@ struct UplinkConnection: ~Copyable {
     switch phase {
     case .connecting(let deadline), .securing(_, let deadline): return deadline
     case .abandoned, .closing: return nil
-    case .open: return keepalive.deadline(hasCalls: session.callsInFlight > 0)
+    case .open:
+      let deadline = keepalive.deadline(hasCalls: session.callsInFlight > 0)
+      guard let measure = nextMeasure else { return deadline }
+      return min(measure, deadline ?? measure)
     }
+  }
+
+  /// When the kernel is to be asked what it has.
+  private var nextMeasure: Instant? {
+    link.nextMeasure(quietSince: session.callsInFlight > 0 ? keepalive.quietSince : nil)
+  }
+
+  /// Asks the kernel what it has, if that is due.
+  mutating func measure(token: Token, at now: Instant, operations: inout OperationQueue) {
+    guard let descriptor, let next = nextMeasure, now >= next else { return }
+    link.beginMeasure()
+    operations.append(.measureQueue(descriptor), token: token)
+  }
+
+  /// The kernel has so many bytes: a network that takes some is a sign of life.
+  mutating func queueMeasured(_ count: Int, at now: Instant) {
+    if link.measured(count, quietSince: keepalive.quietSince, at: now) { keepalive.heard(at: now) }
   }
 
   /// The network took bytes. While more wait behind them that is a sign of life: it took them
@@ -83,6 +106,7 @@ struct UplinkConnection: ~Copyable {
   /// early.
   mutating func sent(_ count: Int, at now: Instant) {
     transport.sent(count)
+    link.sent(count)
     sentAt = now
     departedBytes = min(departedBytes &+ UInt64(count), submittedBytes)
     if !transport.isEmpty || session.hasOutput { keepalive.heard(at: now) }
@@ -94,12 +118,18 @@ struct UplinkConnection: ~Copyable {
     requestBytes > Self.backlogBytes ? .max : submittedBytes &+ requestBytes
   }
 
+  /// The bytes of the ``link`` behind which a small request leaves that is started now.
+  var linkMark: UInt64 { link.sentBytes &+ UInt64(transport.pendingBytes) }
+
   /// Whether so much waits to leave that it may take as long as an answer.
   var isBackedUp: Bool { submittedBytes - departedBytes > Self.backlogBytes }
 
   /// Whether the request of a call waits for room in a network that still takes bytes.
   func isLeaving(_ call: Call) -> Bool {
-    departedBytes < min(call.sentMark, submittedBytes) && sentAt > call.waitsSince
+    if call.kind != .send {
+      return link.departedBytes < call.sentMark && link.progressAt > call.waitsSince
+    }
+    return departedBytes < min(call.sentMark, submittedBytes) && sentAt > call.waitsSince
   }
 
   /// Ends a call that had no answer in time; what has not left of its request never will.
@@ -157,8 +187,20 @@ struct UplinkConnection: ~Copyable {
     token: Token, scratch: inout Transport.Scratch, operations: inout OperationQueue
   ) {
     guard let socket = phase.socket else { return }
-    if isOpen, !transport.isFull { session.writeOutput(to: &transport.outbox) }
+    if isOpen, !transport.isFull { writeOutput() }
     transport.flush(to: socket, token: token, scratch: &scratch, operations: &operations)
+  }
+
+  /// Frames what the link has room for; calls with one record each have a window of their own.
+  private mutating func writeOutput() {
+    guard replicationStreams > 0 else {
+      link.setFull(false)
+      return session.writeOutput(to: &transport.outbox)
+    }
+    let encrypted = transport.pendingBytes - transport.outbox.pendingBytes
+    let limit = link.roomBytes - encrypted
+    session.writeOutput(to: &transport.outbox, dataLimitBytes: limit)
+    link.setFull(session.hasOutput && transport.outbox.pendingBytes >= limit)
   }
 
   /// A batch whose memory is named once less; nil when there is none.

@@ -148,7 +148,7 @@ extension Delivery {
       return
     }
     guard lanes[lane].replication.batches.count < ReplicationBook.batchLimit, isReady,
-      next < durableEnd, lanes[lane].replication.open != nil || hasRunRoom
+      next < durableEnd, lanes[lane].replication.open != nil || hasRunRoom && isWanted(of: lane)
     else { return }
     if now < lanes[lane].replication.pausedUntil {
       nextDrain = min(nextDrain, lanes[lane].replication.pausedUntil)
@@ -156,6 +156,19 @@ extension Delivery {
     }
     if lingers(lane, count: durableEnd - next, at: now) { return }
     beginRead(of: lane, from: next, at: now)
+  }
+
+  /// Whether the link to the broker has use for one more batch of a lane.
+  private func isWanted(of lane: Int) -> Bool {
+    let waiting = lanes[lane].replication.batches.count - lanes[lane].replication.sentCount
+    return demand(of: lane).batches > waiting
+  }
+
+  private func demand(of lane: Int) -> (batchBytes: Int, batches: Int) {
+    switch uplink {
+    case .some(let uplink): uplink.replicationDemand(of: lanes[lane].id)
+    case .none: (ReplicationBook.batchBytes, 0)
+    }
   }
 
   /// How long records of a lane that has caught up wait for others to travel with. Every batch
@@ -239,13 +252,16 @@ extension Delivery {
     var hasMore = false
     let planned = plannedEnd(of: lane)
     let id = lanes[lane].id
+    let batchBytes = min(demand(of: lane).batchBytes, ReplicationBook.batchBytes)
+    let runBytes =
+      planned == nil
+      ? min(batchBytes + batchBytes / 8 + 64, ReplicationBook.roomBytes) : ReplicationBook.roomBytes
     // A batch that begins with the last records there are needs no more room than they take.
     let records = spool?.recordCount(of: read) ?? 0
     let isLast = (spool?.nextSequence(of: lanes[lane].spoolLane) ?? .max) - next <= UInt64(records)
     let room =
       isLast
-      ? min((spool?.bytes(of: read) ?? 0) + 12 * records + 64, ReplicationBook.roomBytes)
-      : ReplicationBook.roomBytes
+      ? min((spool?.bytes(of: read) ?? 0) + 12 * records + 64, runBytes) : runBytes
     var count = 0
     spool?.forEachRecord(of: read) { sequence, bytes, isDelivered in
       guard sequence >= next, !isFull else { return }
@@ -271,7 +287,7 @@ extension Delivery {
       let isFree = target.end == nil && store.recordCount(of: target.records) > 0
       let isLarge =
         store.recordCount(of: target.records) >= ReplicationBook.batchRecords
-        || store.byteCount(of: target.records) + bytes.byteCount > ReplicationBook.batchBytes
+        || store.byteCount(of: target.records) + bytes.byteCount > batchBytes
       guard !(isFree && isLarge),
         store.appendToRun(
           element, publishTimeMilliseconds: times?.corrected(in: element.body), target.records)
@@ -288,7 +304,7 @@ extension Delivery {
     guard hasMore, lanes[lane].replication.open != nil else { return hasMore && isComplete(lane) }
     close(lane, at: now)
     return lanes[lane].replication.batches.count < ReplicationBook.batchLimit
-      && lanes[lane].replication.open == nil && hasRunRoom
+      && lanes[lane].replication.open == nil && hasRunRoom && isWanted(of: lane)
   }
 
   /// Whether there is memory for one more batch to fill, or for one of any size.

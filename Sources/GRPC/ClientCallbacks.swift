@@ -142,6 +142,7 @@ enum ClientCallbacks {
     }
     let isOpen = unsafe state.pointee.isRequestOpen(slot)
     if isOpen && left == 0 { return CNGHTTP2_ERR_DEFERRED }
+    let limit = unsafe min(limit, state.pointee.connection.dataFrameBytes)
     unsafe flags.pointee = UInt32(
       CNGHTTP2_DATA_NO_COPY | (left <= limit && !isOpen ? CNGHTTP2_DATA_EOF : 0))
     return min(left, limit)

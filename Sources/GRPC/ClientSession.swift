@@ -287,9 +287,12 @@ public struct ClientSession: ~Copyable {
   /// Writes the frames that are ready, up to 256 KiB waiting in the outbox: call it once a turn,
   /// and again when the outbox was sent. It rarely adds events (a stream that could not be opened):
   /// they come with the next turn's.
-  public mutating func writeOutput(to outbox: inout Outbox) {
+  ///
+  /// With a smaller `dataLimitBytes` no DATA is added beyond that, but for a frame of 4 KiB. Other
+  /// frames are, unless one of DATA waits already.
+  public mutating func writeOutput(to outbox: inout Outbox, dataLimitBytes: Int = .max) {
     releasePartlyFramed(to: &outbox)
-    unsafe state.pointee.connection.writeOutput(to: &outbox)
+    unsafe state.pointee.connection.writeOutput(to: &outbox, dataLimitBytes: dataLimitBytes)
   }
 
   /// Bodies that were framed in part are named by earlier pieces in the outbox. Their tags follow

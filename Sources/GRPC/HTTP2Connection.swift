@@ -16,7 +16,9 @@ struct HTTP2Connection: BitwiseCopyable {
   }
 
   /// Output is produced until the outbox has this much waiting.
-  private static let outboxLimitBytes = 256 * 1024
+  static let outboxLimitBytes = 256 * 1024
+  /// A DATA frame that would be cut to what the outbox may take has so many bytes at least.
+  private static let leastDataBytes = 4 * 1024
   /// Control frames held until the next ``writeOutput(to:)`` are limited to this.
   private static let controlLimitBytes = 64 * 1024
   /// Malformed frames that end streams (and so cost us a reset each) before the peer is cut off.
@@ -31,6 +33,8 @@ struct HTTP2Connection: BitwiseCopyable {
     var control = GrowableBytes()
     var runs: FrameRuns
     var outbox: UnsafeMutablePointer<Outbox>?
+    /// DATA is produced until the outbox has this much waiting.
+    var dataLimitBytes = HTTP2Connection.outboxLimitBytes
     var failure: GRPCError?
     var invalidFrameCount = 0
     var isAbandoned = false
@@ -168,9 +172,11 @@ struct HTTP2Connection: BitwiseCopyable {
     return unsafe frame
   }
 
-  /// Moves frames to the outbox until there are none or it has enough waiting.
-  func writeOutput(to outbox: inout Outbox) {
+  /// Moves frames to the outbox until there are none or it has enough waiting: DATA up to
+  /// `dataLimitBytes`, of which there may be none.
+  func writeOutput(to outbox: inout Outbox, dataLimitBytes: Int = outboxLimitBytes) {
     guard unsafe !body.pointee.isAbandoned else { return }
+    unsafe body.pointee.dataLimitBytes = min(dataLimitBytes, Self.outboxLimitBytes)
     unsafe withUnsafeMutablePointer(to: &outbox) { outbox in
       unsafe write(to: outbox)
     }
@@ -192,13 +198,22 @@ struct HTTP2Connection: BitwiseCopyable {
     unsafe body.pointee.outbox = nil
   }
 
+  /// How large the next DATA frame should be at most, for the sake of a small limit.
+  var dataFrameBytes: Int {
+    let limit = unsafe body.pointee.dataLimitBytes
+    guard limit < Self.outboxLimitBytes, let outbox = unsafe body.pointee.outbox else {
+      return .max
+    }
+    return max(Self.leastDataBytes, unsafe limit - outbox.pointee.pendingBytes)
+  }
+
   /// Sends a DATA frame: its header and then what `payload` appends. False when it has to wait.
   @unsafe
   func sendData(
     header: UnsafePointer<UInt8>, payload: (inout Outbox) -> Void
   ) -> Bool {
     guard let outbox = unsafe body.pointee.outbox,
-      unsafe outbox.pointee.pendingBytes < Self.outboxLimitBytes
+      unsafe outbox.pointee.pendingBytes < body.pointee.dataLimitBytes
     else { return false }
     unsafe outbox.pointee.append(
       UnsafeRawBufferPointer(start: header, count: Self.frameHeaderBytes).bytes)

@@ -22,7 +22,8 @@ public struct Keepalive: BitwiseCopyable, Sendable {
   public static var spacingMilliseconds: Int { 310_000 }
 
   private let intervalMilliseconds: Int
-  private var quietSince: Instant
+  /// When something was heard last.
+  public private(set) var quietSince: Instant
   /// A ping waits for its answer since then.
   private var pingedAt: Instant?
   /// The last ping since the server sent a message.

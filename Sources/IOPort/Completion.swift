@@ -34,6 +34,9 @@ public struct Completion: ~Copyable {
     case sent(Int)
     /// Nothing of the send was taken and the connection is of no use.
     case sendFailed(IOError)
+    /// So many bytes that sends took are not acknowledged by the other host; 0 of a connection that
+    /// is being closed.
+    case queueMeasured(Int)
     /// The descriptor is closed and none of its operations is under way.
     case closed
     /// Somebody rang this port's doorbell.

@@ -39,6 +39,9 @@ public enum Operation: BitwiseCopyable, Sendable {
   /// Cancel what is under way on the descriptor and close it: after every other operation on it has
   /// given its last completion, `closed`.
   case close(Descriptor)
+  /// Ask how many bytes that sends on a connection took are not acknowledged by the other host:
+  /// `queueMeasured`. A system call.
+  case measureQueue(Descriptor)
   /// Wake the port that owns the doorbell. No completion here; there, `rung`.
   case ring(Doorbell)
   /// Give a received buffer back. No completion.

@@ -155,6 +155,7 @@ public struct Ingest: ~Copyable {
       closed(id)
     case .connected: break
     case .connectFailed: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

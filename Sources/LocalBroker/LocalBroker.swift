@@ -156,6 +156,7 @@ public struct LocalBroker: ~Copyable {
       state.metrics.connections.set(connections.count)
     case .connected: return
     case .connectFailed: return
+    case .queueMeasured: return
     case .rung: return
     case .file: return
     }

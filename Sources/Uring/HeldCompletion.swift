@@ -8,6 +8,7 @@ struct HeldCompletion: BitwiseCopyable {
     case connectFailed(IOError)
     case receiveEnded(IOError?)
     case sendFailed(IOError)
+    case queueMeasured(Int)
     case file(FileEvent)
   }
 
@@ -21,6 +22,7 @@ struct HeldCompletion: BitwiseCopyable {
     case .connectFailed(let error): Completion(token: token, event: .connectFailed(error))
     case .receiveEnded(let error): Completion(token: token, event: .receiveEnded(error))
     case .sendFailed(let error): Completion(token: token, event: .sendFailed(error))
+    case .queueMeasured(let count): Completion(token: token, event: .queueMeasured(count))
     case .file(let event): Completion(token: token, event: .file(event))
     }
   }

@@ -79,6 +79,11 @@ enum Sockets {
     unsafe KernelAddress(filledBy: { unsafe getpeername(fileDescriptor, $0, $1) })?.socketAddress
   }
 
+  /// Bytes that were given to a socket and that the other host has not acknowledged (SIOCOUTQ).
+  static func queuedBytes(_ fileDescriptor: Int32) -> Int {
+    max(0, Int(clinux_queued_bytes(fileDescriptor)))
+  }
+
   /// Ends our direction.
   static func shutdownWrites(_ fileDescriptor: Int32) {
     // It fails for a connection that is gone, which the owner learns from its receive.

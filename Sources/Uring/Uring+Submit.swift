@@ -24,6 +24,7 @@ extension Uring {
         send(slices, on: descriptor, token: entry.token)
       case .shutdownWrites(let descriptor): shutdownWrites(of: descriptor)
       case .close(let descriptor): close(descriptor, token: entry.token)
+      case .measureQueue(let descriptor): measureQueue(of: descriptor, token: entry.token)
       case .ring(let doorbell):
         DoorbellDescriptors.ring(doorbell.rawValue)
         ring.counters.otherCalls &+= 1
@@ -144,6 +145,13 @@ extension Uring {
     } else {
       ring.send(fileDescriptor, slices: slices.extracting(0..<count), userData: userData)
     }
+  }
+
+  private mutating func measureQueue(of descriptor: Descriptor, token: Token) {
+    guard let place = openPlace(descriptor) else { return hold(.queueMeasured(0), token: token) }
+    ring.counters.otherCalls &+= 1
+    let count = Sockets.queuedBytes(descriptors[place].fileDescriptor)
+    hold(.queueMeasured(count), token: token)
   }
 
   private mutating func shutdownWrites(of descriptor: Descriptor) {

@@ -140,7 +140,7 @@ struct Kernel: ~Copyable {
         closed.append(client)
         finishClosing(client, token)
       case .recycle: recycled += 1
-      case .connect, .cancel, .ring, .file: break
+      case .connect, .cancel, .measureQueue, .ring, .file: break
       }
     }
   }

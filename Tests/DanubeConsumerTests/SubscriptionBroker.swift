@@ -188,6 +188,7 @@ final class SubscriptionBroker: SimulatedLoop {
     case .closed: _ = connections.remove(id)
     case .connected: break
     case .connectFailed: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

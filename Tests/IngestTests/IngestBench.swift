@@ -273,6 +273,7 @@ final class IngestBench {
       case .close(let descriptor):
         if descriptor.rawValue == Self.firstListener { isListenerClosed = true }
         sockets[descriptor.rawValue]?.close = token
+      case .measureQueue: break
       case .recycle: recycledCount += 1
       case .connect, .ring, .file: break
       }

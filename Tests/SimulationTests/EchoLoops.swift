@@ -80,6 +80,7 @@ final class EchoServer: SimulatedLoop {
       _ = connections.remove(id)
     case .connected: break
     case .connectFailed: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }
@@ -227,6 +228,7 @@ final class EchoClient: SimulatedLoop {
     case .closed: startOver()
     case .accepted: break
     case .acceptEnded: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

@@ -97,6 +97,7 @@ final class EmbeddedConsumer: SimulatedLoop {
       retryAt = port.now.advanced(milliseconds: 50)
     case .accepted: break
     case .acceptEnded: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

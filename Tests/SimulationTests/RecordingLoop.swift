@@ -107,6 +107,7 @@ final class RecordingLoop: SimulatedLoop {
     case .receiveEnded(let error): event = .receiveEnded(error?.kind)
     case .sent(let count): event = .sent(count)
     case .sendFailed(let error): event = .sendFailed(error.kind)
+    case .queueMeasured: return
     case .closed: event = .closed
     case .file: event = .file
     case .rung:

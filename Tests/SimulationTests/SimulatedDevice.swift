@@ -283,10 +283,7 @@ final class SimulatedDevice: SimulatedLoop {
     case .sent(let count): outbox.sent(count)
     case .sendFailed: leave(says: false)
     case .closed: rest()
-    case .accepted: break
-    case .acceptEnded: break
-    case .rung: break
-    case .file: break
+    default: break
     }
   }
 

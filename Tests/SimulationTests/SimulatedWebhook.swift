@@ -250,6 +250,7 @@ final class SimulatedWebhook: SimulatedLoop {
     case .closed: rest()
     case .accepted: break
     case .acceptEnded: break
+    case .queueMeasured: break
     case .rung: break
     case .file: break
     }

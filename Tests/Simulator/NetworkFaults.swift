@@ -6,6 +6,9 @@ import IOPort
 public struct NetworkFaults: Sendable, Equatable {
   /// How long a packet is under way, microseconds.
   public var latencyMicroseconds: ClosedRange<Int> = 50...50
+  /// Bytes a second that fit through one way of the link, whichever connection they are of: what
+  /// does not waits in the network, without a bound. 0: as many as there are.
+  public var bytesPerSecond = 0
   /// Of packets: how often one is held up by `spikeMilliseconds`, and all behind it with it.
   public var spikePerMille = 0
   /// How long a spike is, milliseconds.

@@ -291,6 +291,7 @@ public final class ScriptedBroker: SimulatedLoop {
     case .file: break
     case .connected: break
     case .connectFailed: break
+    case .queueMeasured: break
     case .rung: break
     }
   }

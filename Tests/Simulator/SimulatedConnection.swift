@@ -58,7 +58,9 @@ final class Endpoint {
   var lastArrival = Instant(nanoseconds: 0)
   /// Bytes that left here and that the other end's owner has not received.
   var outstanding = 0
-  /// The most of them.
+  /// Bytes that left here and that the other end's host has not acknowledged.
+  var unacknowledged = 0
+  /// The most bytes that left here and were not received.
   let bufferBytes: Int
   /// Whether this end ended its direction.
   var isFinished = false

@@ -23,6 +23,7 @@ enum PendingEvent {
   case receiveEnded(IOError?)
   case sent(Int)
   case sendFailed(IOError)
+  case queueMeasured(Int)
   case closed
   case rung
   case file(FileEvent)
@@ -40,6 +41,7 @@ enum PendingEvent {
     case .sendFailed(let error): (39, UInt64(error.kind.rawValue))
     case .closed: (40, 0)
     case .rung: (41, 0)
+    case .queueMeasured(let count): (46, UInt64(count))
     case .file(.opened(let descriptor, _)): (42, UInt64(descriptor.rawValue))
     case .file(.transferred(let count)): (43, UInt64(count))
     case .file(.done): (44, 0)

@@ -103,6 +103,7 @@ public struct SimulatedPort: IOPort, ~Copyable {
     case .receiveEnded(let error): result = .receiveEnded(error)
     case .sent(let count): result = .sent(count)
     case .sendFailed(let error): result = .sendFailed(error)
+    case .queueMeasured(let count): result = .queueMeasured(count)
     case .closed: result = .closed
     case .rung:
       node.isRung = false
@@ -154,6 +155,9 @@ public struct SimulatedPort: IOPort, ~Copyable {
       check(socket.closeToken == nil, "a second close of a descriptor")
       socket.closeToken = token
       world.scheduleSoon(.close(socket))
+    case .measureQueue(let descriptor):
+      let endpoint = connection(descriptor).1
+      world.post(.queueMeasured(endpoint.unacknowledged), token: token, to: node)
     case .ring(let doorbell):
       world.ring(doorbell)
     case .recycle(let bufferIndex):

@@ -23,6 +23,7 @@ extension SimulatedWorld {
     }
     checkMemory(of: send, node: socket.node)
     endpoint.outstanding += count
+    endpoint.unacknowledged += count
     if !connection.isBroken {
       endpoint.wire.append(first: count, of: send.copy)
       transmit(count, from: endpoint, faults: faults)
@@ -49,6 +50,15 @@ extension SimulatedWorld {
   }
 
   private func transmit(_ count: Int, from endpoint: Endpoint, faults: NetworkFaults) {
+    guard faults.bytesPerSecond == 0 else {
+      // In packets of an Ethernet, lest everything arrive when the last byte does.
+      var left = count
+      while left > 0 {
+        send(.bytes(min(left, 1_448)), from: endpoint)
+        left -= 1_448
+      }
+      return
+    }
     guard count > 1, happens(faults.splitPerMille) else {
       return send(.bytes(count), from: endpoint)
     }
@@ -67,7 +77,8 @@ extension SimulatedWorld {
   func send(_ packet: Packet, from endpoint: Endpoint) {
     guard let connection = endpoint.connection else { return }
     let faults = self.faults(on: connection.link)
-    var arrival = now.advanced(nanoseconds: latency(on: connection.link))
+    var arrival = departure(of: packet, from: endpoint.node.host, on: connection.link)
+      .advanced(nanoseconds: latency(on: connection.link))
     if happens(faults.spikePerMille) {
       arrival = arrival.advanced(milliseconds: draw(in: faults.spikeMilliseconds))
       faultCounts.spikes += 1
@@ -75,6 +86,16 @@ extension SimulatedWorld {
     endpoint.lastArrival = max(endpoint.lastArrival, arrival)
     endpoint.packets.append(packet)
     schedule(.arrive(from: endpoint), at: endpoint.lastArrival)
+  }
+
+  /// When a packet has gone through the narrow place of a link.
+  private func departure(of packet: Packet, from host: UInt32, on link: Link) -> Instant {
+    let rate = faults(on: link).bytesPerSecond
+    guard rate > 0, case .bytes(let count) = packet else { return now }
+    let free = max(now, busyUntil[link]?[host] ?? now)
+    let end = free.advanced(nanoseconds: UInt64(count) * 1_000_000_000 / UInt64(rate))
+    busyUntil[link, default: [:]][host] = end
+    return end
   }
 
   func latency(on link: Link) -> UInt64 {
@@ -89,6 +110,7 @@ extension SimulatedWorld {
     guard !connection.isBroken else { return }
     switch packet {
     case .bytes(let count):
+      sender.unacknowledged -= count
       if receiver.isClosed {
         sender.wire.removeFirst(count)
         // A host answers bytes for a closed socket with a reset.

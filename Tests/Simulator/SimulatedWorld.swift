@@ -39,6 +39,8 @@ public final class SimulatedWorld {
   var events = EventQueue()
   var nodes: [SimulatedNode] = []
   var linkFaults: [Link: NetworkFaults] = [:]
+  /// Until when a way of a link with a rate is taken, by the host that sends.
+  var busyUntil: [Link: [UInt32: Instant]] = [:]
   /// What would happen on a link that is down, in order: it happens when the link is up again.
   var stalled: [Link: [Event]] = [:]
   var connections: [SimulatedConnection] = []

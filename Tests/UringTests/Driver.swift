@@ -14,6 +14,7 @@ enum Seen: Equatable {
   case receiveEnded(IOError.Kind?)
   case sent(Int)
   case sendFailed(IOError.Kind)
+  case queueMeasured(Int)
   case closed
   case rung
   case file
@@ -70,6 +71,7 @@ struct Driver: ~Copyable {
     case .receiveEnded(let error): log.append((token, .receiveEnded(error?.kind)))
     case .sent(let count): log.append((token, .sent(count)))
     case .sendFailed(let error): log.append((token, .sendFailed(error.kind)))
+    case .queueMeasured(let count): log.append((token, .queueMeasured(count)))
     case .closed: log.append((token, .closed))
     case .rung: log.append((token, .rung))
     case .file: log.append((token, .file))

@@ -99,6 +99,48 @@ struct StreamTests {
     #expect(driver.received[nearReceive] == data)
   }
 
+  @Test("What the other host has not acknowledged can be asked for, until there is nothing")
+  func queue() throws {
+    var driver = try Driver()
+    let pair = try driver.connectedPair()
+    let measure = Token(owner: 1, verb: 77)
+    let data = pattern(1 << 20)
+    var taken = 0
+    try data.withUnsafeBytes { memory in
+      // Nobody reads: the kernel fills up.
+      for _ in 0..<64 {
+        driver.send(memory, on: pair.near, token: Tokens.send, sliceBytes: memory.count)
+        let sent = try driver.turn(milliseconds: 100).compactMap { entry in
+          if case .sent(let count) = entry.seen { count } else { nil }
+        }
+        guard let count = sent.first else { break }
+        taken += count
+      }
+      driver.queue.append(.measureQueue(pair.near), token: measure)
+      var queued: [Int] = []
+      func note(_ entries: [(token: Token, seen: Seen)]) {
+        for entry in entries {
+          if case .queueMeasured(let count) = entry.seen { queued.append(count) }
+          if case .sent(let count) = entry.seen { taken += count }
+          if entry.seen == .receiveEnded(.resourcesExhausted) {
+            driver.queue.append(.receive(pair.far), token: Tokens.receive)
+          }
+        }
+      }
+      note(try driver.turn())
+      #expect(queued.count == 1 && queued[0] > 0 && queued[0] <= taken + memory.count)
+      driver.queue.append(.receive(pair.far), token: Tokens.receive)
+      while queued.last != 0 {
+        note(try driver.turn(milliseconds: 10))
+        driver.queue.append(.measureQueue(pair.near), token: measure)
+      }
+    }
+    // Of a connection that is being closed there is none.
+    driver.queue.append(.close(pair.near), token: Token(owner: 1, verb: 78))
+    driver.queue.append(.measureQueue(pair.near), token: measure)
+    #expect(try driver.turn().contains { $0.seen == .queueMeasured(0) })
+  }
+
   @Test("A gathered send of many slices arrives in order", arguments: [2, 600, 1_024, 3_000])
   func gather(sliceCount: Int) throws {
     var driver = try Driver()
