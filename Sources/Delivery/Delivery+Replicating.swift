@@ -36,7 +36,7 @@ extension Delivery {
       if lanes[lane].replication.isActive { return .replicate }
       // Every call is settled before the lane changes its path.
       guard lanes[lane].replays == 0 else { return .unknown }
-      guard numberBase(of: lane) != nil else { return .publish }
+      guard numberBase(of: lane, end: 0) != nil else { return .publish }
       lanes[lane].replication.isActive = true
       return .replicate
     case .unavailable:
@@ -65,18 +65,6 @@ extension Delivery {
     plansRefusedSince = since
     guard lanes[lane].replication.sentCount == 0 else { return false }
     return !isPlanned || now >= since.advanced(milliseconds: Self.planPatienceMilliseconds)
-  }
-
-  /// What is added to sequences so that numbers of batches are above all that the topic ever got,
-  /// also from a gateway whose disk is gone: microseconds since 1970 at the first batch, for no
-  /// lane has a million records a second for long. Nil while the clock is not known to be right.
-  private func numberBase(of lane: Int) -> UInt64? {
-    if let plan = spool?.replication(of: lanes[lane].spoolLane) {
-      // At the end of all numbers nothing can be planned.
-      return plan.base < .max / 2 ? plan.base : nil
-    }
-    guard let milliseconds = lastClock.unixMilliseconds else { return nil }
-    return milliseconds &* 1_000
   }
 
   /// Gives up what is planned of a lane and not known to be delivered: it is read again.
@@ -158,8 +146,9 @@ extension Delivery {
     beginRead(of: lane, from: next, at: now)
   }
 
-  /// Whether the link to the broker has use for one more batch of a lane.
+  /// Whether the link to the broker has use for one more batch of a lane, and it may be planned.
   private func isWanted(of lane: Int) -> Bool {
+    if plannedEnd(of: lane) == nil, waitsForNumbers(lane) { return false }
     let waiting = lanes[lane].replication.batches.count - lanes[lane].replication.sentCount
     return demand(of: lane).batches > waiting
   }
@@ -326,7 +315,8 @@ extension Delivery {
       if lanes[lane].nextRead < planned { return endReplicating(lane, at: now) }
       end = planned
     } else {
-      guard count > 0, let base = numberBase(of: lane),
+      raiseNumbers(of: lane, end: end, at: now)
+      guard count > 0, let base = numberBase(of: lane, end: end),
         spool?.plan(end, base: base, of: spoolLane, now: now) == true
       else { return endReplicating(lane, at: now) }
       change = spool?.changeCount ?? 0

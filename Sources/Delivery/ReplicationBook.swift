@@ -43,6 +43,8 @@ struct ReplicationBook {
   var pausedUntil = Instant(nanoseconds: 0)
   /// The owner of the topic whom batches may go to as soon as that is durable.
   var owner: UInt64?
+  /// Whether numbers follow the clock since this start.
+  var isNumbered = false
   /// Whether the lane's records go this way now.
   var isActive = false
 

@@ -158,6 +158,12 @@ struct CursorStateTests {
     #expect(plan.ends.isEmpty && plan.base == 1_045)
     plan.rebase(from: 70, to: 65)
     #expect(plan.base == 1_045)
+    // It follows the clock upwards, and never while a batch is planned.
+    let (isRaised, isLowered) = (plan.raise(to: 2_000), plan.raise(to: 1_999))
+    #expect(isRaised && !isLowered && plan.base == 2_000)
+    let isThere = plan.append(71)
+    let isMoved = plan.raise(to: 3_000)
+    #expect(isThere && !isMoved && plan.base == 2_000)
     plan.rebase(from: 0, to: .max)
     let isPlanned = plan.append(1)
     #expect(plan.base == .max && !isPlanned)

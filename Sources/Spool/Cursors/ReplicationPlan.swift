@@ -39,6 +39,14 @@ public struct ReplicationPlan: Sendable, Equatable {
   /// Batches that end at or before a sequence are done with.
   public mutating func remove(through end: UInt64) { ends.removeAll { $0 <= end } }
 
+  /// Adds at least `base` to ends, if none is planned: numbers stay above those that were used.
+  /// Whether that is more than before.
+  mutating func raise(to base: UInt64) -> Bool {
+    guard ends.isEmpty, base > self.base else { return false }
+    self.base = base
+    return true
+  }
+
   /// What was sent from `first` up to `end` may be sent again, in other batches: their numbers are
   /// above all that were used. The base grows by as little as that takes: it has to stay below what
   /// the clock says, for a lane that begins anew. At the end of all numbers there are none left,

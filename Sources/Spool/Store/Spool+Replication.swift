@@ -52,6 +52,13 @@ extension Spool {
     numbersChanged(at: now)
   }
 
+  /// Adds at least `base` to the ends of the batches that are planned from now on, unless a batch
+  /// of the lane is planned already.
+  public mutating func raiseNumbers(of lane: SpoolLaneID, to base: UInt64, now: Instant) {
+    let isRaised = lanes[Int(lane.rawValue)].replication?.raise(to: base) ?? false
+    if isRaised { numbersChanged(at: now) }
+  }
+
   /// Batches of a lane go to another broker from now on.
   public mutating func setOwner(_ owner: UInt64, of lane: SpoolLaneID, now: Instant) {
     lanes[Int(lane.rawValue)].replication?.owner = owner
