@@ -273,7 +273,9 @@ extension DanubeUplink {
       leaveCall(call)
       let verdict = SendVerdict(
         status: status, hasMessage: call.hasMessage, text: text,
-        topic: lanes[call.lane].lane.topic)
+        topic: lanes[call.lane].lane.topic,
+        names: status == .permissionDenied
+          ? [edge.name, lanes[call.lane].lane.producerName] : [])
       judge(verdict, call, status, text)
       enqueue(call.lane)
     }

@@ -25,6 +25,28 @@ struct AddressTests {
     #expect(scene.loop.problems.isEmpty == isReached, "\(scene.loop.problems)")
   }
 
+  /// What can't stand in a field of HTTP: it would end the field, or begin others.
+  static let unfit: [[UInt8]] = [
+    Array("http://b\r\nauthorization: Bearer x".utf8), Array("http://b\0".utf8),
+    Array("http://b c".utf8), [0x68, 0xff], [UInt8](repeating: 0x61, count: 2_049),
+  ]
+
+  @Test("A broker behind a proxy whose name can't stand in a field of calls is refused, and said")
+  func unfitNames() throws {
+    for url in Self.unfit {
+      let scene = try Scene()
+      scene.broker.connectURL = scene.broker.address.description
+      scene.broker.brokerURL = url
+      scene.broker.publish("/default/t", "a")
+      #expect(!scene.run(3_000) { !scene.loop.payloads.isEmpty })
+      #expect(scene.loop.problems.contains { $0.contains("not a URL to name a broker by") })
+      #expect(scene.broker.subscribes.isEmpty)
+      // With another name it is taken.
+      scene.broker.brokerURL = Array("http://broker-1:6650".utf8)
+      #expect(scene.run(20_000) { scene.loop.payloads == ["a"] })
+    }
+  }
+
   @Test("The seed's own name means the address it was reached by; localhost means this host")
   func names() throws {
     for name in ["broker.example", "BROKER.example"] {

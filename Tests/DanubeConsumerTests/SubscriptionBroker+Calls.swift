@@ -46,7 +46,9 @@ extension SubscriptionBroker {
         return fail(stream, .notFound, "topic \(topic) not found", id)
       }
       TopicLookupResponse(
-        lookupType: .connect, connectURL: Array(connectURL.utf8), brokerURL: Array(connectURL.utf8)
+        lookupType: .connect, connectURL: Array(connectURL.utf8),
+        brokerURL: brokerURL ?? Array(connectURL.utf8),
+        isProxy: brokerURL != nil
       ).encode(into: &out)
     case .subscribe: return try subscribe(bytes, stream, id)
     case .receiveMessages: return try receive(bytes, stream, id)

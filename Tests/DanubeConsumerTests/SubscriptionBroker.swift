@@ -48,6 +48,8 @@ final class SubscriptionBroker: SimulatedLoop {
   var extraNames: [String] = []
   /// What look-ups answer; empty: no URL.
   var connectURL = ""
+  /// The broker behind a proxy at ``connectURL``; nil without one.
+  var brokerURL: [UInt8]?
   /// Topics of which look-ups and Subscribe know nothing, though TopicPartitions tells them.
   var unassigned: Set<String> = []
   var consumers: [UInt64: Consumer] = [:]

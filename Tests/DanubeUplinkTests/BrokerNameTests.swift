@@ -33,6 +33,29 @@ struct BrokerNameTests {
     #expect(second.accepted.count == 1)
   }
 
+  @Test(
+    "A broker behind a proxy whose name can't stand in a field of calls is refused, and said",
+    .timeLimit(.minutes(1)),
+    arguments: [
+      "http://b\r\nauthorization: Bearer x", "http://b\0", "http://b c", "http://\u{e9}",
+      "http://" + String(repeating: "a", count: 2_048),
+    ])
+  func unfitNames(url: String) throws {
+    let scene = try Scene()
+    let address = "http://10.0.0.100:6650"
+    scene.broker.onLookup = { _ in .at(connectURL: address, brokerURL: url, type: .redirect) }
+    scene.loop.publish([("k", numbered(1))])
+    scene.driver.run(milliseconds: 3_000)
+    #expect(scene.loop.status.lastError.contains("not a URL to name a broker by"))
+    #expect(scene.broker.createCount == 0 && scene.broker.accepted.isEmpty)
+    // With another name it is taken.
+    scene.broker.onLookup = { _ in
+      .at(connectURL: address, brokerURL: "http://broker-1:6650", type: .redirect)
+    }
+    #expect(scene.settle())
+    #expect(scene.broker.accepted.count == 1)
+  }
+
   @Test("With one seed a broker of that name is the one that was reached", .timeLimit(.minutes(1)))
   func unspecifiedRedirect() throws {
     let scene = try Scene()

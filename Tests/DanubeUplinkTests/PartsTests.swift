@@ -63,6 +63,14 @@ struct PartsTests {
     (.permissionDenied, "", .retryRecord(.denied)),
     (.permissionDenied, "topic /default/schema-closed: no role", .retryRecord(.denied)),
     (.permissionDenied, "topic /default/schema-closed not found", .retryLane(.topicMoved)),
+    (.permissionDenied, "no role at namespace schema", .retryRecord(.denied)),
+    (.permissionDenied, "principal schema lacks Produce", .retryRecord(.denied)),
+    (.permissionDenied, "principal 'schema' is not authorized", .retryRecord(.denied)),
+    (.permissionDenied, "principal plant-schema-7: no role", .retryRecord(.denied)),
+    (.permissionDenied, "the schema of plant-schema-7 objects", .refused(.invalidPayload)),
+    (.permissionDenied, "the schema-7 objects", .refused(.invalidPayload)),
+    (.permissionDenied, "Schema of plant-schema-7 objects", .refused(.invalidPayload)),
+    (.permissionDenied, "default was moved", .retryLane(.topicMoved)),
     (.invalidArgument, "", .refused(.invalidRequest)),
     (.outOfRange, "decoded message length too large", .refused(.tooLarge)),
     (.deadlineExceeded, "", .retryRecord(.deadline)),
@@ -78,7 +86,8 @@ struct PartsTests {
   func verdict(status: StatusCode, text: String, wanted: SendVerdict) {
     let verdict = SendVerdict(
       status: status, hasMessage: true, text: Array(text.utf8),
-      topic: Array("/default/schema-closed".utf8))
+      topic: Array("/default/schema-closed".utf8),
+      names: [Array("schema".utf8), Array("plant-schema-7".utf8)])
     #expect(verdict == wanted)
   }
 
