@@ -19,12 +19,19 @@ struct BatchPace: BitwiseCopyable {
   private static let lateNanoseconds: UInt64 = 4_000_000_000
   /// Those that a lane begins with.
   private static let startWindow = 2
+  /// Of so many that take long one is followed by a larger one.
+  private static let probeInterval = 4
 
   /// What a batch that is cut now should have at most.
   private(set) var batchBytes = startBytes
   /// Batches that should be under way.
   private(set) var window = startWindow
   private var acknowledgedAt = Instant(nanoseconds: 0)
+  /// The last batch that took long, and how many did.
+  private var slow = (byteCount: 0, nanoseconds: UInt64(0), count: 0)
+  /// Whether a batch that took long was found to take no longer when it was larger: it is not the
+  /// link, but what the broker does for each batch, and fewer are better.
+  private var isTimeOfBatch = false
 
   /// A batch was acknowledged that was sent at `sentAt`. No more than `mostWindow` are ever to be
   /// under way.
@@ -39,8 +46,8 @@ struct BatchPace: BitwiseCopyable {
       // Acknowledgements may come in a bunch.
       let larger = min(Int(clamping: fitting), 8 * byteCount, Self.mostBytes)
       batchBytes = max(batchBytes, larger)
-    } else if alone > Self.slowNanoseconds {
-      batchBytes = max(min(batchBytes, Int(clamping: fitting)), Self.startBytes)
+    } else {
+      followSlow(byteCount, nanoseconds: alone, fitting: Int(clamping: fitting))
     }
     if whole > Self.lateNanoseconds {
       window = max(window / 2, 1)
@@ -49,8 +56,26 @@ struct BatchPace: BitwiseCopyable {
     }
   }
 
+  /// A batch took long. Whether that is for its size only one of another size can tell: so now and
+  /// then one is twice as large.
+  private mutating func followSlow(_ byteCount: Int, nanoseconds: UInt64, fitting: Int) {
+    if slow.count > 0, byteCount >= slow.byteCount / 4 * 7 {
+      isTimeOfBatch = nanoseconds < slow.nanoseconds / 2 * 3
+      if isTimeOfBatch { batchBytes = max(batchBytes, min(2 * byteCount, Self.mostBytes)) }
+    }
+    if nanoseconds > Self.slowNanoseconds, !isTimeOfBatch {
+      batchBytes = max(min(batchBytes, fitting), Self.startBytes)
+    }
+    let isProbe = slow.count % Self.probeInterval == Self.probeInterval - 1
+    if isProbe, nanoseconds <= Self.lateNanoseconds {
+      batchBytes = max(batchBytes, min(2 * byteCount, Self.mostBytes))
+    }
+    slow = (byteCount, nanoseconds, slow.count + 1)
+  }
+
   /// No acknowledgement came in time.
   mutating func expired() {
+    isTimeOfBatch = false
     batchBytes = max(batchBytes / 2, Self.startBytes)
     window = 1
   }

@@ -138,12 +138,13 @@ extension DanubeUplink {
     return true
   }
 
-  /// A stream that failed may have ended while its batch was still on its way: the next one has
-  /// more time, as much as such a batch may need.
+  /// Streams that failed again may have ended while their batch was still on its way: the next one
+  /// has more time, as much as such a batch may need.
   private func streamPatience(of lane: Int) -> Int {
     guard let first = lanes[lane].replication.batches.first else { return 0 }
     let needed = store.byteCount(of: first.id) / Self.bytesPerMillisecond
-    let most = min(lanes[lane].replication.failures, CallTable.maximumPatience)
+    let failures = max(0, lanes[lane].replication.failures - 2)
+    let most = min(failures, CallTable.maximumPatience)
     var patience = 0
     while patience < most, deadlineMilliseconds(patience: patience) < needed { patience += 1 }
     return patience

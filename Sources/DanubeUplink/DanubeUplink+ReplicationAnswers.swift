@@ -98,7 +98,7 @@ extension DanubeUplink {
   private mutating func isStreamLeaving(_ tag: UInt64, _ call: Call) -> Bool {
     let lane = call.lane
     let unsent = connections[call.connection].session.unsentBytes(tag: tag)
-    if unsent < lanes[lane].replication.unsentBytes {
+    if unsent > 0, unsent < lanes[lane].replication.unsentBytes {
       lanes[lane].replication.unsentBytes = unsent
       lanes[lane].replication.renewals = 0
       return true

@@ -43,7 +43,8 @@ enum SendVerdict: Equatable {
   /// How a text mentions a name. One that is such a word itself only counts where it is quoted, or
   /// told to be a name.
   private static func mentions(of name: [UInt8]) -> [[UInt8]] {
-    guard objectionWords.contains(where: { $0.utf8.elementsEqual(name) }) else { return [name] }
+    let lower = name.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
+    guard objectionWords.contains(where: { $0.utf8.elementsEqual(lower) }) else { return [name] }
     return [("'", "'"), ("\"", "\""), ("/", ""), ("principal ", ""), ("namespace ", "")].map {
       Array($0.0.utf8) + name + Array($0.1.utf8)
     }
