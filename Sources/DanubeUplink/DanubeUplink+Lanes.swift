@@ -29,6 +29,14 @@ extension DanubeUplink {
     if isStarted { setPhase(.wantsSeed, of: lanes.count - 1) }
   }
 
+  /// Gives a lane one more id, which batches may have.
+  public mutating func addID(_ id: LaneID, of lane: LaneID) {
+    let number = Int(id.rawValue)
+    while lanePlaces.count <= number { lanePlaces.append(-1) }
+    precondition(lanePlaces[number] < 0, "there is a lane with this id")
+    lanePlaces[number] = Int32(place(of: lane))
+  }
+
   /// The place among the lanes of the lane with this id.
   func place(of lane: LaneID) -> Int {
     let number = Int(lane.rawValue)

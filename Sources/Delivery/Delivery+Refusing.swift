@@ -25,9 +25,7 @@ extension Delivery {
       guard isRefusing != lanes[lane].isRefusing else { continue }
       lanes[lane].isRefusing = isRefusing
       want.refusingCount += isRefusing ? 1 : -1
-      if lanes[lane].id.rawValue < UInt32(table.count) {
-        table.setRefusing(isRefusing, lanes[lane].id)
-      }
+      if let id = lanes[lane].tableID { table.setRefusing(isRefusing, id) }
     }
   }
 

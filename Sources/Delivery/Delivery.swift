@@ -21,9 +21,9 @@ public struct Delivery: ~Copyable {
   let store: BatchStore
   let limits: DeliveryLimits
   let table: LaneTable
-  private let orphanName: (([UInt8]) -> [UInt8])?
+  let describe: (([UInt8], Bool) -> LaneDescription)?
   /// Lanes that the uplink or the broker knows.
-  private(set) var knownLaneCount = 0
+  var knownLaneCount = 0
   /// The spool on the way to a broker elsewhere; nil without one.
   public var spool: Spool? {
     unsafeAddress { unsafe UnsafePointer(ownSpool.address) }
@@ -33,7 +33,7 @@ public struct Delivery: ~Copyable {
   /// The lanes of the spool, in no order that matters.
   var lanes: [DeliveryLane] = []
   /// The place among `lanes` by the number of a lane of the spool.
-  private var placesOfSpooled: [Int?] = []
+  var placesOfSpooled: [Int?] = []
   /// The place among `lanes` by the number of a lane's id.
   var lanePlaces: [Int?] = []
   /// Where each batch of ingest is, by its number.
@@ -52,7 +52,7 @@ public struct Delivery: ~Copyable {
   /// Quarantines whose records are being sent again.
   var quarantineReplays: [QuarantineReplay] = []
   /// What the next topic that is only in the spool gets.
-  private var nextOrphan: UInt32 = 0
+  var nextOrphan: UInt32 = 0
   /// Lanes whose batches go to the spool without waiting.
   var toSpill: [Int] = []
   /// Lanes that have records in the spool.
@@ -93,13 +93,14 @@ public struct Delivery: ~Copyable {
   public init(
     store: BatchStore, lanes: LaneTable, uplink: consuming DanubeUplink,
     spool: consuming Spool? = nil, limits: DeliveryLimits = DeliveryLimits(),
-    metrics: DeliveryMetrics = DeliveryMetrics(), producerName: (([UInt8]) -> [UInt8])? = nil
+    metrics: DeliveryMetrics = DeliveryMetrics(),
+    describe: (([UInt8], Bool) -> LaneDescription)? = nil
   ) {
     self.metrics = metrics
     self.limits = limits
     self.store = store
     table = lanes
-    orphanName = producerName
+    self.describe = describe
     ownUplink = Owned(consume uplink)
     ownSpool = Owned(consume spool)
     ownBroker = Owned(nil)
@@ -117,95 +118,11 @@ public struct Delivery: ~Copyable {
     limits = DeliveryLimits()
     self.store = store
     table = lanes
-    orphanName = nil
+    describe = nil
     ownUplink = Owned(nil)
     ownSpool = Owned(nil)
     ownBroker = Owned(consume broker)
     learnLanes()
-  }
-
-  /// Makes the lanes known that came since the last time.
-  private mutating func learnLanes() {
-    let count = table.count
-    while knownLaneCount < count {
-      let id = LaneID(rawValue: UInt32(knownLaneCount))
-      let lane = table[id]
-      broker?.addLane(lane)
-      uplink?.addLane(lane, id: id)
-      if isSpoolReady { learn(lane, id: id) }
-      knownLaneCount += 1
-    }
-  }
-
-  /// The spool is ready: its lanes and those of the gateway are made one.
-  mutating func learnSpooledLanes(at now: Instant) {
-    spool?.serve(.uplink, now: now)
-    spool?.openQuarantines(now: now)
-    for number in 0..<knownLaneCount {
-      let id = LaneID(rawValue: UInt32(number))
-      learn(table[id], id: id)
-    }
-    let spooled = spool?.laneCount ?? 0
-    nextOrphan = UInt32(table.capacity)
-    for number in 0..<UInt32(spooled) {
-      let spoolLane = SpoolLaneID(rawValue: number)
-      guard let topic = spool?.topic(of: spoolLane), placeOfSpooled(spoolLane) == nil,
-        spool?.isQuarantine(spoolLane) == false
-      else { continue }
-      learnOrphan(topic, isReliable: spool?.isReliable(spoolLane) ?? true)
-    }
-    placeWaiting()
-  }
-
-  private mutating func learnOrphan(_ topic: [UInt8], isReliable: Bool) {
-    let id = LaneID(rawValue: nextOrphan)
-    let lane = LaneDescription(
-      topic: topic, producerName: orphanName?(topic) ?? topic, isReliable: isReliable)
-    uplink?.addLane(lane, id: id)
-    learn(lane, id: id)
-    nextOrphan += 1
-  }
-
-  /// The place among `lanes` of a topic, which may be one that no configuration names any more.
-  mutating func placeOfTopic(_ topic: [UInt8]) -> Int {
-    let known = lanes.firstIndex { spool?.topic(of: $0.spoolLane) == topic }
-    if known == nil { learnOrphan(topic, isReliable: true) }
-    return known ?? lanes.count - 1
-  }
-
-  private func placeOfSpooled(_ lane: SpoolLaneID) -> Int? {
-    let number = Int(lane.rawValue)
-    return number < placesOfSpooled.count ? placesOfSpooled[number] : nil
-  }
-
-  /// Gives the lane with this id its place; a topic has one, whatever ids it has.
-  private mutating func learn(_ lane: LaneDescription, id: LaneID) {
-    guard let spoolLane = spool?.lane(topic: lane.topic, isReliable: lane.isReliable) else {
-      return
-    }
-    while lanePlaces.count <= Int(id.rawValue) { lanePlaces.append(nil) }
-    if let place = placeOfSpooled(spoolLane) {
-      lanePlaces[Int(id.rawValue)] = place
-      return
-    }
-    spool?.setPolicy(
-      of: spoolLane, maximumBytes: UInt64(lane.policy.maximumSpoolBytes),
-      maximumAgeMilliseconds: lane.policy.maximumSpoolAgeMilliseconds,
-      priority: SpoolPriority(lane.policy.priority))
-    let known = spool?.cursor(named: [], of: spoolLane)
-    let now = lastTurn
-    let cursor = known ?? spool?.addCursorOfMode(named: [], of: spoolLane, now: now) ?? 0
-    lanes.append(DeliveryLane(id: id, spoolLane: spoolLane, cursor: cursor, policy: lane.policy))
-    let place = lanes.count - 1
-    beginTally(of: place)
-    lanePlaces[Int(id.rawValue)] = place
-    while placesOfSpooled.count <= Int(spoolLane.rawValue) { placesOfSpooled.append(nil) }
-    placesOfSpooled[Int(spoolLane.rawValue)] = place
-    let first = spool?.firstMissing(cursor, of: spoolLane, from: 0) ?? 0
-    if first < spool?.nextSequence(of: spoolLane) ?? 0 {
-      beginSpooling(place)
-      lanes[place].nextRead = first
-    }
   }
 
   /// Takes what ingest hands over.

@@ -45,7 +45,9 @@ struct DeliveryLane {
   var pace = DrainPace()
 
   /// How its records are kept.
-  let policy: LanePolicy
+  var policy: LanePolicy
+  /// The lane in the table of ingest; nil while no record came since the start.
+  var tableID: LaneID?
   /// Since when it spools, as somebody was told; nil while it does not.
   var spoolsSince: Instant?
   /// What became of its records on the disk since somebody was told.

@@ -152,6 +152,7 @@ extension Gateway {
         seeds: hosts.map(ResolvedHost.init(_:)), security: security.initial.uplink, store: store,
         metrics: uplinkMetrics, seed: seed &+ 2,
         gatewayName: configuration.danube.path == .produce ? [] : name)
+      let policies = TopicPolicies(configuration)
       return Delivery(
         store: store, lanes: lanes, uplink: uplink, spool: spool,
         limits: DeliveryLimits(
@@ -160,7 +161,12 @@ extension Gateway {
           drainRecordsPerSecond: configuration.spool.drainMaxRecordsPerSecond,
           drainBytesPerSecond: configuration.spool.drainMaxBytesPerSecond),
         metrics: deliveryMetrics,
-        producerName: { LaneDescription.producerName(of: $0, gatewayName: name) })
+        describe: { topic, isReliable in
+          LaneDescription(
+            topic: topic,
+            producerName: LaneDescription.producerName(of: topic, gatewayName: name),
+            isReliable: isReliable, policy: policies.policy(of: topic))
+        })
     }
   }
 }

@@ -13,6 +13,11 @@ extension Spool {
     return addLane(topic: topic, hash: LaneHash(topic: topic), isReliable: isReliable)
   }
 
+  /// The lane of a topic that has one.
+  public func knownLane(topic: [UInt8]) -> SpoolLaneID? {
+    laneByTopic[topic].map { SpoolLaneID(rawValue: UInt32($0)) }
+  }
+
   mutating func addLane(
     topic: [UInt8], hash: LaneHash, isReliable: Bool
   ) -> SpoolLaneID {
