@@ -46,7 +46,12 @@ extension Spool {
       if part < 0.25 { break }
       best = part
     }
-    guard let chosen else { return }
+    if let chosen { beginCompaction(of: chosen) }
+  }
+
+  /// Begins to compact a segment, unless another one is being compacted or it can't be.
+  mutating func beginCompaction(of chosen: LogIndex.Segment) {
+    guard compaction == nil, !isLeaving, !keepsDelivered, isCompactable(chosen) else { return }
     var lanes: [(place: Int, sequences: ClosedRange<UInt64>)] = []
     for hash in chosen.lanes {
       guard let place = laneByHash[hash],

@@ -86,13 +86,14 @@ extension Spool {
   /// nearly full in the lanes that are least important. What others have in the same segments is
   /// compacted.
   mutating func enforceShares(at now: Instant) {
+    guard wasAppended else { return }
     if limitedCount > 0 {
       for place in lanes.indices
       where lanes[place].maximumBytes > 0 && lanes[place].neededBytes > lanes[place].maximumBytes {
         enforceOwnLimit(of: place, at: now)
       }
     }
-    if hasPriorities, isCrowded, wasAppended { enforcePriorities(at: now) }
+    if hasPriorities, isCrowded { enforcePriorities(at: now) }
   }
 
   /// Drops the oldest records of a lane that is above its own limit, and an eighth of the limit
@@ -179,14 +180,17 @@ extension Spool {
     if hasPriorities || isMixed(victim), importance(of: victim) > 0 {
       for (place, extent) in extents(in: victim) { dropAsMany(of: place, as: extent) }
       saveAtOnce(at: now)
-      guard importance(of: victim) == 0 else { return }
+      guard importance(of: victim) == 0 else { return beginCompaction(of: victim) }
     }
     drop(victim, at: now)
   }
 
-  /// Whether a segment holds copies of old records and newer ones of a lane.
+  /// Whether a segment holds copies of old records and newer ones of a lane, as far as their number
+  /// tells: no start knows of the holes.
   private func isMixed(_ segment: LogIndex.Segment) -> Bool {
-    extents(in: segment).contains { !$0.extent.hole.isEmpty }
+    extents(in: segment).contains { _, extent in
+      extent.lastSequence - extent.firstSequence >= extent.recordCount
+    }
   }
 
   /// Bytes that a segment takes of the disk as long as nobody gets anything of it: where there is

@@ -51,8 +51,9 @@ extension Spool {
     guard limits.overflow == .dropOldest,
       waitsForCompaction || !hasSpaceToAppend(besides: goingFiles.total)
     else { return false }
-    // With cursors that can't be saved nothing goes: devices do not wait for that.
-    guard wasAppended, faults.cursors == nil else { return false }
+    // With cursors that can't be saved, or files that can't be removed, nothing goes: devices do
+    // not wait for that.
+    guard wasAppended, faults.cursors == nil, faults.segments == nil else { return false }
     if waitsForCompaction { return true }
     // Without them it is dropped for what comes, as soon as what is on its way is there.
     switch writer {
@@ -196,7 +197,7 @@ extension Spool {
   /// Seals the segment at hand if nobody needs it and new records find no room: one with a large
   /// record may be all that is in their way.
   private mutating func sealUnneeded() {
-    guard !keepsDelivered, !hasSpaceToAppend(besides: 0),
+    guard !keepsDelivered, !hasSpaceToAppend(besides: 0) || isFull(for: .low),
       let active = reader.index.segments.last, active.isActive, !isNeeded(active)
     else { return }
     writer?.sealWhenIdle()
