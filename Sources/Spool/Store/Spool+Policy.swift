@@ -34,7 +34,7 @@ extension Spool {
 
   /// Whether it is worth to ask whether lanes are full.
   public var mayBeFull: Bool {
-    isStuck || isFull || usedBytes >= maximumBytes / 2 || limitedCount > 0
+    isStuck || isFull(for: .low) || limitedCount > 0
   }
 
   /// Whether a lane's records are refused for want of space: of its own limit, of the share that

@@ -228,7 +228,7 @@ extension Spool {
   /// Whether what is left of another mode takes space that is wanted: lanes of low priority are
   /// refused from half of the limit on.
   private var wantsLeftovers: Bool {
-    isDiskShort || usedBytes >= maximumBytes / 2
+    isDiskShort || usedBytes >= maximumBytes / 2 || isFull(for: .low)
       || limitedCount > 0
         && lanes.contains { $0.maximumBytes > 0 && $0.neededBytes >= $0.maximumBytes }
   }
