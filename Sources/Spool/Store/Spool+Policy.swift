@@ -217,8 +217,12 @@ extension Spool {
   }
 
   /// The importance of a segment that only has records of the lowest priority that lanes have.
-  private var lowestImportance: UInt8 {
-    UInt8(priorityCounts.firstIndex { $0 > 0 } ?? 0) + 1
+  private var lowestImportance: UInt8 { lowestPriority.rawValue + 1 }
+
+  /// The lowest priority that lanes have.
+  var lowestPriority: SpoolPriority {
+    let lowest = priorityCounts.firstIndex { $0 > 0 }
+    return lowest.flatMap { SpoolPriority(rawValue: UInt8($0)) } ?? .normal
   }
 
   /// What became free is to be used.

@@ -226,9 +226,9 @@ extension Spool {
   }
 
   /// Whether what is left of another mode takes space that is wanted: lanes of low priority are
-  /// refused from half of the limit on.
+  /// refused from half of what new records may have on, where there are such.
   private var wantsLeftovers: Bool {
-    isDiskShort || usedBytes >= maximumBytes / 2 || isFull(for: .low)
+    isDiskShort || usedBytes >= maximumBytes / 2 || isFull(for: lowestPriority)
       || limitedCount > 0
         && lanes.contains { $0.maximumBytes > 0 && $0.neededBytes >= $0.maximumBytes }
   }
