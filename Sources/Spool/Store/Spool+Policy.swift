@@ -174,15 +174,16 @@ extension Spool {
     dropRecords(of: place, before: low)
   }
 
-  /// Drops the records of a segment. Where lanes differ in priority, or copies of old records are
-  /// in it with newer ones, as many older ones of its lanes: its file goes when it is compacted.
-  mutating func dropVictim(_ victim: LogIndex.Segment, at now: Instant) {
-    if hasPriorities || isMixed(victim), importance(of: victim) > 0 {
-      for (place, extent) in extents(in: victim) { dropAsMany(of: place, as: extent) }
-      saveAtOnce(at: now)
-      guard importance(of: victim) == 0 else { return beginCompaction(of: victim) }
-    }
-    drop(victim, at: now)
+  /// Whether, instead of a segment with its records, as many older ones of its lanes were dropped,
+  /// where lanes differ in priority or copies of old records are in it with newer ones. Its file
+  /// goes when it is compacted; without space for that it has to go as it is.
+  mutating func replaces(_ victim: LogIndex.Segment, at now: Instant) -> Bool {
+    guard hasPriorities || isMixed(victim), importance(of: victim) > 0 else { return false }
+    for (place, extent) in extents(in: victim) { dropAsMany(of: place, as: extent) }
+    saveAtOnce(at: now)
+    guard importance(of: victim) > 0 else { return false }
+    beginCompaction(of: victim)
+    return isCompacting
   }
 
   /// Whether a segment holds copies of old records and newer ones of a lane, as far as their number

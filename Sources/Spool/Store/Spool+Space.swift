@@ -188,9 +188,9 @@ extension Spool {
     waitsForCompaction = false
     // What is dropped is on the disk for a moment yet, and so is the next file already.
     while wasAppended, hasTooMuch, let victim = nextVictim {
-      waitsForCompaction = reclaims(insteadOf: victim, at: now)
+      waitsForCompaction = reclaims(insteadOf: victim, at: now) || replaces(victim, at: now)
       if waitsForCompaction { return }
-      dropVictim(victim, at: now)
+      drop(victim, at: now)
     }
   }
 
