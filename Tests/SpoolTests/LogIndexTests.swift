@@ -55,6 +55,30 @@ struct LogIndexTests {
     }
   }
 
+  @Test("A hole of a lane in a segment holds none of its records", arguments: 1...50)
+  func holes(seed: Int) throws {
+    var random = SplitMix64(seed: UInt64(seed))
+    var index = LogIndex(segmentBytes: 10_000)
+    var sequences: Set<UInt64> = []
+    var holes = 0
+    for _ in 0..<40 {
+      // Copies of old records and new ones, in turn, and now and then what lies between.
+      let base: UInt64 = [0, 1_000, 500].randomElement(using: &random) ?? 0
+      let first = base + UInt64.random(in: 0..<200, using: &random)
+      let count = UInt32.random(in: 1...20, using: &random)
+      index.add(header(1, 512, [(1, first, count)]), topics: [[1]])
+      sequences.formUnion(first..<first + UInt64(count))
+      let extent = try #require(index.extent(of: LaneHash(rawValue: 1), in: 1))
+      #expect(sequences.isDisjoint(with: extent.hole))
+      #expect(extent.firstSequence == sequences.min() && extent.lastSequence == sequences.max())
+      if extent.hole.isEmpty { continue }
+      holes += 1
+      #expect(extent.hole.lowerBound > extent.firstSequence)
+      #expect(extent.hole.upperBound <= extent.lastSequence)
+    }
+    #expect(holes > 20)
+  }
+
   private func check(
     _ index: LogIndex, _ runs: [(segment: UInt32, lane: UInt64, first: UInt64, last: UInt64)],
     _ bytes: [UInt32: UInt64], active: UInt32, _ random: inout SplitMix64
