@@ -47,13 +47,13 @@ struct DiskLimitTests {
       cursorMilliseconds: 50, overflow: overflow)
   }
 
-  private static func run(
-    _ load: Load, _ limits: SpoolLimits, isBroker: Bool = false, isDelivering: Bool = false
+  /// A spool after the records of a load came, and the most that it took on the disk.
+  static func run(
+    _ load: Load, _ limits: SpoolLimits, prepare: (FillingLoop) -> Void = { _ in }
   ) throws -> (loop: FillingLoop, most: Int) {
     let world = SimulatedWorld(seed: 4)
     let loop = try FillingLoop(world, limits: limits, load: load)
-    loop.spool.keepsDelivered = isBroker
-    loop.isDelivering = isDelivering
+    prepare(loop)
     let disk = world.disk(of: spoolHost)
     var most = 0
     disk.onOperation = { _ in most = max(most, disk.usedBytes) }
@@ -81,7 +81,7 @@ struct DiskLimitTests {
   func dropOldest(load: Load) throws {
     for isBroker in [false, true] {
       let limits = Self.limits(load, .dropOldest, parts: isBroker ? 16 : 8)
-      let (loop, most) = try Self.run(load, limits, isBroker: isBroker)
+      let (loop, most) = try Self.run(load, limits) { $0.spool.keepsDelivered = isBroker }
       #expect(loop.isDone && loop.refused == 0, "\(loop.left) left")
       #expect(most <= load.maximumBytes + 128 << 10, "\(most) bytes, broker: \(isBroker)")
       #expect(loop.spool.droppedRecords > 0)
@@ -93,7 +93,7 @@ struct DiskLimitTests {
   @Test("What is delivered makes room, whatever the size of records", arguments: loads)
   func delivered(load: Load) throws {
     let limits = Self.limits(load, .reject, parts: 8)
-    let (loop, most) = try Self.run(load, limits, isDelivering: true)
+    let (loop, most) = try Self.run(load, limits) { $0.isDelivering = true }
     #expect(loop.isDone && loop.refused == 0, "\(loop.left) left")
     #expect(most <= load.maximumBytes + 128 << 10, "\(most) bytes")
   }

@@ -14,20 +14,10 @@ struct PriorityTests {
     _ overflow: SpoolLimits.Overflow, parts: Int, largestBytes: Int = 1_000,
     priority: @escaping (Int) -> SpoolPriority
   ) throws -> (loop: FillingLoop, most: Int) {
-    let world = SimulatedWorld(seed: 4)
     var limits = DiskLimitTests.limits(Self.load, overflow, parts: parts)
     limits.largestBytes = largestBytes
     limits.reservesForHigh = true
-    let loop = try FillingLoop(world, limits: limits, load: Self.load)
-    loop.priority = priority
-    let disk = world.disk(of: spoolHost)
-    var most = 0
-    disk.onOperation = { _ in most = max(most, disk.usedBytes) }
-    let driver = SimulationDriver(world)
-    driver.add(loop)
-    driver.run(until: world.now.advanced(milliseconds: 60_000)) { loop.isDone }
-    disk.onOperation = nil
-    return (loop, most)
+    return try DiskLimitTests.run(Self.load, limits) { $0.priority = priority }
   }
 
   @Test(
