@@ -14,7 +14,7 @@ enum SendVerdict: Equatable {
 
   /// Judges an answer. `text` is the broker's message, `topic` the lane's topic: its name may hold
   /// any of the words that tell the reasons apart. So may `names`, by which a missing role may be
-  /// told, but no schema is.
+  /// told, but no schema is, and the principal that the token names.
   init(
     status: StatusCode, hasMessage: Bool, text: [UInt8], topic: [UInt8], names: [[UInt8]] = []
   ) {
@@ -45,7 +45,7 @@ enum SendVerdict: Equatable {
   private static func mentions(of name: [UInt8]) -> [[UInt8]] {
     let lower = name.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
     guard objectionWords.contains(where: { $0.utf8.elementsEqual(lower) }) else { return [name] }
-    return [("'", "'"), ("\"", "\""), ("/", ""), ("principal ", ""), ("namespace ", "")].map {
+    return [("'", "'"), ("\"", "\""), ("/", ""), ("namespace ", "")].map {
       Array($0.0.utf8) + name + Array($0.1.utf8)
     }
   }
@@ -55,7 +55,8 @@ enum SendVerdict: Equatable {
     let parts = topic.split(separator: UInt8(ascii: "/")).map { Array($0) }
     let mentions = (parts + names).flatMap { Self.mentions(of: $0) }
     // What a schema objects to may be said in any words, of the record itself.
-    let objection = TextSearch(text: text, leavingOut: topic, andWhole: mentions)
+    let objection = TextSearch(
+      text: text, leavingOut: topic, andWhole: mentions, andNamesAfter: ["principal", "Principal"])
     for invalid in objectionWords where objection.contains(invalid) {
       return .refused(.invalidPayload)
     }

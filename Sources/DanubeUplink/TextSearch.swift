@@ -3,9 +3,13 @@
 struct TextSearch {
   private let text: [UInt8]
 
-  /// The message without any occurrence of `name`, and without `names` where one stands alone as
-  /// it is written.
-  init(text: [UInt8], leavingOut name: [UInt8], andWhole names: [[UInt8]] = []) {
+  /// The message without any occurrence of `name`, without `names` where one stands alone as it is
+  /// written, and without what is named after one of `titles`.
+  init(
+    text: [UInt8], leavingOut name: [UInt8], andWhole names: [[UInt8]] = [],
+    andNamesAfter titles: [String] = []
+  ) {
+    let titles = titles.map { Array($0.utf8) }
     var kept: [UInt8] = []
     kept.reserveCapacity(text.count)
     var index = 0
@@ -16,6 +20,10 @@ struct TextSearch {
       }
       if let whole = names.first(where: { Self.stands($0, in: text, at: index) }) {
         index += whole.count
+        continue
+      }
+      if let title = titles.first(where: { Self.stands($0, in: text, at: index) }) {
+        index = Self.endOfName(in: text, from: index + title.count)
         continue
       }
       let byte = text[index]
@@ -43,6 +51,21 @@ struct TextSearch {
     guard !name.isEmpty, text[start...].starts(with: name) else { return false }
     let end = start + name.count
     return (start == 0 || !isOfName(text[start - 1])) && (end == text.count || !isOfName(text[end]))
+  }
+
+  /// Where a name ends that follows a title, in quotes or not.
+  private static func endOfName(in text: [UInt8], from start: Int) -> Int {
+    let spaces = Array(" :=".utf8)
+    let first = text[start...].firstIndex { !spaces.contains($0) } ?? text.count
+    guard first > start, first < text.count else { return start }
+    let quotes = Array("'\"`".utf8)
+    if quotes.contains(text[first]),
+      let last = text[(first + 1)...].firstIndex(of: text[first])
+    {
+      return last + 1
+    }
+    return text[first...].firstIndex { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }
+      ?? text.count
   }
 
   private static func isOfName(_ byte: UInt8) -> Bool {
