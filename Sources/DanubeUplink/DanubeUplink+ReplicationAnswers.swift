@@ -55,6 +55,12 @@ extension DanubeUplink {
   ) {
     guard lanes[call.lane].replication.stream?.tag == tag else { return }
     _ = takeStream(of: call.lane)
+    if status == .ok {
+      // That is no failure of a stream that rests.
+      guard lanes[call.lane].replication.sentCount > 0 else { return resumeReplication(call.lane) }
+      let text = "the broker ended the stream with batches that it did not acknowledge"
+      return streamFailed(call.lane, UplinkError(.replicate, text))
+    }
     streamFailed(call.lane, UplinkError(.replicate, status: status, text: text))
   }
 

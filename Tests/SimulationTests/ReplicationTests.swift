@@ -6,6 +6,7 @@ import MQTT
 import Records
 import Settings
 import Simulator
+import Synchronization
 import Testing
 
 @Suite("Replication to a cluster", .timeLimit(.minutes(1)))
@@ -107,6 +108,27 @@ struct ReplicationTests {
     #expect(violations.isEmpty, "\(violations)")
     #expect(scene.oracle.isEveryPromiseKept && scene.oracle.duplicateCount == 0)
     #expect(broker.accepted.suffix(600).allSatisfy { $0.isReplicated })
+  }
+
+  @Test("A stream that the broker ends in good order is told, and batches are sent again")
+  func endedInOrder() throws {
+    let (scene, broker) = try ReplicationTests.scene(seed: 10)
+    var ends = 0
+    broker.onBatch = { _, _ in
+      ends += 1
+      return .init(ends <= 3 ? .fail(.ok, "") : .ok)
+    }
+    ReplicationTests.backlog(scene)
+    #expect(scene.run(milliseconds: 20_000) { ends == 2 })
+    scene.run(milliseconds: 1_100)
+    let status = scene.gateway.deliveryStatus.withLock { $0 }
+    let told = status.lanes.contains {
+      $0.replication?.error.hasPrefix("ReplicateData: the broker ended the stream") == true
+    }
+    #expect(told, "\(status.lanes)")
+    #expect(ReplicationTests.run(scene, seconds: 60) { scene.oracle.acceptedCount == 300 })
+    #expect(broker.repeatedBatches == 0 && broker.accepted.allSatisfy { $0.isReplicated })
+    #expect(scene.oracle.isEveryPromiseKept && scene.oracle.duplicateCount == 0)
   }
 
   @Test("Without their acknowledgements batches are sent again, and are not written twice")
