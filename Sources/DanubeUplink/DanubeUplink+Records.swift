@@ -175,7 +175,7 @@ extension DanubeUplink {
     let body = store.messageBody(of: record)
     let isReferenced = body.count >= ClientSession.referenceThresholdBytes
     let attempts = lanes[lane].keys.attempts(hash: store.keyHash(of: record))
-    let patience = min(attempts, CallTable.maximumPatience)
+    let patience = min(attempts + lanes[lane].attemptsBefore, CallTable.maximumPatience)
     writeTail(of: record, body)
     let requestBytes = UInt64(scratch.count + body.count + tail.count)
     let tag = calls.insert(
@@ -296,6 +296,7 @@ extension DanubeUplink {
       followAnswer(call)
       if lanes[call.lane].failures > 0 { lanes[call.lane].failures = 0 }
       lanes[call.lane].backoff.reset()
+      lanes[call.lane].attemptsBefore = 0
       settle(call.record, call.lane, .accepted(call.record))
       endTrouble(call.lane)
     case .refused(let reason):

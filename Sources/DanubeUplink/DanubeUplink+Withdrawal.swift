@@ -19,6 +19,9 @@ extension DanubeUplink {
     guard lanes[lane].recordsUnderWay > 0, !lanes[lane].isWithdrawn else { return }
     lanes[lane].isWithdrawn = true
     keysInFlight -= lanes[lane].keys.count
+    // When they come again they have no less time to be answered.
+    let attempts = lanes[lane].attemptsBefore + lanes[lane].keys.mostAttempts
+    lanes[lane].attemptsBefore = min(attempts, CallTable.maximumPatience)
     lanes[lane].keys.removeAll()
     while let record = lanes[lane].sendable.first {
       lanes[lane].sendable.removeFirst(in: store)
@@ -33,6 +36,9 @@ extension DanubeUplink {
   /// Records of a lane that were submitted and are not accepted, refused, taken back or returned.
   /// What became of the others may still wait to be told: see `nextProgress` first.
   public func recordsUnderWay(of lane: LaneID) -> Int { lanes[place(of: lane)].recordsUnderWay }
+
+  /// Calls with records of a lane that the broker has not answered.
+  public func callsInFlight(of lane: LaneID) -> Int { lanes[place(of: lane)].callsInFlight }
 
   /// Whether records of a lane could be sent now: it has a producer, on a connection that is open.
   public func isReady(_ lane: LaneID) -> Bool {

@@ -67,6 +67,12 @@ struct KeyTable {
     return find(hash).map { Int(entries[$0].attempts) } ?? 0
   }
 
+  /// The most failed attempts of any key's first record. O(capacity) if there are any.
+  var mostAttempts: Int {
+    if failingCount == 0 { return 0 }
+    return entries.reduce(0) { max($0, $1.tail == .max ? 0 : Int($1.attempts)) }
+  }
+
   /// Whether the first record of any key has failed attempts.
   var hasFailing: Bool { failingCount > 0 }
 

@@ -27,6 +27,9 @@ struct LaneState {
   var recordsUnderWay = 0
   /// Whether its records were taken back: calls under way end without another try.
   var isWithdrawn = false
+  /// The most failed attempts of a record that was taken back, as far as they count for the time
+  /// that it has to be answered, since one was accepted.
+  var attemptsBefore = 0
 
   var keys: KeyTable
   var sendable = RecordQueue()

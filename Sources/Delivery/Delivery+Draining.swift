@@ -15,10 +15,6 @@ extension Delivery {
   /// Records of a replayed batch at most, and of a lane's batches beyond the first ones.
   private static var recordsPerReplay: Int { 1_024 }
 
-  /// What a replayed batch takes of memory: a block of the spool and the entries of its records, as
-  /// a power of two.
-  private static var usualReplayBytes: Int { 512 << 10 }
-
   /// Attempts, about one a second, to read a block that the disk fails to give while it takes what
   /// is written: then it is passed over as a damaged one is, so that a bad sector does not hold the
   /// records behind it for ever.
@@ -32,6 +28,7 @@ extension Delivery {
     for lane in spooling {
       drain(lane, at: now, operations: &operations)
     }
+    reserveMemory(at: now)
     spooling.removeAll { !lanes[$0].isSpooling }
     // Another one is first the next time, when memory for replays may be short.
     if let first = spooling.first {
@@ -44,7 +41,11 @@ extension Delivery {
     _ lane: Int, at now: Instant, operations: inout OperationQueue
   ) {
     // Two records of a key must not be under way at a time: first the calls from before end.
-    guard lanes[lane].callsBefore == 0, lanes[lane].read == nil else { return }
+    guard lanes[lane].callsBefore == 0, lanes[lane].read == nil,
+      !lanes[lane].isRecalled || endRecall(of: lane)
+    else { return }
+    lanes[lane].memory.beginLook()
+    if isToBeRecalled(lane, at: now) { return recallReplays(of: lane) }
     switch drainPath(of: lane, at: now) {
     case .unknown: return
     case .replicate: return drainByReplication(lane, at: now)
@@ -58,8 +59,9 @@ extension Delivery {
       if lanes[lane].replays == 0 { endSpooling(lane, end: end, at: now) }
       return
     }
-    guard mayReplay(lane), hasReplayRoom(lane),
-      uplink?.isReady(lanes[lane].id) == true, next < spool?.durableEnd(of: spoolLane) ?? 0
+    guard mayReplay(lane), uplink?.isReady(lanes[lane].id) == true,
+      next < spool?.durableEnd(of: spoolLane) ?? 0,
+      hasReplayMemory(lane, isRun: false, at: now)
     else { return }
     guard lanes[lane].pace.available(rate: limits.drainRecordsPerSecond, at: now) > 0 else {
       nextDrain = min(
@@ -87,15 +89,6 @@ extension Delivery {
     lanes[lane].replays < Self.replaysPerLane
       || lanes[lane].replays < Self.mostReplaysPerLane
         && lanes[lane].replayedRecords < Self.recordsPerReplay
-  }
-
-  /// Whether there is memory for one more batch of a lane: of the usual size, or of that of the
-  /// records that come next and found none before. One of any size finds some when it is alone.
-  private func hasReplayRoom(_ lane: Int) -> Bool {
-    let bytes = max(Self.usualReplayBytes, lanes[lane].replayBytes)
-    return store.replayBatchesInUse == 0
-      || store.replayBatchesInUse < store.replayLimits.batches
-        && store.replayBytesInUse + bytes <= store.replayLimits.memoryBytes
   }
 
   /// Everything in the spool is delivered: the lane goes the short way again.
@@ -203,6 +196,7 @@ extension Delivery {
       replication.isActive && (replication.open != nil || !replication.batches.isEmpty)
     spool?.pass(first..<end, to: cursor, of: spoolLane, isInBatch: isInBatch, now: now)
     lanes[lane].nextRead = end
+    lanes[lane].memory.neededBytes = 0
   }
 
   /// Gives the uplink a batch of the records that were read.
@@ -218,21 +212,16 @@ extension Delivery {
     }
     let times = spool?.publishTimes(of: read) ?? nil
     let records = min(quota, spool?.recordCount(of: read) ?? 0)
-    let extra = times == nil ? 0 : records * (PublishTimes.fieldBytes + 2)
+    let extraBytes = times == nil ? 0 : PublishTimes.fieldBytes + 2
     guard quota > 0, let bytes = spool?.bytes(of: read) else { return }
-    let opened = store.openReplay(
-      lane: lanes[lane].id, byteCount: bytes + extra, records: quota)
-    guard let batch = opened else {
-      // Reading them again at once would keep the processor busy and find no more memory: they wait
-      // until batches before are done with.
-      lanes[lane].replayBytes = store.replayBytes(byteCount: bytes + extra, records: quota)
-      return
-    }
-    lanes[lane].replayBytes = 0
+    let store = store
+    let wanted = store.replayBytes(byteCount: bytes + records * extraBytes, records: quota)
+    let (memory, share, id) = (replayMemory, lanes[lane].memory, lanes[lane].id)
+    var opened: BatchID?
+    var needed = 0
     var next = lanes[lane].nextRead
     var count = 0
     var isFull = false
-    let store = store
     let order = lanes[lane].policy.order
     let leaving = lanes[lane].leaving
     spool?.forEachRecord(of: read) { sequence, element, isDelivered in
@@ -242,7 +231,12 @@ extension Delivery {
         return
       }
       // What was appended was an element, and what was read is what was appended.
-      guard let element = RecordElement(element), count < quota,
+      if opened == nil {
+        needed = store.replayBytes(byteCount: element.byteCount + extraBytes, records: 1)
+        let size = memory.grant(wanted, needed: needed, to: share, of: lane, isRun: false, at: now)
+        opened = size.flatMap { store.openReplay(lane: id, blockBytes: $0) }
+      }
+      guard let batch = opened, let element = RecordElement(element), count < quota,
         store.appendReplay(
           element, keyHash: element.orderHash(order, sequence: sequence), sequence: sequence,
           publishTimeMilliseconds: times?.corrected(in: element.body), to: batch) != nil
@@ -255,11 +249,14 @@ extension Delivery {
     }
     lanes[lane].nextRead = next
     lanes[lane].pace.take(count)
-    drainBytes.take(store.byteCount(of: batch))
-    if count == 0 {
-      store.releaseReplay(batch)
+    guard let batch = opened else {
+      // Reading them again at once would keep the processor busy and find no more memory.
+      if isFull { lanes[lane].memory.neededBytes = needed }
       return
     }
+    hold(batch, of: lane, at: now)
+    drainBytes.take(store.byteCount(of: batch))
+    guard count > 0 else { return letGo(batch) }
     lanes[lane].replays += 1
     lanes[lane].replayedRecords += count
     metrics.replayedRecords.add(UInt64(count))
@@ -273,6 +270,7 @@ extension Delivery {
     _ record: RecordRef, isAccepted: Bool = true, at now: Instant
   ) {
     guard let lane = lanePlaceOfReplay(record.batch) else { return }
+    lanes[lane].memory.noteServed(at: now)
     if isAccepted { lanes[lane].tally.noteDelivered() }
     let (cursor, spoolLane) = (lanes[lane].cursor, lanes[lane].spoolLane)
     let sequence = store.sequence(of: record)
@@ -298,11 +296,11 @@ extension Delivery {
   mutating func replayReleased(_ batch: BatchID) {
     guard let lane = lanePlaceOfReplay(batch) else { return }
     lanes[lane].replayedRecords -= store.recordCount(of: batch)
-    store.releaseReplay(batch)
+    letGo(batch)
     lanes[lane].replays -= 1
   }
 
-  private func lanePlaceOfReplay(_ batch: BatchID) -> Int? {
+  func lanePlaceOfReplay(_ batch: BatchID) -> Int? {
     let number = Int(store.lane(of: batch).rawValue)
     return number < lanePlaces.count ? lanePlaces[number] : nil
   }

@@ -36,8 +36,13 @@ extension Delivery {
     swap(&observer, &self.observer)
     noteUnsafe(since: oldestUnsafe, at: now)
     guard isSpoolReady else { return }
+    noteMemory()
     for lane in lanes.indices { followSpooling(of: lane, at: now) }
     tellQuarantined()
+  }
+
+  private mutating func noteMemory() {
+    observer.note(replayBytes: replayMemory.heldBytes, lanesWithoutMemory: lanesWithoutMemory)
   }
 
   private mutating func noteUnsafe(since received: UInt64?, at now: Instant) {

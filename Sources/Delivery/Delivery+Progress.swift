@@ -24,7 +24,7 @@ extension Delivery {
       case .returned(let record): callEnded(record, isSettled: false, at: now)
       case .released(let batch):
         if store.isReplay(batch), store.isRun(batch) {
-          store.releaseReplay(batch)
+          letGo(batch)
         } else if store.isReplay(batch) {
           replayReleased(batch)
         } else if spool != nil {

@@ -21,6 +21,7 @@ extension Delivery {
       metrics.delivered.add(UInt64(first.count))
       last = first.end
     }
+    if last > 0 { lanes[lane].memory.noteServed(at: now) }
     guard last > 0,
       let first = spool?.firstMissing(lanes[lane].cursor, of: spoolLane, from: 0)
     else { return }

@@ -101,12 +101,10 @@ extension Delivery {
   }
 
   private mutating func releaseBatches(of lane: Int) {
-    if let open = lanes[lane].replication.open { store.releaseReplay(open.records) }
+    if let open = lanes[lane].replication.open { letGo(open.records) }
     lanes[lane].replication.open = nil
     for place in lanes[lane].replication.sentCount..<lanes[lane].replication.batches.count {
-      if let records = lanes[lane].replication.batches[place].records {
-        store.releaseReplay(records)
-      }
+      if let records = lanes[lane].replication.batches[place].records { letGo(records) }
     }
     lanes[lane].replication.batches.removeAll()
     lanes[lane].replication.sentCount = 0
@@ -136,7 +134,7 @@ extension Delivery {
       return
     }
     guard lanes[lane].replication.batches.count < ReplicationBook.batchLimit, isReady,
-      next < durableEnd, lanes[lane].replication.open != nil || hasRunRoom && isWanted(of: lane)
+      next < durableEnd, lanes[lane].replication.open != nil || mayOpenRun(of: lane, at: now)
     else { return }
     if now < lanes[lane].replication.pausedUntil {
       nextDrain = min(nextDrain, lanes[lane].replication.pausedUntil)
@@ -242,16 +240,11 @@ extension Delivery {
     let planned = plannedEnd(of: lane)
     let id = lanes[lane].id
     let batchBytes = min(demand(of: lane).batchBytes, ReplicationBook.batchBytes)
-    let runBytes =
-      planned == nil
-      ? min(batchBytes + batchBytes / 8 + 64, ReplicationBook.roomBytes) : ReplicationBook.roomBytes
-    // A batch that begins with the last records there are needs no more room than they take.
-    let records = spool?.recordCount(of: read) ?? 0
-    let isLast = (spool?.nextSequence(of: lanes[lane].spoolLane) ?? .max) - next <= UInt64(records)
-    let room =
-      isLast
-      ? min((spool?.bytes(of: read) ?? 0) + 12 * records + 64, runBytes) : runBytes
+    let room = runBytes(of: lane, read, batchBytes: batchBytes, planned: planned)
     var count = 0
+    let (memory, share) = (replayMemory, lanes[lane].memory)
+    var opened: BatchID?
+    var needed = 0
     spool?.forEachRecord(of: read) { sequence, bytes, isDelivered in
       guard sequence >= next, !isFull else { return }
       if let end = open?.end ?? planned, sequence >= end {
@@ -264,10 +257,15 @@ extension Delivery {
       }
       guard let element = RecordElement(bytes) else { return }
       if open == nil {
-        let size = max(room, bytes.byteCount + 64)
-        open = store.openRun(lane: id, byteCount: size).map {
-          ReplicationBook.Open(records: $0, end: planned)
-        }
+        // Of what was planned all goes into one batch. Of other records as many as find memory,
+        // unless batches are under way: then it will be there for a whole one.
+        needed = bytes.byteCount + 64
+        let wanted = store.replayBytes(byteCount: max(room, needed), records: 1)
+        let isWhole = planned != nil || share.heldBytes > 0
+        needed = isWhole ? wanted : store.replayBytes(byteCount: needed, records: 1)
+        let size = memory.grant(wanted, needed: needed, to: share, of: lane, isRun: true, at: now)
+        opened = size.flatMap { store.openRun(lane: id, blockBytes: $0) }
+        open = opened.map { ReplicationBook.Open(records: $0, end: planned) }
       }
       guard let target = open else {
         isFull = true
@@ -290,17 +288,30 @@ extension Delivery {
     metrics.replayedRecords.add(UInt64(count))
     lanes[lane].nextRead = next
     lanes[lane].replication.open = open
+    if let opened { hold(opened, of: lane, at: now) }
+    if open == nil, isFull { lanes[lane].memory.neededBytes = needed }
     guard hasMore, lanes[lane].replication.open != nil else { return hasMore && isComplete(lane) }
     close(lane, at: now)
     return lanes[lane].replication.batches.count < ReplicationBook.batchLimit
-      && lanes[lane].replication.open == nil && hasRunRoom && isWanted(of: lane)
+      && lanes[lane].replication.open == nil && mayOpenRun(of: lane, at: now)
   }
 
-  /// Whether there is memory for one more batch to fill, or for one of any size.
-  private var hasRunRoom: Bool {
-    store.replayBatchesInUse == 0
-      || store.replayBatchesInUse < store.replayLimits.batches
-        && store.replayBytesInUse + 1 << 20 <= store.replayLimits.memoryBytes
+  /// The room of a batch of a lane that begins with records at hand: one that ends with them needs
+  /// no more than they take.
+  private func runBytes(
+    of lane: Int, _ read: SpoolRead, batchBytes: Int, planned: UInt64?
+  ) -> Int {
+    var most = ReplicationBook.roomBytes
+    if planned == nil { most = min(batchBytes + batchBytes / 8 + 64, most) }
+    let last = planned ?? spool?.nextSequence(of: lanes[lane].spoolLane) ?? .max
+    guard last <= spool?.endSequence(of: read) ?? 0 else { return most }
+    let records = spool?.recordCount(of: read) ?? 0
+    return min((spool?.bytes(of: read) ?? 0) + 12 * records + 64, most)
+  }
+
+  /// Whether one more batch of a lane is of use, and there is memory for it.
+  private mutating func mayOpenRun(of lane: Int, at now: Instant) -> Bool {
+    isWanted(of: lane) && hasReplayMemory(lane, isRun: true, at: now)
   }
 
   /// Ends the batch that is being filled, which then waits until its end is durable.
@@ -326,7 +337,7 @@ extension Delivery {
     drainBytes.take(store.byteCount(of: open.records))
     var records: BatchID? = open.records
     if count == 0 {
-      store.releaseReplay(open.records)
+      letGo(open.records)
       records = nil
     }
     lanes[lane].replication.batches.append(

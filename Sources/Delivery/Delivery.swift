@@ -63,6 +63,8 @@ public struct Delivery: ~Copyable {
   /// The lane of each request for spooled records.
   var readers: [SpoolRead: Int] = [:]
   var drainBytes = ByteBudget()
+  /// The memory for records from the disk.
+  var replayMemory: ReplayMemory
   var nextDrain = Instant.distantFuture
   var lastTurn = Instant(nanoseconds: 0)
   /// The time of day then.
@@ -99,6 +101,7 @@ public struct Delivery: ~Copyable {
     self.metrics = metrics
     self.limits = limits
     self.store = store
+    replayMemory = ReplayMemory(store.replayLimits)
     table = lanes
     self.describe = describe
     ownUplink = Owned(consume uplink)
@@ -117,6 +120,7 @@ public struct Delivery: ~Copyable {
     self.metrics = metrics
     limits = DeliveryLimits()
     self.store = store
+    replayMemory = ReplayMemory(store.replayLimits)
     table = lanes
     describe = nil
     ownUplink = Owned(nil)

@@ -28,8 +28,10 @@ struct DeliveryLane {
   var read: SpoolRead?
   /// How often in a row the disk failed to give the records asked for.
   var readFailures = 0
-  /// Bytes of memory that the records which come next want, when there were not so many; else 0.
-  var replayBytes = 0
+  /// What it has of the memory for records from the disk.
+  var memory = ReplayMemory.Share()
+  /// Whether its replayed batches were taken back, so that others find memory.
+  var isRecalled = false
   /// Replayed batches that the uplink has.
   var replays = 0
   /// Records in these.

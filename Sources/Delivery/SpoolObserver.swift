@@ -54,6 +54,11 @@ struct SpoolObserver {
     status.lastError = error
   }
 
+  mutating func note(replayBytes: Int, lanesWithoutMemory: Int) {
+    status.replayBytes = replayBytes
+    status.lanesWithoutMemory = lanesWithoutMemory
+  }
+
   mutating func note(unsafeMilliseconds: Int, room: LaneRoom, at now: Instant) {
     status.oldestUnsafeMilliseconds = unsafeMilliseconds
     status.room = room

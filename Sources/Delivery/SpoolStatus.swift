@@ -89,6 +89,10 @@ public struct SpoolStatus: Sendable {
   public var quarantine = Lane(topic: [])
   /// Topics of which something was set aside, the most first, ``laneLimit`` of them.
   public var quarantines: [Lane] = []
+  /// Bytes of memory of records on their way from the disk to the broker.
+  public var replayBytes = 0
+  /// Topics whose records wait on the disk, though their broker is ready, for some of it.
+  public var lanesWithoutMemory = 0
   /// How many topics can have new records.
   public var room = LaneRoom()
   /// What the start found.

@@ -120,7 +120,7 @@ public final class Gateway: Sendable {
     store = BatchStore(
       limits: limits,
       replay: Self.replays(configuration)
-        ? ReplayLimits(batches: 256, memoryBytes: 8 << 20) : .none)
+        ? ReplayLimits(batches: 2_560, memoryBytes: 10 << 20) : .none)
     logThreshold = LogThreshold(LogLevel(configuration.gateway.logLevel))
     let batches = makeRing(of: BatchHandover.self, capacity: Self.handoverCapacity)
     let progress = makeRing(of: Progress.self, capacity: Self.progressCapacity)

@@ -26,6 +26,8 @@ extension StatusReport {
       if let seconds = spool.secondsToEmpty { text.member("seconds_to_empty", seconds) }
       text.member("lane_count", spool.waitingLanes)
       text.member("refusing_lane_count", spool.room.refusing)
+      text.member("replay_bytes", spool.replayBytes)
+      text.member("lanes_without_memory", spool.lanesWithoutMemory)
       text.beginArray("lanes")
       for lane in spool.lanes {
         text.beginObject()

@@ -95,11 +95,22 @@ extension BatchStore {
     return RecordRef(batch: batch, index: index)
   }
 
+  /// Opens a replay batch for `lane` that takes `blockBytes`, a power of two. Nil when batches or
+  /// memory are used up.
+  public func openReplay(lane: LaneID, blockBytes: Int) -> BatchID? {
+    openReplay(lane: lane, byteCount: blockBytes - MemoryLayout<Entry>.stride)
+  }
+
+  /// Bytes of memory that a replay batch has.
+  public func replayBytes(of batch: BatchID) -> Int {
+    unsafe slots[Int(batch.rawValue)].view?.block.byteCount ?? 0
+  }
+
   /// Opens a replay batch for records that are sent as one run: they have no entries, and cannot
-  /// be told apart any more. Nil when batches or memory are used up. Takes the power of two at or
-  /// above `byteCount`.
-  public func openRun(lane: LaneID, byteCount: Int) -> BatchID? {
-    guard let batch = openReplay(lane: lane, byteCount: byteCount) else { return nil }
+  /// be told apart any more. Nil when batches or memory are used up. Takes `blockBytes`, a power of
+  /// two.
+  public func openRun(lane: LaneID, blockBytes: Int) -> BatchID? {
+    guard let batch = openReplay(lane: lane, blockBytes: blockBytes) else { return nil }
     unsafe slots[Int(batch.rawValue)].isRun = true
     return batch
   }

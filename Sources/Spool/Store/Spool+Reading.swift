@@ -26,6 +26,14 @@ extension Spool {
     reader.withRun(read.rawValue) { content, run in Int(content.header.runs[run].recordCount) }
   }
 
+  /// The number after that of the last record at hand.
+  public func endSequence(of read: SpoolRead) -> UInt64 {
+    reader.withRun(read.rawValue) { content, run in
+      let run = content.header.runs[run]
+      return run.firstSequence + UInt64(run.recordCount)
+    }
+  }
+
   /// Calls `body` with every record at hand, in order: its sequence, its bytes as they were
   /// appended, and a question whether a cursor of the lane has it.
   public func forEachRecord(
