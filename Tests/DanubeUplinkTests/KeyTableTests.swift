@@ -45,6 +45,7 @@ struct KeyTableTests {
       #expect(table.count == model.tails.count)
       #expect(table.contains(hash: hash) == (model.tails[hash] != nil))
       #expect(table.attempts(hash: hash) == model.attempts[hash, default: 0])
+      if step % 100 == 0 { #expect(table.mostAttempts == model.attempts.values.max() ?? 0) }
     }
     for hash in model.tails.keys { #expect(table.contains(hash: hash)) }
     for hash in model.tails.keys { table.remove(hash: hash) }

@@ -14,8 +14,11 @@ struct WithdrawalTests {
 
   /// Runs until a lane's calls are over, sends what is stored again, and checks that all arrived in
   /// order, that nothing was told twice and that nothing is left.
-  static func finish(_ scene: Scene, lanes: Range<Int> = 0..<1) {
-    scene.broker.onMessage = nil
+  static func finish(
+    _ scene: Scene, lanes: Range<Int> = 0..<1,
+    answering answer: ((ScriptedBroker.Message) -> ScriptedBroker.SendAnswer)? = nil
+  ) {
+    scene.broker.onMessage = answer
     for lane in lanes { scene.loop.replay(lane: lane) }
     let isDone = scene.driver.run(milliseconds: 60_000) {
       scene.loop.underWayCount == 0 && scene.loop.storage.isEmpty && scene.loop.isIdle
@@ -132,6 +135,24 @@ struct WithdrawalTests {
     #expect(scene.acceptedPayloads(key: "bad") == [0, 2, 4].map { numbered($0) })
     #expect(
       scene.acceptedPayloads(key: "bad", topic: "/default/u") == [0, 2, 4].map { numbered($0) })
+  }
+
+  @Test(
+    "Who was taken back and comes again has no less time to be answered", .timeLimit(.minutes(1)))
+  func patience() throws {
+    let scene = try Scene(replay: Self.replay)
+    let deadline = UplinkLimits.quick.callDeadlineMilliseconds
+    scene.broker.onMessage = { _ in .init(.ok, delayMilliseconds: 3 * deadline) }
+    scene.driver.run(milliseconds: 50)
+    scene.loop.publish([("k", numbered(1)), ("other", numbered(2))])
+    // The third call of each would have four times the first one's time.
+    #expect(
+      scene.driver.run(milliseconds: 20 * deadline) {
+        scene.broker.sendCount == 4 && scene.loop.status.callsInFlight == 0
+      })
+    #expect(scene.loop.withdraw(lane: 0) == (2, 0))
+    Self.finish(scene, answering: scene.broker.onMessage)
+    #expect(scene.broker.sendCount == 6 && scene.loop.returnedCount == 0)
   }
 
   @Test(

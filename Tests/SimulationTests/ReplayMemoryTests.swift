@@ -70,7 +70,7 @@ struct ReplayMemoryTests {
       let publishing = other.add(isServed: false)
       let sizes = other.fill(publishing, wanted: 512 << 10)
       #expect(!sizes.isEmpty, "after \(count) lanes")
-      // Of what replicates an eighth is kept free.
+      // Of what replicates a tenth is kept free.
       if areRuns { #expect(sizes[0] >= 32 << 10, "\(sizes)") }
     }
   }

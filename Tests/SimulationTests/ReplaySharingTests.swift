@@ -162,9 +162,13 @@ struct ReplaySharingTests {
       // Per key in order, each once: the broker took none of those that hung.
       for topic in 0..<Self.topicCount {
         let payloads = other.accepted.filter { $0.topic == "/default/many-\(topic)" }
+        #expect(Set(payloads.map(\.payload)).count == 150, "topic \(topic)")
         let keys = Dictionary(grouping: payloads, by: \.key)
         #expect(keys.count == 40)
-        #expect(Set(payloads.map(\.payload)).count == 150, "topic \(topic)")
+        for records in keys.values {
+          let numbers = records.compactMap { DeliveryOracle.identity(of: $0.payload)?.number }
+          #expect(numbers.count == records.count && numbers == numbers.sorted(), "topic \(topic)")
+        }
       }
       scene.run(milliseconds: 2_000)
       #expect(scene.gateway.store.replayBatchesInUse == 0)
@@ -202,13 +206,35 @@ struct ReplaySharingTests {
     #expect(try Self.status(scene) == (0, 0))
   }
 
-  @Test("Records whose answers take longer than a call has come a few times, and get there")
-  func slowAnswers() throws {
+  @Test("A large record behind two hundred topics whose records are taken slowly")
+  func largeAmongSmall() throws {
+    let (scene, broker) = try Self.scene(
+      seed: 6, isReplicated: false, topics: 200, messages: 100, byteCount: 40_000,
+      firstAlarmBytes: 2_300_000)
+    var areAlarmsTaken = false
+    let other = try Self.addOther(to: scene, broker) { areAlarmsTaken }
+    other.onMessage = { _ in .init(.ok, delayMilliseconds: 1_000) }
+    ReplicationTests.backBroker(scene)
+    scene.run(milliseconds: 3_000)
+    areAlarmsTaken = true
+    // Small pieces come back all the time, and are kept until there are enough of them.
+    #expect(ReplicationTests.run(scene, seconds: 40) { Self.alarms(at: broker) > 0 })
+    let left = Self.topicCount * 100 - other.accepted.count
+    #expect(left > 1_000, "\(left) are left")
+    #expect(ReplicationTests.run(scene, seconds: 60) { Self.waiting(scene) == 0 })
+    #expect(Self.alarms(at: broker) == Self.alarmCount)
+    #expect(Set(other.accepted.map(\.payload)).count == Self.topicCount * 100)
+  }
+
+  @Test(
+    "Records whose answers take longer than a call has come a few times, and get there",
+    arguments: [(2_000, 6_000), (10_000, 13_000)])
+  func slowAnswers(deadline: Int, answer: Int) throws {
     let (scene, broker) = try Self.scene(
       seed: 4, isReplicated: false, topics: 80, messages: 8, byteCount: 100_000,
-      deadlineMilliseconds: 2_000)
+      deadlineMilliseconds: deadline)
     let other = try Self.addOther(to: scene, broker) { true }
-    other.onMessage = { _ in .init(.ok, delayMilliseconds: 6_000) }
+    other.onMessage = { _ in .init(.ok, delayMilliseconds: answer) }
     ReplicationTests.backBroker(scene)
     scene.run(milliseconds: 3_000)
     #expect(
@@ -216,6 +242,36 @@ struct ReplaySharingTests {
       "\(Self.waiting(scene)) wait")
     #expect(Set(other.accepted.map(\.payload)).count == 160 && other.sendCount > 160)
     #expect(other.sendCount <= 160 * 4, "\(other.sendCount) of 160")
+  }
+
+  @Test("What is in a call is not read again while its topic, which is taken back, comes again")
+  func underWay() throws {
+    let (scene, broker) = try Self.scene(
+      seed: 7, isReplicated: false, topics: Self.topicCount, messages: 8, byteCount: 100_000,
+      firstAlarmBytes: 2_300_000)
+    var areAlarmsTaken = false
+    var isForgotten = true
+    let other = try Self.addOther(to: scene, broker) { areAlarmsTaken }
+    // One record of each topic finds its producer forgotten, while the others are under way.
+    other.onMessage = { message in
+      isForgotten && message.key == Array("k0".utf8)
+        ? .init(.fail(.notFound, "Producer not found"), delayMilliseconds: 1_000)
+        : .init(.ok, delayMilliseconds: isForgotten ? 8_000 : 1)
+    }
+    other.onCreate = { _, attempt in
+      isForgotten && attempt > 0 ? .fail(.unavailable, "later", createsTopic: false) : .ok
+    }
+    ReplicationTests.backBroker(scene)
+    scene.run(milliseconds: 1_000)
+    areAlarmsTaken = true
+    scene.run(milliseconds: 3_000)
+    isForgotten = false
+    #expect(
+      ReplicationTests.run(scene, seconds: 60) { Self.waiting(scene) == 0 },
+      "\(Self.waiting(scene)) wait")
+    #expect(Self.alarms(at: broker) == Self.alarmCount)
+    #expect(Set(other.accepted.map(\.payload)).count == Self.topicCount * 8)
+    #expect(other.accepted.count == Self.topicCount * 8)
   }
 
   @Test("What is not on the disk is never taken back with what is sent again from there")
