@@ -7,7 +7,8 @@ import IOPort
 /// answer is late: then it shrinks, so that no call waits for anything near its deadline, for a
 /// call that is made again may be a repeat. The fastest answer, because a topic that hangs says
 /// nothing of the others; and of the later half, because those that come first after a pause waited
-/// for nobody.
+/// for nobody. What the fewest calls take is no queue: a broker that needs seconds whatever is
+/// under way gets more, until they take longer for it.
 struct CallWindow: BitwiseCopyable {
   /// The window of a new connection.
   static let start = 256
@@ -20,6 +21,8 @@ struct CallWindow: BitwiseCopyable {
   private let deadlineNanoseconds: UInt64
   /// The round trip of the line while nothing else was on it: what it took to connect, or less.
   private var roundTrip: UInt64 = 0
+  /// What the fastest answer took with the least window, when that was late; else 0.
+  private var leastTime: UInt64 = 0
   /// Calls that began before the window was set last say nothing about it.
   private var setAt: Instant
   private var fastestSince = UInt64.max
@@ -45,6 +48,7 @@ struct CallWindow: BitwiseCopyable {
     size = last.size
     awaitAnswers()
     isStarting = last.isStarting
+    leastTime = last.leastTime
   }
 
   /// No call could start for want of room.
@@ -62,18 +66,22 @@ struct CallWindow: BitwiseCopyable {
   }
 
   /// An answer that takes longer is late: an eighth of the time that calls have, or four round
-  /// trips of a long line, but not more than half of that time.
+  /// trips of a long line, or half as much again as the fewest calls take, but not more than half
+  /// of the time.
   private var lateNanoseconds: UInt64 {
     let trips = min(roundTrip, deadlineNanoseconds) * 4
-    return min(max(deadlineNanoseconds / 8, trips), deadlineNanoseconds / 2)
+    let slow = min(leastTime, deadlineNanoseconds) * 3 / 2
+    return min(max(deadlineNanoseconds / 8, trips, slow), deadlineNanoseconds / 2)
   }
 
   private mutating func set(at now: Instant, limit: Int) {
     roundTrip = min(roundTrip, fastestSince)
+    leastTime = min(leastTime, fastestSince)
     let late = lateNanoseconds
     // What was under way, whatever the window would have allowed.
     size = min(size, limit)
     if fastestSince > late {
+      if size <= Self.least { leastTime = fastestSince }
       let fitting = Double(size) * Double(late) / Double(fastestSince)
       size = max(Self.least, max(Int(fitting), size / 2))
       isStarting = false

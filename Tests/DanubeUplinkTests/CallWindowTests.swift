@@ -64,6 +64,42 @@ struct CallWindowTests {
     #expect(sizes.suffix(6).allSatisfy { (40...70).contains($0) }, "\(sizes)")
   }
 
+  @Test("A broker that takes two seconds for few calls and for many gets many")
+  func slowForAll() {
+    var window = Self.window()
+    let start = Instant(nanoseconds: Self.second)
+    let sizes = Self.play(&window, from: start, rounds: 40) { _ in 2_000 }
+    #expect(sizes.min() == CallWindow.least && sizes[39] > 256, "\(sizes)")
+    // It gets slower, and fast again.
+    let later = start.advanced(milliseconds: 100_000)
+    let slower = Self.play(&window, from: later, rounds: 60) { _ in 4_000 }
+    #expect(slower.min() == CallWindow.least && slower[59] > 256, "\(slower)")
+    let last = start.advanced(milliseconds: 400_000)
+    _ = Self.play(&window, from: last, rounds: 2) { _ in 100 }
+    let few = Self.play(&window, from: last.advanced(milliseconds: 500), rounds: 20) {
+      100 + $0 * 20
+    }
+    #expect(few.suffix(6).allSatisfy { (40...70).contains($0) }, "\(few)")
+  }
+
+  @Test("Where the fewest calls wait for each other, there are few more of them")
+  func slowLine() {
+    var window = Self.window()
+    let sizes = Self.play(&window, from: Instant(nanoseconds: Self.second), rounds: 60) {
+      100 + $0 * 150
+    }
+    #expect(sizes.suffix(40).allSatisfy { (16...28).contains($0) }, "\(sizes)")
+  }
+
+  @Test("Who takes longer than half of the time gets the fewest calls")
+  func tooSlow() {
+    var window = Self.window()
+    let sizes = Self.play(&window, from: Instant(nanoseconds: Self.second), rounds: 20) { _ in
+      6_000
+    }
+    #expect(sizes.suffix(10).allSatisfy { $0 == CallWindow.least }, "\(sizes)")
+  }
+
   @Test("Calls from before it was set last say nothing about it")
   func old() {
     var window = Self.window()
@@ -177,5 +213,25 @@ struct LongLineTests {
     #expect(scene.loop.status.limit == .window)
     #expect(scene.settle(withinMilliseconds: 100_000))
     #expect(scene.broker.accepted.count == 4_000 && scene.loop.violations == [])
+  }
+
+  @Test("A broker that takes two seconds for each has all keys under way in the end")
+  func patientBroker() throws {
+    let scene = try Scene(
+      limits: UplinkLimits(), batches: BatchLimits(batches: 2_000, memoryBytes: 64 << 20))
+    scene.broker.onMessage = { _ in .init(.ok, delayMilliseconds: 2_000) }
+    for round in 0..<10 {
+      let messages = (0..<400).map { ("k\($0)", numbered(round * 400 + $0)) }
+      #expect(scene.loop.publish(lane: 0, messages))
+    }
+    scene.driver.run(milliseconds: 70_000)
+    let before = scene.broker.accepted.count
+    scene.driver.run(milliseconds: 10_000)
+    // Sixteen at a time would be eighty.
+    let count = scene.broker.accepted.count - before
+    #expect(count > 250, "\(count) in ten seconds")
+    #expect(scene.settle(withinMilliseconds: 100_000))
+    #expect(scene.broker.accepted.count == 4_000 && scene.broker.sendCount == 4_000)
+    #expect(scene.loop.violations == [])
   }
 }
