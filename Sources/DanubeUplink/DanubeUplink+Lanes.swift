@@ -218,8 +218,6 @@ extension DanubeUplink {
       }
     case .notFound: createOnSeed(lane, id)
     default:
-      // One that only had no place for the call is as good as any.
-      if status != .resourceExhausted { leaveSeed(connections[id].broker) }
       failed(lane, .lookup, status, text)
     }
   }

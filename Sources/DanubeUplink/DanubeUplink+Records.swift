@@ -230,7 +230,7 @@ extension DanubeUplink {
       calls.remove(tag)
       controlCallsInFlight -= 1
       switch call.kind {
-      case .check: checkEnded(call, .ok, connections[id].lookupAnswer)
+      case .check: checkEnded(call, .ok, [], connections[id].lookupAnswer)
       case .register: registrationEnded(.ok, [], connections[id].registrationAnswer)
       default: heartbeatEnded(.ok, [], connections[id].heartbeatAnswer)
       }
@@ -244,14 +244,18 @@ extension DanubeUplink {
     let isUntouched = connections[id].session.currentCallWasUntouched
     let status = isUntouched ? .resourceExhausted : status
     let text = status == .ok ? [] : withoutToken(connections[id].statusText)
-    finish(call, tag, status, text)
+    finish(call, tag, status, text, isUntouched: isUntouched)
     if call.kind == .send { lanes[call.lane].answered(at: now) }
   }
 
+  /// A call ended without an answer that can be used; `isUntouched` when the broker had no place
+  /// for it, as good as any.
   private mutating func finish(
-    _ call: Call, _ tag: UInt64, _ status: StatusCode, _ text: [UInt8]
+    _ call: Call, _ tag: UInt64, _ status: StatusCode, _ text: [UInt8], isUntouched: Bool = false
   ) {
     calls.remove(tag)
+    let leavesSeed = !isUntouched && (call.kind == .lookup || call.kind == .register)
+    if leavesSeed, status != .notFound { leaveSeed(connections[call.connection].broker) }
     switch call.kind {
     case .lookup:
       controlCallsInFlight -= 1
@@ -262,7 +266,7 @@ extension DanubeUplink {
     case .replicate: streamEnded(tag, call, status, text)
     case .check:
       controlCallsInFlight -= 1
-      checkEnded(call, status, nil)
+      checkEnded(call, status, text, nil)
     case .register:
       controlCallsInFlight -= 1
       registrationEnded(status, text, nil)
@@ -334,7 +338,7 @@ extension DanubeUplink {
     case .replicate: streamEnded(tag, call, .unavailable, Array("the connection ended".utf8))
     case .check:
       controlCallsInFlight -= 1
-      checkEnded(call, .unavailable, nil)
+      checkEnded(call, .unavailable, Array("the connection ended".utf8), nil)
     case .register, .heartbeat:
       controlCallsInFlight -= 1
       edgeCallLost(call.kind)

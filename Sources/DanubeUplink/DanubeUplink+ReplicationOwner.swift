@@ -59,12 +59,15 @@ extension DanubeUplink {
   }
 
   /// A look-up of the owner ended; `answer` is there when it succeeded.
-  mutating func checkEnded(_ call: Call, _ status: StatusCode, _ answer: TopicLookupResponse?) {
+  mutating func checkEnded(
+    _ call: Call, _ status: StatusCode, _ text: [UInt8], _ answer: TopicLookupResponse?
+  ) {
     let lane = call.lane
     guard lanes[lane].replication.isChecking else { return }
     lanes[lane].replication.isChecking = false
     resumeReplication(lane)
     guard call.epoch == lanes[lane].epoch, lanes[lane].isReady else { return }
+    noteCheck(lane, answer == nil ? UplinkError(.lookup, status: status, text: text) : nil)
     guard let answer, answer.lookupType != .failed else {
       // Nobody owns it now, or nobody says: records wait for that.
       let isGone = status == .notFound || answer != nil
@@ -99,6 +102,22 @@ extension DanubeUplink {
     }
     lanes[lane].replication.isOwnerKnown = isBound
     if isBound { confirm(lane) } else { loseProducer(lane) }
+  }
+
+  /// Says of a lane that its owner can't be looked up, without which nothing of it is delivered; or
+  /// no more.
+  private mutating func noteCheck(_ lane: Int, _ error: UplinkError?) {
+    if let error {
+      let topic = lanes[lane].lane.topic
+      let verdict = LaneVerdict(status: error.status ?? .ok, text: error.text, topic: topic)
+      lanes[lane].lastError = error
+      lanes[lane].isBlocked = verdict == .blocked
+      lastError = error
+    } else if lanes[lane].replication.isCheckFailing {
+      lanes[lane].lastError = UplinkError()
+      lanes[lane].isBlocked = false
+    }
+    lanes[lane].replication.isCheckFailing = error != nil
   }
 
   /// What was acknowledged before a look-up began is where it belongs.

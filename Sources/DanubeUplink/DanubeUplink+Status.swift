@@ -89,7 +89,8 @@ extension DanubeUplink {
     case .idle, .waiting: lane.isBlocked ? .blocked : .waiting
     case .wantsSeed, .lookingUp, .resolving, .attaching: .connecting
     case .creating: .creating
-    case .ready: .ready
+    // Its records leave only when its owner can be looked up.
+    case .ready: lane.isBlocked ? .blocked : .ready
     }
   }
 }

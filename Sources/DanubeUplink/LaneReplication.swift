@@ -67,6 +67,8 @@ struct LaneReplication {
   var unconfirmed = 0
   /// Whether a look-up of the owner is under way, and what was acknowledged before it began.
   var isChecking = false
+  /// Whether the last one failed, and the lane says so.
+  var isCheckFailing = false
   var acknowledgedBeforeCheck: UInt64?
   /// No look-up of the owner before this.
   var checkAt = Instant(nanoseconds: 0)

@@ -204,6 +204,17 @@ struct LaneLifeTests {
     #expect(scene.broker.accepted.isEmpty)
   }
 
+  @Test("A seed that is too busy for look-ups is left, too", .timeLimit(.minutes(1)))
+  func busySeed() throws {
+    let scene = try Scene(seeds: [.at(Scene.brokerHost), .at(Self.secondHost)])
+    let second = try ScriptedBroker(scene.world, host: Self.secondHost)
+    scene.driver.add(second)
+    scene.broker.onLookup = { _ in .fail(.resourceExhausted, "too many requests") }
+    scene.loop.publish([("k", numbered(1))])
+    #expect(scene.settle())
+    #expect(second.accepted.count == 1 && scene.broker.lookupCount == 1)
+  }
+
   @Test("A topic refused by its configuration is tried seldom", .timeLimit(.minutes(1)))
   func blocked() throws {
     let scene = try Scene(topics: ["/default/bad", "/default/good"])
