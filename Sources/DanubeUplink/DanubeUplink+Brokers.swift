@@ -141,7 +141,7 @@ extension DanubeUplink {
     let owner = TopicOwner(answer)
     // It goes into a field of every call.
     guard owner.isNamedInFields else {
-      return refuse(lane, "not a URL to name a broker by: ", Array(answer.brokerURL.prefix(200)))
+      return refuse(lane, "not a URL to name a broker by: ", answer.brokerURL)
     }
     let host = NamedHost(name: advertised.host, port: advertised.port)
     let place = book.locate(host, reached: connections[id].address) { seedBrokers[$0] == asked }
@@ -191,7 +191,7 @@ extension DanubeUplink {
   }
 
   private mutating func refuse(_ lane: Int, _ text: String, _ url: [UInt8]) {
-    failed(lane, UplinkError(.url, text: Array(text.utf8) + url))
+    failed(lane, UplinkError(.url, text: Array(text.utf8) + withoutToken(url)))
   }
 
   private mutating func addBroker(

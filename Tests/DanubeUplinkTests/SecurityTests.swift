@@ -333,6 +333,21 @@ struct SecurityTests {
     #expect(scene.settle())
   }
 
+  @Test("A token in the address that a broker names is not told", .timeLimit(.minutes(1)))
+  func tokenInAddress() throws {
+    var security = ClientSecurity()
+    security.token = Array("secret-0123456789".utf8)
+    security.allowsPlaintextToken = true
+    let scene = try Scene(security: security)
+    scene.broker.onLookup = { _ in
+      .at(connectURL: "bad secret-0123456789", brokerURL: "x", type: .connect)
+    }
+    scene.loop.publish([("k", numbered(1))])
+    scene.driver.run(milliseconds: 2_000)
+    #expect(scene.loop.status.lanes[0].error.hasSuffix("not an address: bad ***"))
+    #expect(scene.loop.status.lastError.hasSuffix("not an address: bad ***"))
+  }
+
   @Test("A token does not leave in clear unless it is allowed to", .timeLimit(.minutes(1)))
   func plaintextToken() throws {
     var security = ClientSecurity()
