@@ -172,10 +172,28 @@ struct RouteErrorTests {
         unreliable,
       ])
     let produced = try notes("url = \"http://b\"\npath = \"produce\"")
-    #expect(produced.count == 4 && produced.allSatisfy { $0.hasSuffix("path is \"produce\"") })
+    #expect(produced.count == 5 && produced.allSatisfy { $0.hasSuffix("path is \"produce\"") })
     let embedded = try notes("url = \"embedded\"")
-    #expect(embedded.count == 4)
+    #expect(embedded.count == 5)
     #expect(embedded.first?.hasSuffix("the embedded broker has its records at once") == true)
+  }
+
+  @Test("Routes whose sole_writer changes nothing are named with the reason")
+  func uselessSoleWriter() throws {
+    let routes =
+      "[[route]]\nmqtt = \"a\"\nto = \"/e/a\"\nno_live_consumers = true\nsole_writer = true\n"
+      + "[[route]]\nmqtt = \"b\"\nto = \"/d/b\"\nsole_writer = true\n"
+      + "[[route]]\nmqtt = \"c\"\nto = \"/d/c\"\nno_live_consumers = true\nsole_writer = true\n"
+    func notes(_ path: String) throws -> [String] {
+      let danube = "[danube]\nurl = \"http://b\"\npath = \"\(path)\"\n"
+      return try load("[gateway]\nname = \"e\"\n\(danube)" + routes).replicationNotes
+        .filter { $0.contains("sole_writer changes") }
+    }
+    let own = "route[0].sole_writer changes nothing: its topic is under \"/e/\""
+    let auto = "danube.path is \"auto\", and no_live_consumers is not set"
+    #expect(try notes("auto") == [own, "route[1].sole_writer changes nothing: \(auto)"])
+    #expect(try notes("replicate") == [own])
+    #expect(try notes("produce").count == 3)
   }
 
   @Test("Two routes with the same filter are found among ten thousand")

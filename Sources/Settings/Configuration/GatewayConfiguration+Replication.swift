@@ -28,30 +28,42 @@ extension GatewayConfiguration {
     }
   }
 
-  /// Routes whose `no_live_consumers = true` changes nothing, and why, each as a sentence.
+  /// Routes whose `no_live_consumers = true` or `sole_writer = true` changes nothing, and why, each
+  /// as a sentence.
   public var replicationNotes: [String] {
     var notes: [String] = []
-    for (index, route) in routes.enumerated() where route.hasNoLiveConsumers {
-      let reason: String
-      if danube.target == .embedded {
-        reason = "the embedded broker has its records at once"
-      } else if danube.path == .produce {
-        reason = "danube.path is \"produce\""
-      } else if spool.mode == .memory {
-        reason = "spool.mode is \"memory\""
-      } else if !route.isReliable {
-        reason = "the topic is not reliable"
-      } else if route.acknowledgement == .delivered {
-        reason = "ack is \"delivered\", which keeps nothing in the spool"
-      } else if !route.isSoleWriter, !route.topic.begins(with: "/\(gateway.name)/") {
-        reason =
+    for (index, route) in routes.enumerated() {
+      let isOwn = route.topic.begins(with: "/\(gateway.name)/")
+      let general = reasonAgainstReplication(of: route)
+      if route.hasNoLiveConsumers {
+        let foreign =
           "its topic is not under \(quoted("/\(gateway.name)/")), and sole_writer is not set"
-      } else {
-        continue
+        if let reason = general ?? (route.isSoleWriter || isOwn ? nil : foreign) {
+          notes.append("route[\(index)].no_live_consumers changes nothing: \(reason)")
+        }
       }
-      notes.append("route[\(index)].no_live_consumers changes nothing: \(reason)")
+      if route.isSoleWriter {
+        var reason = general
+        if reason == nil, danube.path == .auto, !route.hasNoLiveConsumers {
+          reason = "danube.path is \"auto\", and no_live_consumers is not set"
+        }
+        if reason == nil, isOwn { reason = "its topic is under \(quoted("/\(gateway.name)/"))" }
+        if let reason { notes.append("route[\(index)].sole_writer changes nothing: \(reason)") }
+      }
     }
     return notes
+  }
+
+  /// Why records of a route never go in batches, wherever its topic is; nil when they may.
+  private func reasonAgainstReplication(of route: RouteConfiguration) -> String? {
+    if danube.target == .embedded { return "the embedded broker has its records at once" }
+    if danube.path == .produce { return "danube.path is \"produce\"" }
+    if spool.mode == .memory { return "spool.mode is \"memory\"" }
+    if !route.isReliable { return "the topic is not reliable" }
+    if route.acknowledgement == .delivered {
+      return "ack is \"delivered\", which keeps nothing in the spool"
+    }
+    return nil
   }
 
   private func replicationProblem(
