@@ -183,7 +183,7 @@ let package = Package(
       [
         "Simulator", "BrokerFailures", "Gateway", "Ingest", "Delivery", "MQTT", "GRPC",
         "DanubeProtocol", "LocalBroker", "DanubeUplink", "DanubeConsumer", "Records", "IOPort",
-        "Bytes", "Settings", "Metrics", "Logs", "Spool",
+        "Bytes", "Settings", "Metrics", "Logs", "Spool", "TLS",
       ]),
     tests(
       "GatewayTests",

@@ -12,18 +12,22 @@ extension DanubeUplink {
   /// Declarations may take so many bytes: what a broker takes as one message, less some room.
   private static var declarationBytes: Int { 3 << 20 }
 
-  /// Whether a lane can be replicated.
-  public func replicationState(of lane: LaneID) -> ReplicationState {
+  /// Whether a lane can be replicated. One with batches that may have been sent before the start
+  /// waits longer for a registration that fails: nobody would tell a repetition.
+  public func replicationState(of lane: LaneID, hasPlans: Bool = false) -> ReplicationState {
     let lane = place(of: lane)
     guard wantsReplication(lane) else { return .unavailable }
-    if edge.phase == .unavailable { return .unavailable }
+    let patience = limits.replicationPatienceMilliseconds
+    let isLeftAlone = !hasPlans || now >= edge.failingSince.advanced(milliseconds: patience)
+    if edge.phase == .unavailable { return isLeftAlone ? .unavailable : .unknown }
     switch lanes[lane].replication.permission {
     // Until the cluster says otherwise.
     case .granted: return .available
     case .denied: return .unavailable
     case .unknown:
       let isRegistered = edge.phase == .registered || edge.phase == .beating
-      return !isRegistered && edge.failures >= Self.registrationAttempts ? .unavailable : .unknown
+      let isFailing = !isRegistered && edge.failures >= Self.registrationAttempts
+      return isFailing && isLeftAlone ? .unavailable : .unknown
     }
   }
 
@@ -151,7 +155,7 @@ extension DanubeUplink {
       let isGranted = error.isEmpty
       lanes[lane].replication.permission = isGranted ? .granted : .denied
       lanes[lane].replication.note =
-        isGranted ? UplinkError() : UplinkError(.register, text: error)
+        isGranted ? UplinkError() : UplinkError(.register, text: withoutToken(error))
       if isGranted {
         resumeReplication(lane)
       } else {
@@ -165,19 +169,20 @@ extension DanubeUplink {
   private mutating func registrationFailed(_ error: UplinkError) {
     edge.lastError = error
     edge.isOutdated = true
+    if edge.failures == 0 { edge.failingSince = now }
+    edge.failures += 1
     if error.status == .unimplemented { edge.refusals += 1 }
+    let pause = limits.backoffMinimumMilliseconds << min(edge.failures, 16)
     let isGranted = lanes.indices.contains { lanes[$0].replication.permission == .granted }
     if edge.refusals >= (isGranted ? Self.registrationAttempts : 1) {
-      // A broker without the service. It may be another one some day.
+      // A broker without the service, or a proxy without the broker: it may be another one later.
       edge.phase = .unavailable
-      edge.nextAt = now.advanced(milliseconds: limits.edgeRetryMilliseconds)
+      edge.nextAt = now.advanced(milliseconds: min(pause, limits.edgeRetryMilliseconds))
       for lane in lanes.indices { abandonReplication(lane) }
       return
     }
-    edge.failures += 1
     edge.phase = .unregistered
-    let wait = limits.backoffMinimumMilliseconds << min(edge.failures, 16)
-    edge.nextAt = now.advanced(milliseconds: min(wait, limits.backoffMaximumMilliseconds))
+    edge.nextAt = now.advanced(milliseconds: min(pause, limits.backoffMaximumMilliseconds))
   }
 
   /// EdgeHeartbeat ended; `answer` is there when it succeeded.

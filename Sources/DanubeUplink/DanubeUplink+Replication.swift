@@ -57,7 +57,12 @@ extension DanubeUplink {
 
   /// Gives the batches of a lane back, whatever became of them: `replicationLost` follows, and
   /// their release.
-  public mutating func stopReplicating(_ lane: LaneID) { abandonReplication(place(of: lane)) }
+  public mutating func stopReplicating(_ lane: LaneID, hasPlans: Bool = false) {
+    let lane = place(of: lane)
+    // What was sent before the start may arrive again as well.
+    if hasPlans, lanes[lane].replication.isIdle { metrics.replicationGivenUp.add() }
+    abandonReplication(lane)
+  }
 
   /// Gives the batches of a lane back, which come again as they were: their release follows.
   public mutating func recallReplication(_ lane: LaneID) { takeBackBatches(place(of: lane)) }

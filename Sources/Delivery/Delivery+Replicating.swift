@@ -25,7 +25,8 @@ extension Delivery {
     let isPlanned = spool?.replication(of: spoolLane)?.ends.isEmpty == false
     let state =
       lanes[lane].policy.path == .publish
-      ? .unavailable : uplink?.replicationState(of: lanes[lane].id) ?? .unavailable
+      ? .unavailable
+      : uplink?.replicationState(of: lanes[lane].id, hasPlans: isPlanned) ?? .unavailable
     switch state {
     case .unknown:
       return .unknown
@@ -70,7 +71,8 @@ extension Delivery {
   /// Gives up what is planned of a lane and not known to be delivered: it is read again.
   mutating func endReplicating(_ lane: Int, at now: Instant) {
     let id = lanes[lane].id
-    uplink?.stopReplicating(id)
+    let hasPlans = spool?.replication(of: lanes[lane].spoolLane)?.ends.isEmpty == false
+    uplink?.stopReplicating(id, hasPlans: hasPlans)
     forgetBatches(of: lane, at: now)
     lanes[lane].replication.isActive = false
   }
