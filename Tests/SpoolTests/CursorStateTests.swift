@@ -92,6 +92,12 @@ struct CursorStateTests {
     for count in start..<bytes.count {
       #expect(try CursorState.decode(Array(bytes[..<count]).span.bytes).state == state)
     }
+    // Some could not be read.
+    var unread = with
+    unread.hadUnread = true
+    let marked = encoded(unread, generation: 9)
+    #expect(Array(marked[start + 16..<start + 20]) == little(UInt32(2) | 1 << 31))
+    #expect(try CursorState.decode(marked.span.bytes).state == unread)
     // Without clocks before it, and not where it is of an older state.
     with.clocks = []
     #expect(try CursorState.decode(encoded(with, generation: 8).span.bytes).state == with)

@@ -87,6 +87,101 @@ struct HoleTests {
     let base = third.spool.replication(of: last)?.base
     #expect(missing == 11 && base == 1_000)
   }
+
+  @Test("What was open when a batch was planned is part of it, also behind what was taken")
+  func openBeforeTaken() throws {
+    let world = SimulatedWorld(seed: 6)
+    let (driver, first) = try Self.loop(world)
+    let lane = first.spool.lane(topic: Self.topic, isReliable: true)
+    let cursor = first.spool.addCursor(named: [], of: lane, at: 0, now: world.now)
+    Self.append(0..<6, to: lane, first, world)
+    // Two were published, of other keys; then the lane took to batches.
+    for sequence in [UInt64(0), 2] {
+      first.spool.deliver(sequence..<sequence + 1, to: cursor, of: lane, now: world.now)
+    }
+    let isPlanned = first.spool.plan(6, base: 1_000, of: lane, now: world.now)
+    driver.run(milliseconds: 500)
+    let isSaved = first.spool.savedChangeCount == first.spool.changeCount
+    #expect(isPlanned && isSaved)
+    world.kill(first.portID)
+    let (_, second) = try Self.loop(world)
+    let plan = second.spool.replication(of: second.spool.lane(topic: Self.topic, isReliable: true))
+    #expect(plan?.base == 1_000 && plan?.ends == [6])
+  }
+
+  @Test("A batch that passed over a file is numbered anew when the file is there again")
+  func fileIsBack() throws {
+    let world = SimulatedWorld(seed: 7)
+    let disk = world.disk(of: spoolHost)
+    let (driver, first) = try Self.loop(world)
+    let lane = first.spool.lane(topic: Self.topic, isReliable: true)
+    _ = first.spool.addCursor(named: [], of: lane, at: 0, now: world.now)
+    for round in UInt64(0)..<9 {
+      Self.append(round * 60..<round * 60 + 60, to: lane, first, world, padding: 400)
+      driver.run(milliseconds: 300)
+    }
+    let segments = disk.names(in: "spool").filter { SegmentHeader.number(of: $0) != nil }.sorted {
+      SegmentHeader.number(of: $0) ?? 0 < SegmentHeader.number(of: $1) ?? 0
+    }
+    try #require(segments.count > 2)
+    world.kill(first.portID)
+    driver.remove(first.portID)
+    let content = try #require(disk.content(of: segments[0], in: "spool"))
+    disk.discard(segments[0], in: "spool")
+
+    let (middle, second) = try Self.loop(world)
+    let known = second.spool.lane(topic: Self.topic, isReliable: true)
+    let hash = second.spool.lanes[Int(known.rawValue)].hash
+    let there = try #require(second.spool.reader.index.extents(of: hash).first?.firstSequence)
+    #expect(there > 0)
+    let isPlanned = second.spool.plan(there + 10, base: 1_000, of: known, now: world.now)
+    middle.run(milliseconds: 500)
+    #expect(isPlanned)
+    world.kill(second.portID)
+    middle.remove(second.portID)
+
+    for isBack in [false, true] {
+      if isBack { disk.put(content, as: segments[0], in: "spool") }
+      let (driver, loop) = try Self.loop(world)
+      let lane = loop.spool.lane(topic: Self.topic, isReliable: true)
+      let first = loop.spool.reader.index.extents(of: hash).first?.firstSequence
+      #expect(isBack == (first == 0))
+      // Above all numbers that the broker may have.
+      let found = loop.spool.replication(of: lane)
+      let plan = try #require(found)
+      #expect(plan.ends.isEmpty && plan.base + 1 > 1_000 + there + 10)
+      driver.run(milliseconds: 500)
+      world.kill(loop.portID)
+      driver.remove(loop.portID)
+    }
+  }
+
+  private static let topic = LogLoop.topic(99)
+
+  private static func loop(_ world: SimulatedWorld) throws -> (SimulationDriver, SpoolLoop) {
+    let limits = SpoolLimits(log: UnreadTests.limits, cursorMilliseconds: 20)
+    let model = SpoolModel()
+    model.isStuck = false
+    let loop = try SpoolLoop(world, model, limits: limits, wanted: 0)
+    loop.isDelivering = false
+    let driver = SimulationDriver(world)
+    driver.add(loop)
+    driver.run(until: world.now.advanced(milliseconds: 1_000)) { loop.spool.isReady }
+    return (driver, loop)
+  }
+
+  private static func append(
+    _ sequences: Range<UInt64>, to lane: SpoolLaneID, _ loop: SpoolLoop, _ world: SimulatedWorld,
+    padding: Int = 10
+  ) {
+    var random = SplitMix64(seed: sequences.lowerBound)
+    for sequence in sequences {
+      var record = LogLoop.record(2, sequence, padding: 10)
+      // What does not compress.
+      record += (0..<padding).map { _ in UInt8.random(in: 0...255, using: &random) }
+      _ = loop.spool.append(record.span.bytes, to: lane, at: world.now)
+    }
+  }
 }
 
 /// Appends a record behind a hole, and asks in each turn, before its end, for what is in the hole.

@@ -7,7 +7,7 @@ import Bytes
 /// |---|---|
 /// | 0–7 | `DANUBECS` |
 /// | 8–15 | generation of the state before it |
-/// | 16–19 | number of ranges, at most 4,096 |
+/// | 16–19 | number of ranges, at most 4,096, in bits 0–30; bit 31: some can't be read |
 /// | 20–23 | CRC-32C of bytes 0–19 and of the ranges |
 /// | 24–… | ranges, 8 bytes each, in order: the numbers of a first and of a last segment |
 ///
@@ -20,6 +20,8 @@ enum CursorSegments {
   private static let headerBytes = 24
   /// The most segments of which it is looked whether they are there.
   private static let mostSegments = 1 << 20
+  /// In the number of ranges: some can't be read.
+  private static let unreadBit: UInt32 = 1 << 31
   private static let magic: UInt64 = 0x5343_4542_554e_4144
 
   /// The ranges of these numbers, which may be in any order; of too many the newest.
@@ -36,13 +38,15 @@ enum CursorSegments {
   }
 
   static func encode(
-    _ ranges: [ClosedRange<UInt32>], generation: UInt64, into output: inout GrowableBytes
+    _ ranges: [ClosedRange<UInt32>], areUnread: Bool, generation: UInt64,
+    into output: inout GrowableBytes
   ) {
     guard !ranges.isEmpty else { return }
     let start = output.count
     output.appendLittleEndian(magic)
     output.appendLittleEndian(generation)
-    output.appendLittleEndian(UInt32(min(ranges.count, maximumCount)))
+    output.appendLittleEndian(
+      UInt32(min(ranges.count, maximumCount)) | (areUnread ? unreadBit : 0))
     output.appendLittleEndian(UInt32(0))
     for range in ranges.suffix(maximumCount) {
       output.appendLittleEndian(range.lowerBound)
@@ -57,10 +61,11 @@ enum CursorSegments {
     var reader = ByteReader(bytes)
     guard reader.readUInt64LittleEndian() == magic,
       reader.readUInt64LittleEndian() == generation,
-      let count = reader.readUInt32LittleEndian(), (1...UInt32(maximumCount)).contains(count),
+      let field = reader.readUInt32LittleEndian(),
+      (1...UInt32(maximumCount)).contains(field & ~unreadBit),
       let sum = reader.readUInt32LittleEndian()
     else { return 0 }
-    let total = headerBytes + Int(count) * 8
+    let total = headerBytes + Int(field & ~unreadBit) * 8
     guard total <= bytes.byteCount, checksum(bytes.extracting(0..<total)) == sum else { return 0 }
     return total
   }
@@ -81,6 +86,13 @@ enum CursorSegments {
       guard count <= mostSegments else { return [] }
     }
     return ranges
+  }
+
+  /// Whether there are ranges in `bytes`, and who wrote them could not read all of the segments.
+  static func areUnread(_ bytes: RawSpan, generation: UInt64) -> Bool {
+    guard encodedBytes(bytes, generation: generation) > 0 else { return false }
+    var reader = ByteReader(bytes.extracting(16..<20))
+    return (reader.readUInt32LittleEndian() ?? 0) & unreadBit != 0
   }
 
   private static func checksum(_ bytes: RawSpan) -> UInt32 {

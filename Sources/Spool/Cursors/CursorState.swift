@@ -53,6 +53,8 @@ public struct CursorState: Sendable, Equatable {
   public var clocks: [SpoolClock] = []
   /// The numbers of the segments there are, in order; none where that is not known.
   public var segments: [ClosedRange<UInt32>] = []
+  /// Whether some of these could not be read: cursors and batches passed over their records.
+  public var hadUnread = false
 
   /// Bytes behind the content, at most.
   static let maximumTrailerBytes = CursorClocks.maximumBytes + CursorSegments.maximumBytes
@@ -82,7 +84,8 @@ public struct CursorState: Sendable, Equatable {
     output.overwriteLittleEndian(
       at: start + 60, with: CRC32C.checksum(output.bytes.extracting(start..<start + 60)))
     CursorClocks.encode(clocks, generation: generation, into: &output)
-    CursorSegments.encode(segments, generation: generation, into: &output)
+    CursorSegments.encode(
+      segments, areUnread: hadUnread, generation: generation, into: &output)
   }
 
   /// Bytes of the state that begins with this header, header and content, without the clocks.
@@ -138,10 +141,10 @@ public struct CursorState: Sendable, Equatable {
     guard reader.remaining == 0 else { throw .damaged }
     let trailer = bytes.extracting(total..<bytes.byteCount)
     state.clocks = CursorClocks.decode(trailer, generation: generation)
-    state.segments = CursorSegments.decode(
-      trailer.extracting(
-        droppingFirst: CursorClocks.encodedBytes(trailer, generation: generation)),
-      generation: generation)
+    let rest = trailer.extracting(
+      droppingFirst: CursorClocks.encodedBytes(trailer, generation: generation))
+    state.segments = CursorSegments.decode(rest, generation: generation)
+    state.hadUnread = CursorSegments.areUnread(rest, generation: generation)
     return (generation, state)
   }
 }

@@ -175,6 +175,7 @@ extension Spool {
     }
     state.clocks = clocks.saved(bootIDs)
     state.segments = CursorSegments.ranges(of: expectedSegments)
+    state.hadUnread = hasUnread
     return state
   }
 

@@ -74,9 +74,6 @@ extension Spool {
         tell(.unreadable(SpoolRead(rawValue: handle), error))
       case .lost(let segment):
         noteGone(segment)
-        // Without a time the save would never come, nor any after it.
-        if !areCursorsDirty { nextCursorSave = Instant(nanoseconds: 0) }
-        areCursorsDirty = true
       }
     }
   }

@@ -75,21 +75,23 @@ extension Spool {
     hurry(at: now)
   }
 
-  /// Records may be there again that an earlier start could not read, and that come before batches
-  /// which the broker has: it would take them for repeats.
+  /// Records may be there again that the start before could not read, and that come before batches
+  /// which the broker has, or within them: it would take them for repeats. What is missing
+  /// otherwise was open when batches were planned, and is part of them.
   mutating func renumberBatches(of place: Int) {
     guard let plan = lanes[place].replication,
       let cursor = lanes[place].cursors.first(where: { $0.name.isEmpty })
     else { return }
     let known = cursor.delivered
     let first = known.firstMissing(from: lanes[place].firstSequence)
-    let end = known.ranges.last.map { min($0.upperBound, lanes[place].savedEnd) } ?? first
+    let taken = known.ranges.last.map { min($0.upperBound, lanes[place].savedEnd) } ?? first
+    let end = max(taken, plan.ends.last ?? first)
     guard first < end else { return }
     let stored = reader.index.extents(of: lanes[place].hash)
     let isThere = known.missing(in: first..<end).contains { gap in
       stored.contains { $0.firstSequence < gap.upperBound && $0.lastSequence >= gap.lowerBound }
     }
     guard isThere else { return }
-    lanes[place].replication?.rebase(from: first, to: max(end, plan.ends.last ?? end))
+    lanes[place].replication?.rebase(from: first, to: end)
   }
 }

@@ -152,9 +152,10 @@ extension Spool {
     for segment in blank[false] ?? [] { remover.remove(segment) }
     dropping = log.emptiedSegments + (blank[true] ?? [])
     self.emptied = Set(dropping)
+    let hadUnread = loaded?.hadUnread == true
     loaded = nil
     for place in lanes.indices {
-      renumberBatches(of: place)
+      if hadUnread { renumberBatches(of: place) }
       passNumberHoles(of: place)
     }
     if lanes.contains(where: { $0.replication != nil }) {

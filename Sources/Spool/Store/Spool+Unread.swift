@@ -23,6 +23,12 @@ extension Spool {
     writer?.abandon(segment)
     guard !recovered.unreadFiles.contains(where: { $0.segment == segment }) else { return }
     recovered.unreadFiles.append(SpoolUnreadFile(segment: segment, error: IOError(.notFound)))
+    // Batches pass over its records from now on, which the next start has to know first. Without a
+    // time the save would never come, nor any after it.
+    changeCount += 1
+    numberedAt = changeCount
+    if !areCursorsDirty { nextCursorSave = Instant(nanoseconds: 0) }
+    areCursorsDirty = true
   }
 
   /// There are no records with these numbers, as far as is known: a cursor goes on behind them. The
