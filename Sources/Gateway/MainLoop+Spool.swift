@@ -97,6 +97,7 @@ extension MainLoop where Port: ~Copyable {
     text.member("first_sequence", change.first)
     text.member("is_done", !isTrial)
     if change.isParked { text.member("is_parked", true) }
+    if change.unreadFiles > 0 { text.member("unread_files", UInt64(change.unreadFiles)) }
     text.endObject()
     respond(request, statusCode: 200, type: AdminContentType.json, text.bytes)
   }

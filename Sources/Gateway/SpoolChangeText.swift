@@ -6,7 +6,14 @@ public enum SpoolChangeText {
   /// What is asked before records are given up.
   public static func question(_ change: SpoolChange, lane: String) -> String {
     "Give up \(change.records) records of \(lane), of which \(change.undelivered) were not "
-      + "delivered?"
+      + "delivered?\(unread(change))"
+  }
+
+  /// What of it nobody can count.
+  private static func unread(_ change: SpoolChange) -> String {
+    guard change.unreadFiles > 0 else { return "" }
+    return " What of it is in \(change.unreadFiles) files of the spool that can't be read now "
+      + "(`spool verify` names them) is given up as well, and not counted."
   }
 
   /// What was done.
@@ -20,7 +27,8 @@ public enum SpoolChangeText {
         + "\(change.records - min(change.records, change.undelivered)) of them again\n"
     }
     return "gave up \(change.records) records of \(lane), of which \(change.undelivered) were not "
-      + "delivered; the next one is \(change.first)\n"
+      + "delivered; the next one is \(change.first)\(change.unreadFiles > 0 ? "." : "")"
+      + "\(unread(change))\n"
   }
 
   /// What is said when the disk did not take it in time.

@@ -79,7 +79,8 @@ extension BlockingFiles {
     }
     let flags =
       switch mode {
-      case .read: O_RDONLY
+      // A pipe in the place of a file would be waited for.
+      case .read: O_RDONLY | O_NONBLOCK
       case .update: O_RDWR
       case .create: O_RDWR | O_CREAT | O_EXCL
       }

@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import IOPort
 import Testing
 import Uring
@@ -108,6 +109,45 @@ struct InspectionTests {
     #expect(damage.lost.map(\.sequences.count) == runs.map { Int($0.recordCount) })
     #expect(damage.lost.allSatisfy { !$0.topic.isEmpty })
     #expect(inspection.listing().report.damagedPlaces == 1)
+  }
+
+  @Test(
+    "What stands in the way of records is told with them, as verify finds it",
+    arguments: ["gone", "pipe", "folder", "hole", "both"])
+  func toldWithRecords(what: String) throws {
+    let bench = try InspectionBench()
+    try bench.run(records: 2_000)
+    var inspection = try bench.inspect()
+    let name = "00000001.seg"
+    let footer = inspection.log.segments[0].footer
+    let block = footer.blocks[1]
+    let file = bench.path + "/" + name
+    switch what {
+    case "gone": #expect(unlink(file) == 0)
+    case "pipe": #expect(unlink(file) == 0 && mkfifo(file, 0o600) == 0)
+    case "folder": #expect(unlink(file) == 0 && mkdir(file, 0o700) == 0)
+    case "hole":
+      let last = try #require(inspection.log.segments.last)
+      #expect(!last.isSealed && last.footer.blocks.count > 3)
+      let lost = last.footer.blocks[1]
+      try bench.damage(
+        SegmentHeader.fileName(last.footer.number).description,
+        at: Int(lost.offset) + Int(lost.totalBytes) - 513)
+    default:
+      try bench.damage(name, at: Int(block.offset) + Int(block.totalBytes) - 513)
+      try bench.damage(name, at: try bench.content(name).count - 30)
+    }
+    try inspection.load()
+    let all = records(&inspection, SpoolSelection())
+    let verified = try inspection.verify(isLive: false).damage
+    #expect(!all.damage.isEmpty && all.damage.allSatisfy { verified.contains($0) })
+    #expect(all.records.values.reduce(0) { $0 + $1.count } < 2_000)
+    // Of another lane nothing is known to be gone, where that is known at all.
+    let other = records(&inspection, SpoolSelection(topic: Array("/default/none".utf8)))
+    #expect(other.damage.isEmpty == (what == "hole" || what == "both"))
+    // What is given up with a file that can't be read is said, and not counted.
+    let change = try inspection.drop(LogLoop.topic(1), before: nil)
+    #expect(change.unreadFiles == (what == "hole" || what == "both" ? 0 : 1))
   }
 
   @Test("A segment that was cut is named, wherever that was", arguments: [0, 1, 2, 3, 300, 301])
@@ -235,7 +275,8 @@ struct InspectionTests {
     #expect(change.records == 50 && change.undelivered == 20)
     // 40 to 59 were delivered, those before 20 dropped or delivered; 90 to 99 come yet.
     #expect(lane.cursors[0].delivered.missing(in: 0..<100) == [20..<40, 60..<100])
-    #expect(lane.firstSequence == 0)
+    // What was dropped and is gone is not dropped again.
+    #expect(lane.firstSequence == 10)
   }
 
   @Test("A reader that is not served is set back, and still waits for nothing new")

@@ -61,7 +61,8 @@ extension SpoolConfiguration: ConfigurationSection {
       "mode", .choice, default: "\"spill\"",
       """
       When records go to the disk. "spill": when the broker does not take them in time; while it
-      keeps up nothing is written. "always": at once, and the broker gets them from there.
+      keeps up nothing is written. "always": at once, and the broker gets them from there; when
+      the disk takes no more, nothing is taken, also while a broker is there.
       "memory": never. Records then wait in memory, within the limits, and devices are answered
       when the broker has them. With the embedded broker "spill" and "always" are the same: its
       records are on the disk, and its limits are retain_bytes and retain_age_s of [broker].

@@ -27,6 +27,9 @@ public struct SpoolChange: Sendable, Equatable {
   /// Whether the reader that was set back is one that the gateway does not serve in its mode: the
   /// records wait until it does.
   public var isParked = false
+  /// Files of the log that can't be read now: what they hold of what is given up is given up, too,
+  /// and not counted.
+  public var unreadFiles = 0
 
   /// A change.
   public init(records: UInt64, undelivered: UInt64, first: UInt64, isParked: Bool = false) {
@@ -67,7 +70,9 @@ extension SpoolInspection where Port: ~Copyable {
   ) throws(SpoolChangeError) -> SpoolChange {
     try checkVersions()
     guard let lane = lane(topic: topic) else { throw .unknownLane }
-    return try state.lanes[lane].drop(before: end, stored: storedRanges(of: topic))
+    var change = try state.lanes[lane].drop(before: end, stored: storedRanges(of: topic))
+    change.unreadFiles = damagedFiles().count
+    return change
   }
 
   /// Makes the changed cursors durable, in the copy that is not the newest.
@@ -124,7 +129,9 @@ extension LaneCursors {
       cursors[other].delivered.advance(to: firstSequence)
     }
     let delivered = setBack(cursors[place].delivered, to: sequence, stored: stored)
-    firstSequence = min(firstSequence, sequence)
+    let first = stored.first { $0.upperBound > sequence }.map { max($0.lowerBound, sequence) }
+    // What is not there any more was given up before, and is not given up again.
+    firstSequence = min(firstSequence, first ?? sequence)
     // The broker would drop batches with numbers that it has seen.
     if reader.isEmpty { replication?.rebase(from: sequence, to: nextSequence) }
     let isParked = cursors[place].delivered.isParked
@@ -132,7 +139,6 @@ extension LaneCursors {
     cursors[place].delivered = delivered
     // It does not wait for what is stored for others from now on.
     if isParked { cursors[place].delivered.park(from: nextSequence) }
-    let first = stored.first { $0.upperBound > sequence }.map { max($0.lowerBound, sequence) }
     return SpoolChange(
       records: records, undelivered: undelivered, first: first ?? sequence, isParked: isParked)
   }

@@ -23,16 +23,54 @@ public struct SpoolSelection: Sendable, Equatable {
 extension SpoolInspection where Port: ~Copyable {
   /// Calls `body` with the topic, the sequence and the bytes of each record, as it was appended,
   /// until it answers false. A record that is in the log twice is told once. Holds one block in
-  /// memory. Answers the places that could not be read.
+  /// memory. Answers what could not be read and may hold such records, as `verify` finds it.
   public mutating func forEachRecord(
     _ selection: SpoolSelection,
     _ body: (_ topic: [UInt8], _ sequence: UInt64, _ element: RawSpan) -> Bool
   ) -> [SpoolDamage] {
-    var damage: [SpoolDamage] = []
+    var damage = damagedFiles()
+    readRecords(selection, &damage, body)
+    damage.removeAll { !concerns($0, selection) }
+    if !damage.isEmpty { removePassing(&damage) }
+    return damage
+  }
+
+  /// Keeps what is wrong when it is looked at again, too: somebody may be writing.
+  private mutating func removePassing(_ damage: inout [SpoolDamage]) {
+    do throws(IOError) {
+      try load()
+      let again = try verify(isLive: false).damage
+      damage.removeAll { !again.contains($0) }
+    } catch {
+      // What was found stays.
+    }
+  }
+
+  /// Whether damage may have taken records that are wanted.
+  private func concerns(_ damage: SpoolDamage, _ selection: SpoolSelection) -> Bool {
+    if damage.lost.isEmpty { return true }
+    return damage.lost.contains { lost in
+      guard lost.topic.isEmpty || selection.topic ?? lost.topic == lost.topic else { return false }
+      let sequences =
+        max(
+          lost.sequences.lowerBound, selection.from)..<max(
+          lost.sequences.upperBound, selection.from)
+      guard selection.isUndeliveredOnly,
+        let known = state.lanes.first(where: { $0.topic == lost.topic })
+      else { return !sequences.isEmpty }
+      return known.isWaiting(forAnyOf: sequences)
+    }
+  }
+
+  private mutating func readRecords(
+    _ selection: SpoolSelection, _ damage: inout [SpoolDamage],
+    _ body: (_ topic: [UInt8], _ sequence: UInt64, _ element: RawSpan) -> Bool
+  ) {
     var told: [[UInt8]: DeliveredSet] = [:]
     for place in log.segments.indices {
       let footer = log.segments[place].footer
-      guard footer.lanes.contains(where: { isWanted($0, selection) }) else { continue }
+      let isWhole = footer.damagedBytes == 0
+      guard !isWhole || footer.lanes.contains(where: { isWanted($0, selection) }) else { continue }
       let name = SegmentHeader.fileName(footer.number)
       let file: OpenFile
       do throws(IOError) {
@@ -45,6 +83,7 @@ extension SpoolInspection where Port: ~Copyable {
         continue
       }
       defer { close(file) }
+      damage += holes(in: footer, file: file)
       var rest = footer.runs[...]
       for number in footer.blocks.indices {
         let runs = takeRuns(of: number, from: &rest)
@@ -58,10 +97,9 @@ extension SpoolInspection where Port: ~Copyable {
         } catch {
           damage.append(lostBlock(number, of: footer, runs: runs))
         }
-        if !goesOn { return damage }
+        if !goesOn { return }
       }
     }
-    return damage
   }
 
   private func isWanted(_ lane: SegmentFooter.Lane, _ selection: SpoolSelection) -> Bool {
@@ -139,6 +177,14 @@ extension SpoolInspection where Port: ~Copyable {
 }
 
 extension LaneCursors {
+  /// Whether somebody has not got some of the records that were not dropped.
+  func isWaiting(forAnyOf sequences: Range<UInt64>) -> Bool {
+    let first = max(sequences.lowerBound, firstSequence)
+    guard first < sequences.upperBound else { return false }
+    return cursors.isEmpty
+      || cursors.contains { !$0.delivered.missing(in: first..<sequences.upperBound).isEmpty }
+  }
+
   /// Whether somebody has not got a record that was not dropped.
   func isWaiting(for sequence: UInt64) -> Bool {
     guard sequence >= firstSequence else { return false }

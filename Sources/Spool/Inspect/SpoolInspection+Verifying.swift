@@ -39,23 +39,52 @@ extension SpoolInspection where Port: ~Copyable {
     var result = SpoolVerification()
     result.interruptedWrites = log.cutSegments
     verifyCursors(&result)
-    // Those of the cursor file are found with its copies.
-    for later in log.laterVersions {
-      result.damage.append(SpoolDamage(file: later.file, kind: .laterVersion(later)))
-    }
-    for number in log.foreignSegments { verifyForeign(number, &result) }
-    for file in log.unreadSegments { verifyForeign(file.segment, &result) }
-    for file in log.missing(of: state.segments) where !file.isForeign {
-      result.damage.append(SpoolDamage(file: file.name, kind: .unreadableFile(file.error)))
-    }
-    for number in log.blankSegments where state.segments.contains(where: { $0.contains(number) }) {
-      result.damage.append(SpoolDamage(file: SegmentHeader.fileName(number), kind: .emptyFile))
-    }
+    result.damage += damagedFiles()
     for place in log.segments.indices { verify(log.segments[place], &result) }
     return result
   }
 
   // MARK: Segments
+
+  /// Files of segments of which nothing is read.
+  mutating func damagedFiles() -> [SpoolDamage] {
+    // Those of the cursor file are found with its copies.
+    var damage = log.laterVersions.map { SpoolDamage(file: $0.file, kind: .laterVersion($0)) }
+    for number in log.foreignSegments + log.unreadSegments.map(\.segment) {
+      if let found = damageOfForeign(number) { damage.append(found) }
+    }
+    for file in log.missing(of: state.segments) where !file.isForeign {
+      damage.append(SpoolDamage(file: file.name, kind: .unreadableFile(file.error)))
+    }
+    for number in log.blankSegments where state.segments.contains(where: { $0.contains(number) }) {
+      damage.append(SpoolDamage(file: SegmentHeader.fileName(number), kind: .emptyFile))
+    }
+    return damage
+  }
+
+  /// Places between the blocks of a segment, or behind the last one, in which there was one.
+  mutating func holes(in footer: SegmentFooter, file: OpenFile) -> [SpoolDamage] {
+    // Blocks of a later version were passed over, and are no damage.
+    let name = SegmentHeader.fileName(footer.number)
+    let isLater = log.laterVersions.contains { $0.file == name }
+    var damage: [SpoolDamage] = []
+    var end = UInt32(SegmentHeader.encodedBytes)
+    var damagedBytes: UInt64 = 0
+    for block in footer.blocks {
+      if block.offset > end, !isLater {
+        damagedBytes += UInt64(block.offset - end)
+        damage.append(hole(in: footer, from: end, to: block.offset, file: file))
+      }
+      end = max(end, block.offset &+ block.totalBytes)
+    }
+    if footer.damagedBytes > damagedBytes {
+      // What is damaged at the end of a segment has no block behind it that would tell where.
+      let bytes = footer.damagedBytes - damagedBytes
+      let to = UInt32(clamping: UInt64(end) + bytes)
+      damage.append(hole(in: footer, from: end, to: to, file: file))
+    }
+    return damage
+  }
 
   private mutating func verify(
     _ segment: RecoveredLog.Segment, _ result: inout SpoolVerification
@@ -72,20 +101,12 @@ extension SpoolInspection where Port: ~Copyable {
       return
     }
     defer { close(file) }
-    // Its blocks were passed over, and are no damage.
-    let isLater = log.laterVersions.contains { $0.file == name }
     result.segments += 1
+    result.damage += holes(in: footer, file: file)
     var rest = footer.runs[...]
-    var end = UInt32(SegmentHeader.encodedBytes)
-    var damagedBytes: UInt64 = 0
     for number in footer.blocks.indices {
       let block = footer.blocks[number]
       let runs = takeRuns(of: number, from: &rest)
-      if block.offset > end, !isLater {
-        damagedBytes += UInt64(block.offset - end)
-        result.damage.append(hole(in: footer, from: end, to: block.offset, file: file))
-      }
-      end = max(end, block.offset &+ block.totalBytes)
       do throws(SpoolFormatError) {
         let content = try content(of: block, in: footer, file: file)
         result.blocks += 1
@@ -94,12 +115,6 @@ extension SpoolInspection where Port: ~Copyable {
       } catch {
         result.damage.append(lostBlock(number, of: footer, runs: runs))
       }
-    }
-    if footer.damagedBytes > damagedBytes {
-      // What is damaged at the end of a segment has no block behind it that would tell where.
-      let bytes = footer.damagedBytes - damagedBytes
-      let to = UInt32(clamping: UInt64(end) + bytes)
-      result.damage.append(hole(in: footer, from: end, to: to, file: file))
     }
     let hasHeader = verifyHeader(of: segment, name, file, &result)
     if !segment.isSealed, hasHeader { verifyMissingFooter(of: segment, name, file, &result) }
@@ -216,21 +231,18 @@ extension SpoolInspection where Port: ~Copyable {
       SpoolDamage(file: name, kind: .missingFooter, offset: UInt64(segment.end)))
   }
 
-  /// A file with a segment's name that a start leaves alone.
-  private mutating func verifyForeign(_ number: UInt32, _ result: inout SpoolVerification) {
+  /// What is wrong with a file with a segment's name that a start leaves alone.
+  private mutating func damageOfForeign(_ number: UInt32) -> SpoolDamage? {
     let name = SegmentHeader.fileName(number)
     do throws(IOError) {
       let file = try open(name)
       defer { close(file) }
       try read(file, at: 0, count: SegmentHeader.encodedBytes)
       // The end of power can leave a file that was being made.
-      if buffer.bytes.byteCount < SegmentHeader.encodedBytes || isBlank(buffer.bytes) { return }
-      result.damage.append(
-        SpoolDamage(file: name, kind: .segmentHeader, bytes: file.bytes))
+      if buffer.bytes.byteCount < SegmentHeader.encodedBytes || isBlank(buffer.bytes) { return nil }
+      return SpoolDamage(file: name, kind: .segmentHeader, bytes: file.bytes)
     } catch {
-      if error.kind != .notFound {
-        result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
-      }
+      return error.kind == .notFound ? nil : SpoolDamage(file: name, kind: .unreadableFile(error))
     }
   }
 

@@ -73,7 +73,8 @@ extension Spool {
       throw .unknownSequence(next: lanes[place].nextSequence)
     }
     let last = min(end ?? .max, lanes[place].durableEnd)
-    let change = try book.drop(before: last, stored: storedRanges(of: lanes[place]))
+    var change = try book.drop(before: last, stored: storedRanges(of: lanes[place]))
+    change.unreadFiles = recovered.unreadFiles.count
     let count = storedCount(of: lanes[place], in: lanes[place].firstSequence..<last)
     if !isTrial { take(book, place, now: now) }
     return change.atMost(count)
