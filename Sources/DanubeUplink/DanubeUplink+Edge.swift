@@ -9,6 +9,8 @@ public import Records
 extension DanubeUplink {
   /// Registrations that fail in a row before lanes go on without.
   private static var registrationAttempts: Int { 3 }
+  /// When it is tried again to make a call that could not start.
+  private static var retryMilliseconds: Int { 10 }
   /// Declarations may take so many bytes: what a broker takes as one message, less some room.
   private static var declarationBytes: Int { 3 << 20 }
 
@@ -18,7 +20,9 @@ extension DanubeUplink {
     let lane = place(of: lane)
     guard wantsReplication(lane) else { return .unavailable }
     let patience = limits.replicationPatienceMilliseconds
-    let isLeftAlone = !hasPlans || now >= edge.failingSince.advanced(milliseconds: patience)
+    // One has to fail after the wait: nobody may have been there to be asked.
+    let isLeftAlone =
+      !hasPlans || edge.failedAt >= edge.failingSince.advanced(milliseconds: patience)
     if edge.phase == .unavailable { return isLeftAlone ? .unavailable : .unknown }
     switch lanes[lane].replication.permission {
     // Until the cluster says otherwise.
@@ -67,14 +71,16 @@ extension DanubeUplink {
     case .registered: isDue = true
     case .registering, .beating: isDue = false
     }
-    guard isDue, readyLaneCount > 0, let id = seedConnection(operations: &operations) else {
-      return
+    guard isDue, readyLaneCount > 0 else { return }
+    if let id = seedConnection(operations: &operations) {
+      if edge.phase == .registered, !edge.isOutdated {
+        beat(id)
+      } else {
+        register(id)
+      }
     }
-    if edge.phase == .registered, !edge.isOutdated {
-      beat(id)
-    } else {
-      register(id)
-    }
+    // No connection to a seed is open now, or the broker takes no more calls.
+    if !edge.isCalling { edge.nextAt = now.advanced(milliseconds: Self.retryMilliseconds) }
   }
 
   /// When the next such call is due.
@@ -170,6 +176,7 @@ extension DanubeUplink {
     edge.lastError = error
     edge.isOutdated = true
     if edge.failures == 0 { edge.failingSince = now }
+    edge.failedAt = now
     edge.failures += 1
     if error.status == .unimplemented { edge.refusals += 1 }
     let pause = limits.backoffMinimumMilliseconds << min(edge.failures, 16)

@@ -261,6 +261,7 @@ extension DanubeUplink {
     lanes[lane].epoch &+= 1
     lanes[lane].unansweredSince = nil
     lanes[lane].isBlocked = false
+    lanes[lane].replication.isCheckFailing = false
     lanes[lane].strayRedirects = 0
     let isInTrouble = lanes[lane].hasTrouble && lanes[lane].keys.hasFailing
     if !isInTrouble { lanes[lane].lastError = UplinkError() }

@@ -138,6 +138,7 @@ extension DanubeUplink {
   }
 
   mutating func takeBackBatches(_ lane: Int) {
+    endCheckTrouble(lane)
     closeStream(of: lane)
     noLongerWantsStream(lane)
     while let batch = lanes[lane].replication.batches.popFirst() { giveUp(batch.id) }

@@ -107,17 +107,25 @@ extension DanubeUplink {
   /// Says of a lane that its owner can't be looked up, without which nothing of it is delivered; or
   /// no more.
   private mutating func noteCheck(_ lane: Int, _ error: UplinkError?) {
-    if let error {
+    if let error, !lanes[lane].replication.isIdle {
       let topic = lanes[lane].lane.topic
       let verdict = LaneVerdict(status: error.status ?? .ok, text: error.text, topic: topic)
       lanes[lane].lastError = error
       lanes[lane].isBlocked = verdict == .blocked
+      lanes[lane].replication.isCheckFailing = true
       lastError = error
-    } else if lanes[lane].replication.isCheckFailing {
-      lanes[lane].lastError = UplinkError()
-      lanes[lane].isBlocked = false
+    } else {
+      endCheckTrouble(lane)
     }
-    lanes[lane].replication.isCheckFailing = error != nil
+  }
+
+  /// The owner of a lane is known again, or nobody asks for it any more.
+  mutating func endCheckTrouble(_ lane: Int) {
+    guard lanes[lane].replication.isCheckFailing else { return }
+    lanes[lane].replication.isCheckFailing = false
+    lanes[lane].isBlocked = false
+    let isInTrouble = lanes[lane].hasTrouble && lanes[lane].keys.hasFailing
+    if !isInTrouble { lanes[lane].lastError = UplinkError() }
   }
 
   /// What was acknowledged before a look-up began is where it belongs.

@@ -25,9 +25,10 @@ struct EdgeRegistration {
   var nextAt = Instant(nanoseconds: 0)
   /// When topics that the cluster refused are registered again.
   var refusedAgainAt = Instant.distantFuture
-  /// Registrations that failed in a row, and when the first of them did.
+  /// Registrations that failed in a row, and when the first and the last of them did.
   var failures = 0
   var failingSince = Instant(nanoseconds: 0)
+  var failedAt = Instant(nanoseconds: 0)
   /// Those of them in a row that were told there is no such service.
   var refusals = 0
   /// Whether lanes are ready that were not declared.
