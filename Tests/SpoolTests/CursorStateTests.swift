@@ -94,9 +94,10 @@ struct CursorStateTests {
     }
     // Some could not be read.
     var unread = with
-    unread.hadUnread = true
+    unread.unread = [3, 8]
     let marked = encoded(unread, generation: 9)
-    #expect(Array(marked[start + 16..<start + 20]) == little(UInt32(2) | 1 << 31))
+    let marks = [3 | 1 << 31, 3, 4, 4, 7, 7, 8 | 1 << 31, 8, 9, 9] as [UInt32]
+    #expect(Array(marked[(start + 24)...]) == marks.flatMap { little($0) })
     #expect(try CursorState.decode(marked.span.bytes).state == unread)
     // Without clocks before it, and not where it is of an older state.
     with.clocks = []
@@ -115,7 +116,7 @@ struct CursorStateTests {
     let content = numbers.flatMap { little($0) }
     list += little(CRC32C.checksum((list + content).span.bytes)) + content
     #expect(CursorSegments.encodedBytes(list.span.bytes, generation: 9) == list.count)
-    #expect(CursorSegments.decode(list.span.bytes, generation: 9).isEmpty)
+    #expect(CursorSegments.decode(list.span.bytes, generation: 9).ranges.isEmpty)
   }
 
   @Test("Plans of batches make it version 2, and come back; what is no plan is damage")

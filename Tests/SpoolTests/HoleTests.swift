@@ -109,8 +109,10 @@ struct HoleTests {
     #expect(plan?.base == 1_000 && plan?.ends == [6])
   }
 
-  @Test("A batch that passed over a file is numbered anew when the file is there again")
-  func fileIsBack() throws {
+  @Test(
+    "A batch that passed over a file is numbered anew when that is there again, given up or not",
+    arguments: [false, true])
+  func fileIsBack(isGivenUp: Bool) throws {
     let world = SimulatedWorld(seed: 7)
     let disk = world.disk(of: spoolHost)
     let (driver, first) = try Self.loop(world)
@@ -137,6 +139,10 @@ struct HoleTests {
     let isPlanned = second.spool.plan(there + 10, base: 1_000, of: known, now: world.now)
     middle.run(milliseconds: 500)
     #expect(isPlanned)
+    if isGivenUp {
+      second.spool.rebasePlans(of: known, from: there, now: world.now)
+      middle.run(milliseconds: 500)
+    }
     world.kill(second.portID)
     middle.remove(second.portID)
 
@@ -146,10 +152,15 @@ struct HoleTests {
       let lane = loop.spool.lane(topic: Self.topic, isReliable: true)
       let first = loop.spool.reader.index.extents(of: hash).first?.firstSequence
       #expect(isBack == (first == 0))
-      // Above all numbers that the broker may have.
       let found = loop.spool.replication(of: lane)
       let plan = try #require(found)
-      #expect(plan.ends.isEmpty && plan.base + 1 > 1_000 + there + 10)
+      if isBack {
+        // Above all numbers that the broker may have.
+        #expect(plan.ends.isEmpty && plan.base + 1 > 1_000 + there + 10)
+      } else {
+        #expect(plan.base == (isGivenUp ? 1_010 : 1_000))
+        #expect(plan.ends == (isGivenUp ? [] : [there + 10]))
+      }
       driver.run(milliseconds: 500)
       world.kill(loop.portID)
       driver.remove(loop.portID)

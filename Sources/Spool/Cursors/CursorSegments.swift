@@ -7,9 +7,11 @@ import Bytes
 /// |---|---|
 /// | 0–7 | `DANUBECS` |
 /// | 8–15 | generation of the state before it |
-/// | 16–19 | number of ranges, at most 4,096, in bits 0–30; bit 31: some can't be read |
+/// | 16–19 | number of ranges, at most 4,096 |
 /// | 20–23 | CRC-32C of bytes 0–19 and of the ranges |
 /// | 24–… | ranges, 8 bytes each, in order: the numbers of a first and of a last segment |
+///
+/// The highest bit of a first number is 1 when who wrote it could not read these segments.
 ///
 /// Versions that do not know it do not look at it, and one that is wrong, or of another generation,
 /// is none: then a file that is gone goes unnoticed.
@@ -20,7 +22,7 @@ enum CursorSegments {
   private static let headerBytes = 24
   /// The most segments of which it is looked whether they are there.
   private static let mostSegments = 1 << 20
-  /// In the number of ranges: some can't be read.
+  /// In a first number: these can't be read.
   private static let unreadBit: UInt32 = 1 << 31
   private static let magic: UInt64 = 0x5343_4542_554e_4144
 
@@ -37,20 +39,31 @@ enum CursorSegments {
     return ranges.suffix(maximumCount)
   }
 
+  /// Appends the ranges, of which `unread` are segments that can't be read, in order.
   static func encode(
-    _ ranges: [ClosedRange<UInt32>], areUnread: Bool, generation: UInt64,
+    _ ranges: [ClosedRange<UInt32>], unread: [UInt32], generation: UInt64,
     into output: inout GrowableBytes
   ) {
     guard !ranges.isEmpty else { return }
+    var parts: [(first: UInt32, last: UInt32)] = []
+    for range in ranges {
+      var first = range.lowerBound
+      for number in unread where range.contains(number) && number >= first {
+        if number > first { parts.append((first, number - 1)) }
+        parts.append((number | unreadBit, number))
+        first = number + 1
+      }
+      if first <= range.upperBound { parts.append((first, range.upperBound)) }
+    }
+    parts = parts.suffix(maximumCount)
     let start = output.count
     output.appendLittleEndian(magic)
     output.appendLittleEndian(generation)
-    output.appendLittleEndian(
-      UInt32(min(ranges.count, maximumCount)) | (areUnread ? unreadBit : 0))
+    output.appendLittleEndian(UInt32(parts.count))
     output.appendLittleEndian(UInt32(0))
-    for range in ranges.suffix(maximumCount) {
-      output.appendLittleEndian(range.lowerBound)
-      output.appendLittleEndian(range.upperBound)
+    for part in parts {
+      output.appendLittleEndian(part.first)
+      output.appendLittleEndian(part.last)
     }
     output.overwriteLittleEndian(
       at: start + 20, with: checksum(output.bytes.extracting(start..<output.count)))
@@ -61,38 +74,39 @@ enum CursorSegments {
     var reader = ByteReader(bytes)
     guard reader.readUInt64LittleEndian() == magic,
       reader.readUInt64LittleEndian() == generation,
-      let field = reader.readUInt32LittleEndian(),
-      (1...UInt32(maximumCount)).contains(field & ~unreadBit),
+      let count = reader.readUInt32LittleEndian(), (1...UInt32(maximumCount)).contains(count),
       let sum = reader.readUInt32LittleEndian()
     else { return 0 }
-    let total = headerBytes + Int(field & ~unreadBit) * 8
+    let total = headerBytes + Int(count) * 8
     guard total <= bytes.byteCount, checksum(bytes.extracting(0..<total)) == sum else { return 0 }
     return total
   }
 
-  static func decode(_ bytes: RawSpan, generation: UInt64) -> [ClosedRange<UInt32>] {
+  static func decode(
+    _ bytes: RawSpan, generation: UInt64
+  ) -> (ranges: [ClosedRange<UInt32>], unread: [UInt32]) {
     let total = encodedBytes(bytes, generation: generation)
-    guard total > 0 else { return [] }
+    guard total > 0 else { return ([], []) }
     var ranges: [ClosedRange<UInt32>] = []
+    var unread: [UInt32] = []
     var count = 0
     var reader = ByteReader(bytes.extracting(headerBytes..<total))
-    while let first = reader.readUInt32LittleEndian(), let last = reader.readUInt32LittleEndian() {
+    while let field = reader.readUInt32LittleEndian(), let last = reader.readUInt32LittleEndian() {
+      let first = field & ~unreadBit
       // Nobody writes others, and no spool has so many segments.
       guard first <= last, last < 1 << 31, ranges.last.map({ $0.upperBound < first }) ?? true else {
-        return []
+        return ([], [])
       }
-      ranges.append(first...last)
-      count += ranges[ranges.count - 1].count
-      guard count <= mostSegments else { return [] }
+      count += (first...last).count
+      guard count <= mostSegments else { return ([], []) }
+      if field != first { unread += Array(first...last) }
+      if let before = ranges.last, before.upperBound + 1 == first {
+        ranges[ranges.count - 1] = before.lowerBound...last
+      } else {
+        ranges.append(first...last)
+      }
     }
-    return ranges
-  }
-
-  /// Whether there are ranges in `bytes`, and who wrote them could not read all of the segments.
-  static func areUnread(_ bytes: RawSpan, generation: UInt64) -> Bool {
-    guard encodedBytes(bytes, generation: generation) > 0 else { return false }
-    var reader = ByteReader(bytes.extracting(16..<20))
-    return (reader.readUInt32LittleEndian() ?? 0) & unreadBit != 0
+    return (ranges, unread)
   }
 
   private static func checksum(_ bytes: RawSpan) -> UInt32 {

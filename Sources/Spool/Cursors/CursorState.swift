@@ -53,8 +53,8 @@ public struct CursorState: Sendable, Equatable {
   public var clocks: [SpoolClock] = []
   /// The numbers of the segments there are, in order; none where that is not known.
   public var segments: [ClosedRange<UInt32>] = []
-  /// Whether some of these could not be read: cursors and batches passed over their records.
-  public var hadUnread = false
+  /// Those of them, in order, that could not be read: cursors and batches passed over them.
+  public var unread: [UInt32] = []
 
   /// Bytes behind the content, at most.
   static let maximumTrailerBytes = CursorClocks.maximumBytes + CursorSegments.maximumBytes
@@ -85,7 +85,7 @@ public struct CursorState: Sendable, Equatable {
       at: start + 60, with: CRC32C.checksum(output.bytes.extracting(start..<start + 60)))
     CursorClocks.encode(clocks, generation: generation, into: &output)
     CursorSegments.encode(
-      segments, areUnread: hadUnread, generation: generation, into: &output)
+      segments, unread: unread, generation: generation, into: &output)
   }
 
   /// Bytes of the state that begins with this header, header and content, without the clocks.
@@ -143,8 +143,7 @@ public struct CursorState: Sendable, Equatable {
     state.clocks = CursorClocks.decode(trailer, generation: generation)
     let rest = trailer.extracting(
       droppingFirst: CursorClocks.encodedBytes(trailer, generation: generation))
-    state.segments = CursorSegments.decode(rest, generation: generation)
-    state.hadUnread = CursorSegments.areUnread(rest, generation: generation)
+    (state.segments, state.unread) = CursorSegments.decode(rest, generation: generation)
     return (generation, state)
   }
 }

@@ -41,6 +41,8 @@ public struct SpoolDamage: Sendable, Equatable {
   public var bytes: UInt64 = 0
   /// What is lost, as far as that is known.
   public var lost: [Lost] = []
+  /// Whether there may be more in it than that.
+  var mayHoldMore = false
 
   init(file: FileName, kind: Kind, offset: UInt64 = 0, bytes: UInt64 = 0) {
     self.file = file

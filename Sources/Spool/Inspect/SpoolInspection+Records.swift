@@ -28,19 +28,28 @@ extension SpoolInspection where Port: ~Copyable {
     _ selection: SpoolSelection,
     _ body: (_ topic: [UInt8], _ sequence: UInt64, _ element: RawSpan) -> Bool
   ) -> [SpoolDamage] {
-    var damage = damagedFiles()
-    readRecords(selection, &damage, body)
-    damage.removeAll { !concerns($0, selection) }
-    if !damage.isEmpty { removePassing(&damage) }
-    return damage
+    let newest = log.segments.last?.footer.number ?? 0
+    var places = damagedFiles()
+    var damage: [SpoolDamage] = []
+    readRecords(selection, places: &places, damage: &damage, body)
+    places.removeAll { !concerns($0, selection) }
+    if !places.isEmpty { removePassing(&places, newest: newest) }
+    return places + damage
   }
 
-  /// Keeps what is wrong when it is looked at again, too: somebody may be writing.
-  private mutating func removePassing(_ damage: inout [SpoolDamage]) {
+  /// Keeps what is wrong when it is looked at again, too: somebody may be writing. What can be read
+  /// now and could not before was not told.
+  private mutating func removePassing(_ places: inout [SpoolDamage], newest: UInt32) {
     do throws(IOError) {
       try load()
       let again = try verify(isLive: false).damage
-      damage.removeAll { !again.contains($0) }
+      places.removeAll { place in
+        guard !again.contains(where: { $0.file == place.file }) else { return false }
+        guard place.kind != .block, let number = SegmentHeader.number(of: place.file) else {
+          return true
+        }
+        return number > newest || !log.segments.contains { $0.footer.number == number }
+      }
     } catch {
       // What was found stays.
     }
@@ -48,7 +57,7 @@ extension SpoolInspection where Port: ~Copyable {
 
   /// Whether damage may have taken records that are wanted.
   private func concerns(_ damage: SpoolDamage, _ selection: SpoolSelection) -> Bool {
-    if damage.lost.isEmpty { return true }
+    if damage.lost.isEmpty || damage.mayHoldMore { return true }
     return damage.lost.contains { lost in
       guard lost.topic.isEmpty || selection.topic ?? lost.topic == lost.topic else { return false }
       let sequences =
@@ -63,13 +72,13 @@ extension SpoolInspection where Port: ~Copyable {
   }
 
   private mutating func readRecords(
-    _ selection: SpoolSelection, _ damage: inout [SpoolDamage],
+    _ selection: SpoolSelection, places: inout [SpoolDamage], damage: inout [SpoolDamage],
     _ body: (_ topic: [UInt8], _ sequence: UInt64, _ element: RawSpan) -> Bool
   ) {
     var told: [[UInt8]: DeliveredSet] = [:]
     for place in log.segments.indices {
       let footer = log.segments[place].footer
-      let isWhole = footer.damagedBytes == 0
+      let isWhole = footer.damagedBytes == 0 && log.segments[place].isSealed
       guard !isWhole || footer.lanes.contains(where: { isWanted($0, selection) }) else { continue }
       let name = SegmentHeader.fileName(footer.number)
       let file: OpenFile
@@ -83,7 +92,12 @@ extension SpoolInspection where Port: ~Copyable {
         continue
       }
       defer { close(file) }
-      damage += holes(in: footer, file: file)
+      places += holes(in: footer, file: file)
+      if !log.segments[place].isSealed,
+        let cut = missingFooter(of: log.segments[place], name, file), cut.kind != .footer
+      {
+        places.append(cut)
+      }
       var rest = footer.runs[...]
       for number in footer.blocks.indices {
         let runs = takeRuns(of: number, from: &rest)

@@ -117,7 +117,9 @@ extension SpoolInspection where Port: ~Copyable {
       }
     }
     let hasHeader = verifyHeader(of: segment, name, file, &result)
-    if !segment.isSealed, hasHeader { verifyMissingFooter(of: segment, name, file, &result) }
+    if !segment.isSealed, hasHeader, let damage = missingFooter(of: segment, name, file) {
+      result.damage.append(damage)
+    }
   }
 
   /// A segment whose blocks, or whose footer, are good without a header is read all the same.
@@ -156,6 +158,7 @@ extension SpoolInspection where Port: ~Copyable {
       file: SegmentHeader.fileName(footer.number), kind: .block, offset: UInt64(from),
       bytes: UInt64(to > from ? to - from : 0))
     var offset = from
+    var known: UInt64 = 0
     while offset < to {
       var next = offset &+ UInt32(BlockHeader.alignment)
       if next < offset { break }
@@ -172,6 +175,7 @@ extension SpoolInspection where Port: ~Copyable {
           header.identity == footer.identity
         {
           next = max(next, offset &+ UInt32(clamping: header.totalBytes))
+          known += UInt64(next - offset)
           damage.lost += header.runs.map { run in
             let (end, overflows) = run.firstSequence.addingReportingOverflow(
               UInt64(run.recordCount))
@@ -184,6 +188,7 @@ extension SpoolInspection where Port: ~Copyable {
       }
       offset = next
     }
+    damage.mayHoldMore = known < damage.bytes
     return damage
   }
 
@@ -196,39 +201,31 @@ extension SpoolInspection where Port: ~Copyable {
 
   /// A segment without a footer is one that was written last, or its footer is damaged: then the
   /// trailer at the end of the file still shows that there was one.
-  private mutating func verifyMissingFooter(
-    of segment: RecoveredLog.Segment, _ name: FileName, _ file: OpenFile,
-    _ result: inout SpoolVerification
-  ) {
+  mutating func missingFooter(
+    of segment: RecoveredLog.Segment, _ name: FileName, _ file: OpenFile
+  ) -> SpoolDamage? {
     let trailerBytes = UInt64(SegmentFooter.trailerBytes)
     guard file.bytes >= UInt64(SegmentHeader.encodedBytes) + trailerBytes else {
-      return verifyCut(segment, name, &result)
+      return cut(of: segment, name)
     }
     do throws(IOError) {
       try read(file, at: file.bytes - trailerBytes, count: Int(trailerBytes))
     } catch {
-      result.damage.append(SpoolDamage(file: name, kind: .unreadableFile(error)))
-      return
+      return SpoolDamage(file: name, kind: .unreadableFile(error))
     }
-    guard SegmentFooter.looksLikeTrailer(buffer.bytes) else {
-      return verifyCut(segment, name, &result)
-    }
+    guard SegmentFooter.looksLikeTrailer(buffer.bytes) else { return cut(of: segment, name) }
     let offset = UInt64(segment.end)
-    result.damage.append(
-      SpoolDamage(file: name, kind: .footer, offset: offset, bytes: file.bytes - offset))
+    return SpoolDamage(file: name, kind: .footer, offset: offset, bytes: file.bytes - offset)
   }
 
   /// A segment that was written last has no footer, nor does perhaps the one before, and they get
   /// theirs as soon as a start has found them.
-  private func verifyCut(
-    _ segment: RecoveredLog.Segment, _ name: FileName, _ result: inout SpoolVerification
-  ) {
+  private func cut(of segment: RecoveredLog.Segment, _ name: FileName) -> SpoolDamage? {
     let number = segment.footer.number
     guard segment.footer.damagedBytes == 0,
       log.segments.contains(where: { $0.isSealed && $0.footer.number > number + 1 })
-    else { return }
-    result.damage.append(
-      SpoolDamage(file: name, kind: .missingFooter, offset: UInt64(segment.end)))
+    else { return nil }
+    return SpoolDamage(file: name, kind: .missingFooter, offset: UInt64(segment.end))
   }
 
   /// What is wrong with a file with a segment's name that a start leaves alone.

@@ -175,7 +175,7 @@ extension Spool {
     }
     state.clocks = clocks.saved(bootIDs)
     state.segments = CursorSegments.ranges(of: expectedSegments)
-    state.hadUnread = hasUnread
+    state.unread = recovered.unreadFiles.map(\.segment).sorted()
     return state
   }
 

@@ -77,18 +77,17 @@ extension Spool {
 
   /// Records may be there again that the start before could not read, and that come before batches
   /// which the broker has, or within them: it would take them for repeats. What is missing
-  /// otherwise was open when batches were planned, and is part of them.
+  /// otherwise was open when batches were planned, and is part of them. No number was used above
+  /// that of the lane's last record.
   mutating func renumberBatches(of place: Int) {
-    guard let plan = lanes[place].replication,
+    guard lanes[place].replication != nil,
       let cursor = lanes[place].cursors.first(where: { $0.name.isEmpty })
     else { return }
-    let known = cursor.delivered
-    let first = known.firstMissing(from: lanes[place].firstSequence)
-    let taken = known.ranges.last.map { min($0.upperBound, lanes[place].savedEnd) } ?? first
-    let end = max(taken, plan.ends.last ?? first)
+    let first = cursor.delivered.firstMissing(from: lanes[place].firstSequence)
+    let end = lanes[place].savedEnd
     guard first < end else { return }
     let stored = reader.index.extents(of: lanes[place].hash)
-    let isThere = known.missing(in: first..<end).contains { gap in
+    let isThere = cursor.delivered.missing(in: first..<end).contains { gap in
       stored.contains { $0.firstSequence < gap.upperBound && $0.lastSequence >= gap.lowerBound }
     }
     guard isThere else { return }

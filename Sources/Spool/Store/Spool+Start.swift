@@ -152,10 +152,11 @@ extension Spool {
     for segment in blank[false] ?? [] { remover.remove(segment) }
     dropping = log.emptiedSegments + (blank[true] ?? [])
     self.emptied = Set(dropping)
-    let hadUnread = loaded?.hadUnread == true
+    let unread = Set(recovered.unreadFiles.map(\.segment))
+    let isMoreThere = loaded?.unread.contains { !unread.contains($0) } == true
     loaded = nil
     for place in lanes.indices {
-      if hadUnread { renumberBatches(of: place) }
+      if isMoreThere { renumberBatches(of: place) }
       passNumberHoles(of: place)
     }
     if lanes.contains(where: { $0.replication != nil }) {
